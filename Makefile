@@ -1,0 +1,46 @@
+# The front door. `make help` lists what it opens; every target installs what it needs first.
+SHELL := /bin/bash
+BIN := .venv/bin
+INVENTORY ?= inventories/local
+SCENARIOS ?= $(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml))))
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/.ansible
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test lab down test lint unit molecule bench doctor
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what the lab needs on this machine (implied by lab)
+	@scripts/setup lab
+
+setup-test: ## Install what the tests need on top (implied by test, lint, unit, molecule, bench)
+	@scripts/setup test
+
+lab: setup ## Boot the lab on this machine, provision it, download from it and show where everything is
+	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml
+	ansible-playbook --inventory $(INVENTORY) playbooks/site.yml
+
+down: setup ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host images for the next time)
+	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \
+	  --extra-vars '{"container_host_state": "absent", "container_host_remove_images": $(if $(KEEP_IMAGES),false,true)}'
+
+test: lint unit molecule ## Lint, unit and contract tests, every Molecule scenario
+
+lint: setup-test ## Check style and types
+	scripts/lint
+
+unit: setup-test ## Run the unit and contract tests
+	pytest tests/unit tests/contract
+
+molecule: setup-test ## Run the Molecule scenarios on real hosts (SCENARIOS="default all_in_one" for some)
+	@set -e; for scenario in $(SCENARIOS); do \
+	  printf '\033[1m==> molecule %s\033[0m\n' "$$scenario"; SECONDS=0; \
+	  molecule test --scenario-name "$$scenario"; \
+	  printf '\033[1m==> molecule %s passed in %s s\033[0m\n' "$$scenario" "$$SECONDS"; done
+
+bench: setup-test ## Measure generation and hashing against their peers, in one run
+	python bench/run.py
