@@ -1,0 +1,86 @@
+"""What listens on this host, read from /proc: no tool needs to be installed for it (proc(5), socket tables)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Iterator, TypedDict
+
+# Socket states (include/net/tcp_states.h): a TCP socket listens in state 0A, a bound UDP socket shows 07.
+_TABLES = (("tcp", "tcp", "0A"), ("tcp6", "tcp", "0A"), ("udp", "udp", "07"), ("udp6", "udp", "07"))
+
+
+class Socket(TypedDict):
+    """A listening socket; process and unit are empty where nobody could be found that holds it."""
+
+    protocol: str
+    port: int
+    process: str
+    unit: str
+
+
+def listening_sockets(first: int, last: int, proc: str = "/proc") -> list[Socket]:
+    """The sockets that listen on a port from first to last, both included."""
+    bound = [entry for entry in _bound(proc) if first <= entry[1] <= last]
+    owners = _owners({inode for _, _, inode in bound}, proc) if bound else {}
+    sockets: list[Socket] = []
+    for protocol, port, inode in bound:
+        process, unit = owners.get(inode, ("", ""))
+        socket = Socket(protocol=protocol, port=port, process=process, unit=unit)
+        if socket not in sockets:
+            sockets.append(socket)
+    return sockets
+
+
+def _bound(proc: str) -> Iterator[tuple[str, int, str]]:
+    for table, protocol, state in _TABLES:
+        try:
+            with open(f"{proc}/net/{table}", encoding="ascii") as lines:
+                for line in list(lines)[1:]:
+                    field = line.split()
+                    if field[3] == state:
+                        yield protocol, int(field[1].rsplit(":", 1)[1], 16), field[9]
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+
+
+def _owners(inodes: set[str], proc: str) -> dict[str, tuple[str, str]]:
+    """Inode -> (process name, systemd unit) of the first process that has the socket open."""
+    owners: dict[str, tuple[str, str]] = {}
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            held = inodes & _socket_inodes(f"{proc}/{pid}/fd")
+            if held:
+                owner = (_read(f"{proc}/{pid}/comm").strip(), _unit(_read(f"{proc}/{pid}/cgroup")))
+                owners.update(dict.fromkeys(held - set(owners), owner))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # ended meanwhile, or not ours to see
+            continue
+    return owners
+
+
+def _socket_inodes(directory: str) -> set[str]:
+    inodes = set()
+    for name in os.listdir(directory):
+        try:
+            link = os.readlink(os.path.join(directory, name))
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        if link.startswith("socket:["):
+            inodes.add(link[8:-1])
+    return inodes
+
+
+def _unit(cgroups: str) -> str:
+    """The systemd unit in /proc/PID/cgroup, of either version of control groups: the innermost service."""
+    for line in cgroups.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "name=systemd"):
+            units = re.findall(r"[^/]+\.service", path)
+            if units:
+                return units[-1]
+    return ""
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return str(file.read())

@@ -1,0 +1,137 @@
+"""What can be known to be wrong before any host is touched: ports, types, addresses.
+
+A fault is one sentence: what is wrong, with the variable's name and value, and what would be right.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Mapping, Sequence
+
+Listener = Mapping[str, Any]
+"""What a role listens on: ``variable``, ``port``, ``protocols`` (of tcp and udp) and ``unit``, the systemd unit that
+holds the port, or ``process``, the name of the program that holds it for a while."""
+
+
+def port_faults(listeners: Sequence[Listener], port_range: Mapping[str, Any]) -> list[str]:
+    """Ports of one host that are no ports, outside the range ``{first, last}`` (both included), or wanted twice."""
+    faults: list[str] = []
+    first, last = int(port_range["first"]), int(port_range["last"])
+    wanted: dict[Any, list[str]] = {}
+    for listener in listeners:
+        variable, port = str(listener["variable"]), listener["port"]
+        if not re.fullmatch(r"\d{1,5}", str(port)):
+            faults.append(f"{variable} is {port!r}, which is no port; choose a free number from {first} to {last}")
+            continue
+        if not first <= int(port) <= last:
+            faults.append(
+                f"{variable} is {port}, outside lab_port_range {first}-{last}; choose a free port inside the range"
+            )
+        for protocol in listener["protocols"]:
+            wanted.setdefault((int(port), str(protocol)), []).append(variable)
+    told = set()
+    for (port, protocol), variables in sorted(wanted.items()):
+        if len(variables) > 1 and tuple(variables) not in told:
+            told.add(tuple(variables))
+            faults.append(
+                f"{' and '.join(variables)} are both {port} ({protocol}) on this host; give each a port of its own"
+            )
+    return faults
+
+
+def range_faults(port_range: Any) -> list[str]:
+    """A ``lab_port_range`` that is no range of ports."""
+    right = "give it a first and a last port, such as {first: 8000, last: 9000}"
+    if not isinstance(port_range, Mapping) or not {"first", "last"} <= set(port_range):
+        return [f"lab_port_range is {port_range!r}; {right}"]
+    bounds = [str(port_range["first"]), str(port_range["last"])]
+    if not all(bound.isdigit() for bound in bounds) or not 1 <= int(bounds[0]) <= int(bounds[1]) <= 65535:
+        return [f"lab_port_range goes from {bounds[0]} to {bounds[1]}; {right}"]
+    return []
+
+
+def network_faults(networks: Sequence[str]) -> list[str]:
+    """Entries of ``lab_networks`` that are no networks in CIDR form."""
+    faults = []
+    for network in networks:
+        try:
+            ipaddress.ip_network(str(network))
+        except ValueError as error:
+            faults.append(f"lab_networks has {str(network)!r}: {error}; write a network such as 192.168.10.0/24")
+    return faults
+
+
+def address_faults(address: str) -> list[str]:
+    """A ``lab_address`` that other hosts cannot use: peers would be handed an address that nobody can reach."""
+    right = "set it to the address by which the other hosts reach this one"
+    try:
+        parsed = ipaddress.ip_address(str(address))
+    except ValueError:
+        return [f"lab_address is {str(address)!r}, which is no IP address; {right}"]
+    if parsed.is_loopback or parsed.is_unspecified:
+        return [f"lab_address is {parsed}, which no other host can reach; {right}"]
+    return []
+
+
+def argument_faults(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Ansible's findings on the types of the roles' variables, as sentences.
+
+    ``results`` are those of ``validate_argument_spec`` over roles; they carry the options, whose descriptions say what
+    would be right.
+    """
+    faults: list[str] = []
+    for result in results:
+        for error in result.get("argument_errors", []):
+            missing = re.fullmatch(r"missing required arguments: (.*)", str(error))
+            if missing:
+                for name in missing.group(1).split(", "):
+                    option = result["argument_spec_data"].get(name, {})
+                    faults.append(f"{name} is not set; it takes: {_description(option)}")
+            else:
+                faults.append(f"{error} (a variable of role {result['role']})")
+    return faults
+
+
+def _description(option: Mapping[str, Any]) -> str:
+    text = option.get("description", "see the role's README")
+    return " ".join(text) if isinstance(text, list) else str(text)
+
+
+def foreign_port_faults(listeners: Sequence[Listener], sockets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Wanted ports that something foreign holds already.
+
+    ``sockets`` is what listens on the host now: ``protocol``, ``port``, ``process``, ``unit`` (see listeners.py).
+    """
+    faults = []
+    for listener in listeners:
+        for socket in sockets:
+            if str(socket["port"]) != str(listener["port"]) or socket["protocol"] not in listener["protocols"]:
+                continue
+            ours = socket["unit"] == listener.get("unit") if listener.get("unit") else False
+            if not ours and socket["process"] != listener.get("process"):
+                faults.append(
+                    f"{listener['variable']} is {listener['port']}, but {socket['protocol']} port {socket['port']} is "
+                    f"held by {socket['process'] or 'an unknown process'} ({socket['unit'] or 'no service'}); "
+                    "stop that or choose another port"
+                )
+    return sorted(set(faults))
+
+
+def fault_report(faults: Mapping[str, Sequence[str]]) -> list[str]:
+    """Faults by host -> one line a fault, a fault that several hosts share told once with all their names."""
+    hosts: dict[str, list[str]] = {}
+    for host in sorted(faults):
+        for fault in faults[host]:
+            hosts.setdefault(str(fault), []).append(host)
+    return [f"{', '.join(dict.fromkeys(names))}: {fault}" for fault, names in hosts.items()]
+
+
+def topology_faults(groups: Sequence[str], distribution: str, version: str) -> list[str]:
+    """Groups that one host cannot serve together: Transmission 3.00 closes on every peer at its own address."""
+    if {"seeders", "leechers"} <= set(groups) and distribution == "Debian" and int(version) < 13:
+        return [
+            f"the host is in groups seeders and leechers with {distribution} {version}, whose Transmission 3.00 serves "
+            "no peer at its own address; use Debian 13 or newer for it, or another host as leecher"
+        ]
+    return []

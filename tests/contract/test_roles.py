@@ -1,0 +1,53 @@
+"""Every role keeps the house's contract: what it offers, it specifies, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+# Set by playbooks for the roles, or needed from the inventory: specified without a default.
+WITHOUT_DEFAULT = {"transmission_rpc_password"}
+
+
+def load(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+class TestRole:
+    def test_is_described(self, role: Path) -> None:
+        assert (role / "README.md").is_file()
+        assert load(role / "meta" / "main.yml")["galaxy_info"]["description"]
+
+    def test_specifies_exactly_its_defaults(self, role: Path) -> None:
+        defaults = set(load(role / "defaults" / "main.yml"))
+        specified = set(load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"])
+        assert specified - WITHOUT_DEFAULT == defaults
+
+    def test_types_and_describes_every_option(self, role: Path) -> None:
+        for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"].values():
+            for name, option in entry.get("options", {}).items():
+                assert option.get("type"), name
+                assert option.get("description"), name
+
+    def test_names_carry_its_prefix(self, role: Path) -> None:
+        names = set(load(role / "defaults" / "main.yml"))
+        assert {name for name in names if not name.startswith(f"{role.name}_")} == set()
+        for variables in sorted((role / "vars").glob("*.yml")):
+            assert {name for name in load(variables) if not name.startswith(f"__{role.name}_")} == set()
+
+    def test_specified_defaults_are_the_defaults(self, role: Path) -> None:
+        defaults = load(role / "defaults" / "main.yml")
+        options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+        for name, option in options.items():
+            if "default" in option and "{{" not in str(defaults[name]):
+                assert option["default"] == defaults[name], name
+
+    def test_every_entry_point_exists(self, role: Path) -> None:
+        for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"]:
+            # The entry point main of a role without tasks is what it gives to the roles that depend on it.
+            assert entry == "main" or (role / "tasks" / f"{entry}.yml").is_file(), entry

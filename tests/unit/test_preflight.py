@@ -1,0 +1,177 @@
+"""The sentences that an operator reads before anything is changed."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+from ansible.module_utils.seedbed.listeners import _unit, listening_sockets
+from ansible.module_utils.seedbed.preflight import (
+    address_faults,
+    argument_faults,
+    fault_report,
+    foreign_port_faults,
+    network_faults,
+    port_faults,
+    range_faults,
+    topology_faults,
+)
+
+RANGE = {"first": 8000, "last": 9000}
+
+
+def listener(variable: str, port: object, *protocols: str, unit: str = "x.service") -> dict[str, object]:
+    return {"variable": variable, "port": port, "protocols": list(protocols or ["tcp"]), "unit": unit}
+
+
+@pytest.mark.parametrize(
+    ("listeners", "faults"),
+    [
+        ([], []),
+        ([listener("a_port", 8000), listener("b_port", 9000)], []),
+        ([listener("a_port", "8001")], []),
+        # one number for TCP and UDP of different services is two ports
+        ([listener("a_port", 8001, "tcp"), listener("b_port", 8001, "udp")], []),
+        (
+            [listener("opentracker_port", 9500, "tcp", "udp")],
+            ["opentracker_port is 9500, outside lab_port_range 8000-9000; choose a free port inside the range"],
+        ),
+        (
+            [listener("a_port", "8081x")],
+            ["a_port is '8081x', which is no port; choose a free number from 8000 to 9000"],
+        ),
+        (
+            [listener("transmission_rpc_port", 8081), listener("transmission_peer_port", 8081, "tcp", "udp")],
+            [
+                "transmission_rpc_port and transmission_peer_port are both 8081 (tcp) on this host; "
+                "give each a port of its own"
+            ],
+        ),
+    ],
+)
+def test_port_budget(listeners: list[dict[str, object]], faults: list[str]) -> None:
+    assert port_faults(listeners, RANGE) == faults
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (RANGE, None),
+        ({"first": 1, "last": 65535}, None),
+        ({"first": 9000, "last": 8000}, "lab_port_range goes from 9000 to 8000; "),
+        ({"first": 0, "last": 8000}, "lab_port_range goes from 0 to 8000; "),
+        ({"first": 8000, "last": 70000}, "lab_port_range goes from 8000 to 70000; "),
+        ({"first": 8000}, "lab_port_range is {'first': 8000}; "),
+        ("8000-9000", "lab_port_range is '8000-9000'; "),
+    ],
+)
+def test_port_range(value: object, fault: str | None) -> None:
+    right = "give it a first and a last port, such as {first: 8000, last: 9000}"
+    assert range_faults(value) == ([fault + right] if fault else [])
+
+
+def test_networks() -> None:
+    assert network_faults(["10.0.0.0/8", "fc00::/7", "192.0.2.7"]) == []
+    assert network_faults(["10.0.0.1/8"]) == [
+        "lab_networks has '10.0.0.1/8': 10.0.0.1/8 has host bits set; write a network such as 192.168.10.0/24"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("192.0.2.1", None),
+        ("2001:db8::1", None),
+        ("127.0.0.1", "lab_address is 127.0.0.1, which no other host can reach"),
+        ("0.0.0.0", "lab_address is 0.0.0.0, which no other host can reach"),
+        ("localhost", "lab_address is 'localhost', which is no IP address"),
+    ],
+)
+def test_address(address: str, fault: str | None) -> None:
+    right = "; set it to the address by which the other hosts reach this one"
+    assert address_faults(address) == ([fault + right] if fault else [])
+
+
+def test_types_are_told_with_what_would_be_right() -> None:
+    results = [
+        {"role": "lab"},
+        {
+            "role": "transmission",
+            "argument_errors": [
+                "missing required arguments: transmission_rpc_password",
+                "argument 'transmission_rpc_port' is of type str and we were unable to convert to int",
+            ],
+            "argument_spec_data": {"transmission_rpc_password": {"description": ["A secret.", "Keep it in a vault."]}},
+        },
+    ]
+    assert argument_faults(results) == [
+        "transmission_rpc_password is not set; it takes: A secret. Keep it in a vault.",
+        "argument 'transmission_rpc_port' is of type str and we were unable to convert to int "
+        "(a variable of role transmission)",
+    ]
+
+
+def test_a_port_that_something_else_holds_is_named() -> None:
+    wanted = [
+        listener("opentracker_port", 8888, "tcp", "udp", unit="opentracker.service"),
+        {"variable": "leecher_peer_port", "port": 8085, "protocols": ["tcp"], "process": "aria2c"},
+    ]
+
+    def held(port: int, process: str, unit: str) -> dict[str, object]:
+        return {"protocol": "tcp", "port": port, "process": process, "unit": unit}
+
+    assert foreign_port_faults(wanted, [held(8888, "opentracker", "opentracker.service")]) == []
+    assert foreign_port_faults(wanted, [held(8085, "aria2c", "ssh.service"), held(8500, "caddy", "")]) == []
+    assert foreign_port_faults(wanted, [held(8888, "caddy", "caddy.service"), held(8085, "", "")]) == [
+        "leecher_peer_port is 8085, but tcp port 8085 is held by an unknown process (no service); "
+        "stop that or choose another port",
+        "opentracker_port is 8888, but tcp port 8888 is held by caddy (caddy.service); "
+        "stop that or choose another port",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "version", "refused"),
+    [
+        (["seeders", "leechers"], "12", True),
+        (["seeders", "leechers"], "13", False),
+        (["seeders", "trackers"], "12", False),
+    ],
+)
+def test_one_box_needs_a_seeder_that_serves_its_own_address(groups: list[str], version: str, refused: bool) -> None:
+    assert bool(topology_faults(groups, "Debian", version)) is refused
+
+
+def test_a_shared_fault_is_told_once() -> None:
+    assert fault_report({"b": ["x is 1", "y is 2"], "a": ["x is 1"]}) == ["a, b: x is 1", "b: y is 2"]
+
+
+def test_listening_sockets_of_this_machine_are_found_with_their_holder() -> None:
+    with ExitStack() as stack:
+        ports = set()
+        for kind, protocol in ((socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")):
+            opened = stack.enter_context(socket.socket(socket.AF_INET, kind))
+            opened.bind(("127.0.0.1", 0))
+            if kind == socket.SOCK_STREAM:
+                opened.listen()
+            ports.add((protocol, opened.getsockname()[1]))
+        with open("/proc/self/comm", encoding="utf-8") as comm:
+            own = comm.read().strip()
+        numbers = [port for _, port in ports]
+        found = listening_sockets(min(numbers), max(numbers))
+        assert ports <= {(entry["protocol"], entry["port"]) for entry in found if entry["process"] == own}
+    assert not [entry for entry in listening_sockets(min(numbers), max(numbers)) if entry["process"] == own]
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "unit"),
+    [
+        ("0::/system.slice/nginx.service\n", "nginx.service"),
+        ("12:cpu:/x\n1:name=systemd:/pod/abc/system.slice/ssh.service\n", "ssh.service"),
+        ("0::/user.slice/user-0.slice/user@0.service/app.slice/caddy.service\n", "caddy.service"),
+        ("0::/user.slice\n", ""),
+    ],
+)
+def test_unit_of_a_process(cgroups: str, unit: str) -> None:
+    assert _unit(cgroups) == unit
