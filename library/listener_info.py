@@ -42,6 +42,7 @@ sockets:
   sample:
     - protocol: tcp
       port: 8888
+      pid: 812
       process: opentracker
       unit: opentracker.service
 """

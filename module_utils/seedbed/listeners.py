@@ -11,10 +11,11 @@ _TABLES = (("tcp", "tcp", "0A"), ("tcp6", "tcp", "0A"), ("udp", "udp", "07"), ("
 
 
 class Socket(TypedDict):
-    """A listening socket; process and unit are empty where nobody could be found that holds it."""
+    """A listening socket; pid is 0, process and unit are empty where nobody could be found that holds it."""
 
     protocol: str
     port: int
+    pid: int
     process: str
     unit: str
 
@@ -25,11 +26,20 @@ def listening_sockets(first: int, last: int, proc: str = "/proc") -> list[Socket
     owners = _owners({inode for _, _, inode in bound}, proc) if bound else {}
     sockets: list[Socket] = []
     for protocol, port, inode in bound:
-        process, unit = owners.get(inode, ("", ""))
-        socket = Socket(protocol=protocol, port=port, process=process, unit=unit)
+        pid, process, unit = owners.get(inode, (0, "", ""))
+        socket = Socket(protocol=protocol, port=port, pid=pid, process=process, unit=unit)
         if socket not in sockets:
             sockets.append(socket)
     return sockets
+
+
+def holders(port: int, proc: str = "/proc") -> dict[int, str]:
+    """Process id -> name of all that listen on a TCP port."""
+    return {
+        socket["pid"]: socket["process"]
+        for socket in listening_sockets(port, port, proc)
+        if socket["protocol"] == "tcp" and socket["pid"]
+    }
 
 
 def _bound(proc: str) -> Iterator[tuple[str, int, str]]:
@@ -44,14 +54,14 @@ def _bound(proc: str) -> Iterator[tuple[str, int, str]]:
             continue
 
 
-def _owners(inodes: set[str], proc: str) -> dict[str, tuple[str, str]]:
-    """Inode -> (process name, systemd unit) of the first process that has the socket open."""
-    owners: dict[str, tuple[str, str]] = {}
+def _owners(inodes: set[str], proc: str) -> dict[str, tuple[int, str, str]]:
+    """Inode -> (process id, process name, systemd unit) of the first process that has the socket open."""
+    owners: dict[str, tuple[int, str, str]] = {}
     for pid in filter(str.isdigit, os.listdir(proc)):
         try:
             held = inodes & _socket_inodes(f"{proc}/{pid}/fd")
             if held:
-                owner = (_read(f"{proc}/{pid}/comm").strip(), _unit(_read(f"{proc}/{pid}/cgroup")))
+                owner = (int(pid), _read(f"{proc}/{pid}/comm").strip(), _unit(_read(f"{proc}/{pid}/cgroup")))
                 owners.update(dict.fromkeys(held - set(owners), owner))
         except (FileNotFoundError, ProcessLookupError, PermissionError):  # ended meanwhile, or not ours to see
             continue
