@@ -87,7 +87,7 @@ def _unit(cgroups: str) -> str:
         if controllers in ("", "name=systemd"):
             units = re.findall(r"[^/]+\.service", path)
             if units:
-                return units[-1]
+                return str(units[-1])
     return ""
 
 
