@@ -1,0 +1,154 @@
+#!/usr/bin/python
+"""Ansible module: ask BitTorrent trackers about torrents, from this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tracker_info
+short_description: Ask BitTorrent trackers about torrents
+description:
+  - Scrapes trackers and announces to them, over HTTP and UDP, IPv4 and IPv6, and returns what they say, decoded.
+  - Many trackers and info hashes are asked in one call and side by side, each question with its own deadline.
+  - A tracker that is down, refuses or answers nonsense is a result with a reason, not a failure of the task.
+  - The announce registers this host for a moment, as a leecher on a port where no client listens, and says C(stopped)
+    at once. It is left out of the numbers and the peers that are returned.
+  - The trackers are asked without the proxy that the environment may name.
+options:
+  trackers:
+    type: list
+    elements: str
+    required: true
+    description: Announce addresses, C(http://), C(https://) or C(udp://), as they stand in a torrent.
+  info_hashes:
+    type: list
+    elements: str
+    required: true
+    description: The torrents, as 40 hexadecimal digits each.
+  kinds:
+    type: list
+    elements: str
+    choices: [scrape, announce]
+    default: [scrape, announce]
+    description: What to ask. Scrape changes nothing on the tracker.
+  timeout:
+    type: float
+    default: 5
+    description: Seconds for each question, from looking up the name to the last byte.
+  family:
+    type: str
+    choices: [any, ipv4, ipv6]
+    default: any
+    description: Which addresses of the trackers to use; with C(any) they are tried in turn, as clients do.
+  numwant:
+    type: int
+    default: 50
+    description: How many peers to ask for.
+  compact:
+    type: bool
+    default: true
+    description: Whether to ask over HTTP for peers in their compact form. opentracker refuses anything else.
+  port:
+    type: int
+    default: 1
+    description: The port to announce.
+  raw:
+    type: bool
+    default: false
+    description: Whether to return the undecoded answers too.
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing, so it does the same in check mode.
+"""
+
+EXAMPLES = r"""
+- name: Ask who seeds
+  tracker_info:
+    trackers:
+      - http://tracker.example:8888/announce
+      - udp://tracker.example:8888/announce
+    info_hashes: [2aa4f5a7e209e54b32803d43670971c4c8caaa05]
+  register: answers
+
+- name: See that each tracker knows a seeder
+  ansible.builtin.assert:
+    that: answers.results | rejectattr('ok') | length == 0
+"""
+
+RETURN = r"""
+results:
+  description: One entry for each tracker, info hash and kind, in this order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    tracker: {description: The address asked., type: str}
+    info_hash: {description: The torrent., type: str}
+    kind: {description: C(scrape) or C(announce)., type: str}
+    ok: {description: Whether the tracker answered the question., type: bool}
+    reason:
+      description:
+        - Why not, as a code. C(bad_url), C(dns), C(refused), C(timeout), C(unreachable), C(blocked), C(reset), C(tls),
+          C(redirect), C(not_http), C(http_status), C(not_gzip), C(too_long), C(not_bencode), C(malformed), C(failure),
+          C(not_authorized), C(wrong_transaction), C(no_scrape), C(os_error).
+      type: str
+    message: {description: The reason for people., type: str}
+    address: {description: The tracker's address that answered., type: str}
+    own_address: {description: This host's address on that connection., type: str}
+    seen_as: {description: The address under which the tracker hands this host out; announce only., type: str}
+    status: {description: HTTP status., type: int}
+    redirects: {description: Addresses that the tracker redirected to., type: list}
+    known: {description: Whether the tracker knows the torrent; scrape only., type: bool}
+    seeders: {description: Peers that have everything., type: int}
+    leechers: {description: 'Peers that have not, without those who only ask.', type: int}
+    downloaded: {description: How often the torrent was completed., type: int}
+    interval: {description: Seconds until a client announces again., type: int}
+    min_interval: {description: Seconds before which it may not., type: int}
+    peers: {description: The peers handed out, each with C(address) and C(port)., type: list}
+    deregistered: {description: Whether the tracker took our C(stopped)., type: bool}
+    seconds: {description: How long the answer took., type: float}
+    raw: {description: The answer in base64, if asked for., type: str}
+"""
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed.announce import Question, Settings, ask
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "trackers": {"type": "list", "elements": "str", "required": True},
+            "info_hashes": {"type": "list", "elements": "str", "required": True},
+            "kinds": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["scrape", "announce"],
+                "default": ["scrape", "announce"],
+            },
+            "timeout": {"type": "float", "default": 5},
+            "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+            "numwant": {"type": "int", "default": 50},
+            "compact": {"type": "bool", "default": True},
+            "port": {"type": "int", "default": 1},
+            "raw": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    for info_hash in params["info_hashes"]:
+        if not re.fullmatch("[0-9a-fA-F]{40}", info_hash):
+            module.fail_json(msg=f"info_hashes has {info_hash!r}; expected 40 hexadecimal digits")
+    settings = Settings(**{name: params[name] for name in ("timeout", "family", "numwant", "compact", "port", "raw")})
+    questions = [
+        Question(tracker, kind, info_hash.lower())
+        for tracker in params["trackers"]
+        for info_hash in params["info_hashes"]
+        for kind in params["kinds"]
+    ]
+    module.exit_json(changed=False, results=ask(questions, settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""tracker_info's engine against throw-away trackers on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
+
+import pytest
+from ansible.module_utils.seedbed import bencode
+from ansible.module_utils.seedbed.announce import (
+    PROBE_PORT,
+    Question,
+    Settings,
+    announced,
+    ask,
+    compact_peers,
+    scrape_path,
+)
+from ansible.module_utils.seedbed.net import NetError
+
+HASH = "2a" * 20
+QUICK = Settings(timeout=1.0)
+PEER = bytes([10, 0, 0, 7]) + struct.pack(">H", 8082)
+PROBE = bytes([127, 0, 0, 1]) + struct.pack(">H", PROBE_PORT)
+
+
+def http(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def announce_body(**more: Any) -> bytes:
+    return bencode.encode({"complete": 1, "incomplete": 3, "interval": 1800, "peers": PEER + PROBE, **more})
+
+
+@contextmanager
+def http_tracker(reply: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]]]:
+    """A tracker on loopback that answers each request with raw bytes; yields its address and what it was asked."""
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    target = client.recv(65536).split(b" ")[1].decode()
+                    asked.append(target)
+                    answer = reply(target)
+                    if answer:
+                        client.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/announce", asked
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(2)
+
+
+@contextmanager
+def udp_tracker(reply: Callable[[bytes, int], list[bytes]]) -> Iterator[tuple[str, list[bytes]]]:
+    """A UDP tracker on loopback: reply(packet, number of packets so far) -> the datagrams to send back."""
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while True:
+                packet, peer = server.recvfrom(65536)
+                if packet == b"end":
+                    return
+                asked.append(packet)
+                for datagram in reply(packet, len(asked)):
+                    server.sendto(datagram, peer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        yield f"udp://127.0.0.1:{port}/announce", asked
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
+            stop.sendto(b"end", ("127.0.0.1", port))
+        thread.join(2)
+
+
+def udp_reply(packet: bytes, _count: int) -> list[bytes]:
+    """What a good tracker says."""
+    action, transaction = packet[8:12], packet[12:16]
+    if action == bytes(4):
+        return [action + transaction + b"CONNECTD"]
+    assert packet[:8] == b"CONNECTD"
+    if struct.unpack(">I", action)[0] == 1:
+        return [action + transaction + struct.pack(">III", 1800, 3, 1) + PEER + PROBE]
+    return [action + transaction + struct.pack(">III", 1, 9, 2)]
+
+
+def one(tracker: str, kind: str = "announce", settings: Settings = QUICK) -> dict[str, Any]:
+    return ask([Question(tracker, kind, HASH)], settings)[0]
+
+
+def test_http_announce_leaves_out_those_who_only_ask() -> None:
+    with http_tracker(lambda _: http(announce_body(downloaded=5))) as (url, asked):
+        result = one(url)
+    assert result["ok"], result
+    assert result["peers"] == [{"address": "10.0.0.7", "port": 8082}]
+    assert (result["seeders"], result["leechers"], result["downloaded"]) == (1, 2, 5)
+    assert result["seen_as"] == "127.0.0.1"
+    assert result["deregistered"]
+    first, last = (parse_qs(urlsplit(target).query) for target in asked)
+    assert unquote_to_bytes(asked[0].split("info_hash=")[1].split("&")[0]) == bytes.fromhex(HASH)
+    assert first["left"] != ["0"]
+    assert "event" not in first
+    assert last["event"] == ["stopped"]
+
+
+def test_http_scrape_says_whether_the_torrent_is_known() -> None:
+    counts = {"complete": 2, "incomplete": 1, "downloaded": 7}
+    with http_tracker(lambda _: http(bencode.encode({"files": {bytes.fromhex(HASH): counts}}))) as (url, asked):
+        known = one(url, "scrape")
+    with http_tracker(lambda _: http(b"d5:filesdee")) as (url, _):
+        unknown = one(url, "scrape")
+    assert asked[0].startswith("/scrape?info_hash=%2A%2A")
+    assert (known["known"], known["seeders"], known["leechers"], known["downloaded"]) == (True, 2, 1, 7)
+    assert (unknown["ok"], unknown["known"], unknown["seeders"]) == (True, False, 0)
+
+
+def test_non_compact_and_ipv6_peers_are_read() -> None:
+    body = {b"peers": [{b"ip": b"10.0.0.7", b"port": 1, b"peer id": b"x"}], b"peers6": b"\0" * 15 + b"\x01\x1f\x92"}
+    assert announced(body)["peers"] == [{"address": "10.0.0.7", "port": 1}, {"address": "::1", "port": 8082}]
+
+
+def test_http_over_ipv6() -> None:
+    with socket.socket(socket.AF_INET6) as server:
+        server.bind(("::1", 0))
+        result = one(f"http://[::1]:{server.getsockname()[1]}/announce")
+    assert (result["reason"], result["address"]) == ("refused", "::1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "message"),
+    [
+        (http(b"d14:failure reason5:no wye"), "failure", "the tracker refuses: no wy"),
+        (
+            http(b"d14:failure reason63:Requested download is not authorized for use with this tracker.e"),
+            "not_authorized",
+            "the tracker refuses: Requested download is not authorized for use with this tracker.",
+        ),
+        (http(b"<title>Invalid Request</title>\n", "400 Bad"), "http_status", "HTTP status 400 (Invalid Request)"),
+        (http(b"hello"), "not_bencode", "the answer is not bencode: unexpected byte 0x68 at byte 0"),
+        (http(b"i1e"), "not_bencode", "the answer is bencode, but no dictionary"),
+        (http(b"d5:peers5:12345e"), "malformed", "5 bytes of peers, no multiple of 6"),
+        (b"SSH-2.0-OpenSSH\r\n", "not_http", "the answer is no HTTP (BadStatusLine)"),
+        (b"", "reset", "the connection was closed without an answer"),
+    ],
+)
+def test_http_failures_have_a_reason(answer: bytes, reason: str, message: str) -> None:
+    with http_tracker(lambda _: answer) as (url, _):
+        result = one(url)
+    assert (result["ok"], result["reason"], result["message"]) == (False, reason, message)
+
+
+def test_a_gzip_answer_is_unpacked_and_a_bomb_is_not() -> None:
+    with http_tracker(lambda _: http(gzip.compress(announce_body()), headers="Content-Encoding: gzip\r\n")) as (url, _):
+        assert one(url)["ok"]
+    bomb = gzip.compress(bytes(32 * 1024 * 1024))
+    with http_tracker(lambda _: http(bomb)) as (url, _):
+        assert one(url)["reason"] == "too_long"
+
+
+def test_chunked_answers_of_a_server_that_stays_connected() -> None:
+    body = announce_body()
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with http_tracker(lambda _: chunked) as (url, _):
+        assert one(url)["seeders"] == 1
+
+
+def test_redirects_are_followed_but_not_for_ever() -> None:
+    def reply(target: str) -> bytes:
+        if target.startswith("/announce"):
+            return http(b"", "302 Found", f"Location: /there?{target.split('?')[1]}\r\n")
+        return http(announce_body())
+
+    with http_tracker(reply) as (url, _):
+        result = one(url)
+        assert result["ok"], result
+        assert "/there?" in result["redirects"][0]
+    with http_tracker(lambda _: http(b"", "302 Found", "Location: /announce\r\n")) as (url, _):
+        assert one(url)["reason"] == "redirect"
+
+
+def test_each_question_has_its_own_deadline() -> None:
+    silence = threading.Event()
+    questions = [Question("", "announce", f"{number:040x}") for number in range(20)]
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/announce"
+        results = ask([question._replace(tracker=url) for question in questions], Settings(timeout=0.3))
+    silence.set()
+    assert {result["reason"] for result in results} == {"timeout"}
+    assert max(result["seconds"] for result in results) < 1.5
+
+
+def test_udp_announce_and_scrape() -> None:
+    with udp_tracker(udp_reply) as (url, asked):
+        announce, scrape = one(url), one(url, "scrape")
+    assert announce["ok"], announce
+    assert announce["peers"] == [{"address": "10.0.0.7", "port": 8082}]
+    assert (announce["seeders"], announce["leechers"], announce["interval"]) == (1, 2, 1800)
+    assert announce["deregistered"]
+    assert (scrape["seeders"], scrape["leechers"], scrape["downloaded"]) == (1, 2, 9)
+    announces = [packet for packet in asked if packet[8:12] == b"\0\0\0\1"]
+    assert [packet[80:84] for packet in announces] == [b"\0\0\0\0", b"\0\0\0\3"]  # none, then stopped
+    assert all(len(packet) == 98 for packet in announces)
+
+
+def test_a_lost_packet_is_sent_again() -> None:
+    with udp_tracker(lambda packet, count: udp_reply(packet, count) if count % 2 == 0 else []) as (url, asked):
+        assert one(url, "scrape")["ok"]
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (lambda packet: b"\0\0\0\3" + packet[12:16] + b"Connection ID missmatch.\0", "failure"),
+        (lambda packet: packet[8:12] + b"evil" + bytes(12), "wrong_transaction"),
+        (lambda packet: packet[8:12] + packet[12:16], "not_authorized"),
+        (lambda packet: packet[8:12] + packet[12:16] + bytes(4), "malformed"),
+        (lambda packet: b"\0\0\0\2" + packet[12:16] + bytes(12), "malformed"),
+        (lambda _: b"", "timeout"),
+    ],
+)
+def test_udp_failures_have_a_reason(reply: Callable[[bytes], bytes], reason: str) -> None:
+    def tracker(packet: bytes, count: int) -> list[bytes]:
+        return udp_reply(packet, count) if packet[8:12] == bytes(4) else list(filter(None, [reply(packet)]))
+
+    with udp_tracker(tracker) as (url, _):
+        result = one(url, settings=Settings(timeout=0.5))
+    assert (result["ok"], result["reason"]) == (False, reason)
+
+
+def test_nothing_listening_is_refused_over_both() -> None:
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(("127.0.0.1", 0))
+        ports = tcp.getsockname()[1], udp.getsockname()[1]
+        tcp.close()
+        udp.close()
+    assert one(f"http://127.0.0.1:{ports[0]}/announce")["reason"] == "refused"
+    assert one(f"udp://127.0.0.1:{ports[1]}/announce")["reason"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("tracker", "message"),
+    [
+        ("wss://tracker.example/announce", "'wss://tracker.example/announce' is no http, https or udp address"),
+        ("http://:80/announce", "'http://:80/announce' lacks a host"),
+        ("udp://tracker.example/announce", "'udp://tracker.example/announce' lacks a port"),
+    ],
+)
+def test_bad_addresses_are_results(tracker: str, message: str) -> None:
+    result = one(tracker)
+    assert (result["reason"], result["message"]) == ("bad_url", message)
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    assert one("http://tracker.invalid/announce")["reason"] == "dns"
+
+
+def test_scrapes_are_asked_before_any_announce() -> None:
+    with http_tracker(lambda target: http(announce_body() if "announce" in target else b"d5:filesdee")) as (url, asked):
+        results = ask([Question(url, kind, HASH) for kind in ("announce", "scrape")], QUICK)
+    assert [result["kind"] for result in results] == ["announce", "scrape"]
+    assert asked[0].startswith("/scrape")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/announce", "/scrape"),
+        ("/x/announce", "/x/scrape"),
+        ("/announce.php", "/scrape.php"),
+        ("/a", None),
+        ("/announce/x", None),
+        ("", None),
+    ],
+)
+def test_scrape_path(path: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(NetError, match="does not end in /announce"):
+            scrape_path(path)
+    else:
+        assert scrape_path(path) == expected
+
+
+def test_compact_peers_of_both_families() -> None:
+    assert compact_peers(PEER * 2, 4) == [{"address": "10.0.0.7", "port": 8082}] * 2
+    assert compact_peers(b"", 16) == []
