@@ -1,0 +1,81 @@
+"""The lab's firewall: faults in its variables, the files of a table, and the way a table is replaced."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed import nft_table
+from ansible.module_utils.seedbed.nft_table import NftError, Paths
+from lab_firewall_faults import lab_firewall_faults
+
+LISTENERS = [{"variable": "portal_port", "port": 8000, "protocols": ["tcp"]}]
+
+
+@pytest.mark.parametrize(
+    ("networks", "faults"),
+    [
+        (["10.0.0.0/8", "fd00::/8", "192.0.2.7/32", "0.0.0.0/0"], []),
+        (["10.0.0.1/8"], ["lab_networks: 10.0.0.1/8 has host bits set; write 10.0.0.0/8"]),
+        (["2001:db8::1/64"], ["lab_networks: 2001:db8::1/64 has host bits set; write 2001:db8::/64"]),
+        (["10.0.0.1"], ["lab_networks: '10.0.0.1' is not a network; write ADDRESS/BITS, for example 192.168.0.0/16"]),
+        ([7], ["lab_networks: 7 is not a network; write ADDRESS/BITS, for example 192.168.0.0/16"]),
+        ([], ["lab_networks: is empty, so nobody could reach the lab; name at least one network"]),
+    ],
+)
+def test_faults_of_networks(networks: list[Any], faults: list[str]) -> None:
+    assert lab_firewall_faults(networks, LISTENERS) == faults
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert len(lab_firewall_faults(["10.0.0.1/8", "fd00::/200", "lan"], LISTENERS)) == 3
+
+
+def test_a_table_is_replaced_in_one_transaction() -> None:
+    text = nft_table.replacing("inet seedbed", "table inet seedbed {\n}\n")
+    assert text.splitlines()[:3] == ["table inet seedbed", "delete table inet seedbed", "table inet seedbed {"]
+
+
+def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "rules"
+    nft_table.write(str(path), "old")
+    nft_table.write(str(path), "new", 0o644)
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [child.name for child in path.parent.iterdir()] == ["rules"]
+
+
+def test_removing_tells_whether_there_was_anything(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path / "rules"))
+    assert nft_table.read(paths.rules) == ""
+    nft_table.write(paths.candidate, "x")
+    assert nft_table.remove(paths.all()) is True
+    assert nft_table.remove(paths.all()) is False
+
+
+def test_a_refused_command_is_told_in_its_own_words() -> None:
+    with pytest.raises(NftError, match=r"sh -c echo no room >&2; exit 3 failed \(3\): no room"):
+        nft_table.run(["sh", "-c", "echo no room >&2; exit 3"])
+
+
+LISTED = """table inet filter {
+	chain input {
+		type filter hook input priority filter; policy drop;
+	}
+	chain output {
+		type filter hook output priority filter; policy drop;
+	}
+}
+table inet seedbed {
+	chain input {
+		type filter hook input priority filter - 10; policy accept;
+	}
+}
+"""
+
+
+def test_tables_that_can_close_what_ours_opens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nft_table, "run", lambda argv, text=None: LISTED)
+    assert nft_table.dropping_chains("inet seedbed") == ["inet filter"]
