@@ -1,0 +1,78 @@
+"""What every scenario's tests share: the hosts by name, waiting with a deadline, the journals of a failed test."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, TypeVar
+
+import pytest
+import testinfra
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+UNITS = ("opentracker", "transmission-daemon", "nginx", "seedbed-firewall")
+Result = TypeVar("Result")
+
+
+class Lab:
+    """The scenario's hosts: ``lab["seeder1"]`` is a testinfra host, reached as Ansible reaches it."""
+
+    def __init__(self, scenario: str) -> None:
+        self.directory = ROOT / ".lab" / f"seedbed-{scenario}"
+        self._hosts: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._hosts:
+            self._hosts[name] = testinfra.get_host(f"ssh://{name}", ssh_config=str(self.directory / "ssh_config"))
+        return self._hosts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        for line in (self.directory / "ssh_config").read_text(encoding="utf-8").splitlines():
+            if line.startswith("Host ") and line != "Host *":
+                yield line.split()[1]
+
+    def address(self, name: str) -> str:
+        return str(self[name].check_output("hostname -I").split()[0])
+
+    @property
+    def rpc_password(self) -> str:
+        return (self.directory / "transmission_rpc_password").read_text(encoding="utf-8").split()[0]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., Any]:
+    def wait(ask: Callable[[], Result], *, seconds: float = 30, what: str = "") -> Result:
+        """The first answer of ``ask`` that is true; fails with the last one when the deadline passes."""
+        deadline = time.monotonic() + seconds
+        while not (answer := ask()):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what or ask.__name__} (last: {answer!r})"
+            time.sleep(0.2)  # between two questions; the deadline above bounds the wait
+        return answer
+
+    return wait
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.when == "call" and report.failed and "lab" in getattr(item, "funcargs", {}):
+        units = " ".join(f"--unit {unit}" for unit in UNITS)
+        hosts = item.funcargs["lab"]
+        for name in hosts:
+            journal = hosts[name].run(f"journalctl --no-pager --lines 40 {units}")
+            report.sections.append((f"journal of {name}", journal.stdout))
+    return report
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> list[dict[str, Any]]:
+    """The catalogue of inventories/local, as an operator wrote it."""
+    path = ROOT / "inventories" / "local" / "group_vars" / "all" / "catalogue.yml"
+    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["catalogue_torrents"])
