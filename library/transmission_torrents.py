@@ -1,0 +1,262 @@
+#!/usr/bin/python
+"""Makes a Transmission daemon hold, check, seed and announce a set of torrents, and waits until it does."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: transmission_torrents
+short_description: The torrents of a Transmission daemon, seeding and announced
+description:
+  - Takes the whole wanted set in one call, over one connection. Missing torrents are added paused, their content is
+    looked at, and only what is all there is started, so that wrong content never turns a seeder into a leecher. The
+    daemon itself raises no error for content that is missing.
+  - Trackers, upload limits, location and share of running torrents are changed in place; info hashes stay as they are.
+  - Ends when every torrent seeds (nothing left, every byte valid) and its trackers have taken its announce, or cannot.
+    A torrent that cannot is a result with a reason, and the others are still done. Waiting ends when nothing has moved
+    for O(timeout) seconds.
+  - Torrents that lack the label of this module belong to somebody else and are never removed.
+options:
+  torrents:
+    description: The wanted torrents.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Its name, for results alone; torrents are told apart by info hash.
+        type: str
+        required: true
+      info_hash:
+        description: The v1 info hash, 40 hexadecimal digits.
+        type: str
+        required: true
+      state:
+        description: V(absent) removes it from the daemon, if it carries our label.
+        type: str
+        choices: [present, absent]
+        default: present
+      metainfo:
+        description: The .torrent file in base64. Required for V(present).
+        type: str
+      download_dir:
+        description: Absolute path of the directory in which its content lies. Required for V(present).
+        type: path
+      trackers:
+        description: Announce URLs in tiers.
+        type: list
+        elements: list
+        default: []
+      announce:
+        description:
+          - Which of its trackers have to take its announce. V(any) suits a torrent with a tracker that is dead on
+            purpose.
+        type: str
+        choices: [all, any, none]
+        default: all
+      upload_limit:
+        description: Bytes a second for this torrent; null for no limit of its own. The daemon counts in units of 1000.
+        type: int
+      private:
+        description: Whether its info section says private. The daemon reads it there; given here for completeness.
+        type: bool
+        default: false
+      available:
+        description:
+          - The share of the content that this seeder holds, in millionths; null for all of it. It serves that share and
+            fetches nothing.
+        type: int
+      trusted:
+        description:
+          - Whether the content was just made and hashed here. Transmission 4 then takes it by sizes and dates;
+            otherwise it is read and compared once, when the torrent is added. Transmission 3.00 reads it always.
+        type: bool
+        default: false
+  exclusive:
+    description: Remove torrents that carry our label and are not listed.
+    type: bool
+    default: false
+  remove_data:
+    description: Delete the content of torrents that are removed.
+    type: bool
+    default: false
+  label:
+    description: The label that marks the torrents of this module.
+    type: str
+    default: seedbed
+  host:
+    description: Address of the daemon's RPC.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: Port of the daemon's RPC.
+    type: int
+    default: 8081
+  path:
+    description: The daemon's C(rpc-url).
+    type: str
+    default: /transmission/
+  username:
+    description: User name for RPC.
+    type: str
+    default: seedbed
+  password:
+    description: Password for RPC.
+    type: str
+    required: true
+  timeout:
+    description: Seconds without progress (bytes checked, torrents started, trackers answering) before giving up.
+    type: int
+    default: 90
+attributes:
+  check_mode:
+    description: Says what would change; a daemon that is not there yet, or has another password still, holds nothing.
+    support: full
+  diff_mode:
+    description: Names the torrents and the fields that change.
+    support: full
+author: Seedbed maintainers
+"""
+
+EXAMPLES = r"""
+- name: Seed the catalogue
+  transmission_torrents:
+    password: "{{ transmission_rpc_password }}"
+    torrents:
+      - name: hello.bin
+        info_hash: 0123456789abcdef0123456789abcdef01234567
+        metainfo: "{{ lookup('ansible.builtin.file', 'hello.bin.torrent.b64') }}"
+        download_dir: /srv/seedbed/payload
+        trackers:
+          - [http://192.0.2.10:8888/announce, udp://192.0.2.10:8888]
+        trusted: true
+"""
+
+RETURN = r"""
+torrents:
+  description: Every torrent that shall be present, as it is at the end. Its error is null when it seeds as wanted.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - name: hello.bin
+      info_hash: 0123456789abcdef0123456789abcdef01234567
+      status: seeding
+      have: 1048576
+      total: 1048576
+      announced: [http://192.0.2.10:8888/announce]
+      reason: null
+      error: null
+failures:
+  description: Name, reason and error of the torrents that do not seed as wanted.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - name: other.bin
+      reason: missing_content
+      error: "/srv/seedbed/payload holds 0 B of 1.0 MiB: the content is not there, or other content is"
+seconds:
+  description: How long adding and waiting took.
+  type: dict
+  returned: when something was done
+  sample: {adding: 0.4, waiting: 25.2}
+"""
+
+from typing import Any, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed import transmission_seeding as catalogue
+from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcDenied, RpcUnreachable
+from ansible.module_utils.seedbed.transmission_torrents import Wanted, outcome, wanted_from
+
+TORRENT = {
+    "name": {"type": "str", "required": True},
+    "info_hash": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "metainfo": {"type": "str"},
+    "download_dir": {"type": "path"},
+    "trackers": {"type": "list", "elements": "list", "default": []},
+    "announce": {"type": "str", "choices": ["all", "any", "none"], "default": "all"},
+    "upload_limit": {"type": "int"},
+    "private": {"type": "bool", "default": False},
+    "available": {"type": "int"},
+    "trusted": {"type": "bool", "default": False},
+}
+ARGUMENTS = {
+    "torrents": {"type": "list", "elements": "dict", "required": True, "options": TORRENT},
+    "exclusive": {"type": "bool", "default": False},
+    "remove_data": {"type": "bool", "default": False},
+    "label": {"type": "str", "default": "seedbed"},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int", "default": 8081},
+    "path": {"type": "str", "default": "/transmission/"},
+    "username": {"type": "str", "default": "seedbed"},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "timeout": {"type": "int", "default": 90},
+}
+
+
+def difference(plan: catalogue.Plan, wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """The diff: a line for each torrent that changes."""
+    names = {want.info_hash: want.name for want in wanted}
+    before = dict.fromkeys(plan.remove.values(), "present")
+    after = {want.name: "seeding" for want in plan.add}
+    for info_hash, calls in plan.edit.items():
+        after[names[info_hash]] = [arguments or method for method, arguments in calls.items()]
+    for info_hash in plan.start:
+        before[names[info_hash]] = "stopped"
+        after.setdefault(names[info_hash], "seeding")
+    return {"before": before, "after": after}
+
+
+def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict[str, Any]:
+    """Compares and, unless in check mode, applies and waits."""
+    options = module.params
+    try:
+        daemon: catalogue.Daemon | None = catalogue.Daemon(rpc)
+    except (RpcUnreachable, RpcDenied):
+        if not module.check_mode:
+            raise
+        daemon = None  # installed, or given its new password, by an earlier task of this same run
+    seen = daemon.all_torrents() if daemon else {}
+    plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], bool(daemon and daemon.modern))
+    changed, seconds = bool(plan), {}
+    outcomes = [outcome(want, seen.get(want.info_hash)) for want in wanted if want.present]
+    if daemon and not module.check_mode:
+        changed, outcomes, seconds = catalogue.apply(
+            daemon,
+            wanted,
+            plan,
+            label=options["label"],
+            remove_data=options["remove_data"],
+            timeout=options["timeout"],
+        )
+    failures = [{"name": one.name, "reason": one.reason, "error": one.error} for one in outcomes if one.error]
+    listed = [one._asdict() for one in sorted(outcomes)]
+    return {
+        "changed": changed,
+        "torrents": listed,
+        "failures": failures,
+        "seconds": seconds,
+        "diff": difference(plan, wanted),
+    }
+
+
+def main() -> None:
+    """Reads the arguments, runs, reports."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    options = module.params
+    login = (options["username"], options["password"])
+    rpc = RpcClient(options["host"], options["port"], login, path=options["path"])
+    try:
+        result = run(module, rpc, [wanted_from(entry) for entry in options["torrents"]])
+    except SeedbedError as error:
+        module.fail_json(msg=str(error))
+    finally:
+        rpc.close()
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

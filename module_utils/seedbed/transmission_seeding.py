@@ -1,0 +1,230 @@
+"""Brings a Transmission daemon to hold, check, seed and announce a whole catalogue, and waits until it does."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Iterable, NamedTuple, Sequence
+
+from ansible.module_utils.seedbed import transmission_torrents as torrents
+from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcFailed, version_of
+from ansible.module_utils.seedbed.transmission_torrents import Outcome, Seen, Wanted
+
+SHORTEST_POLL, LONGEST_POLL = 0.05, 0.5
+YOUNG = 10  # seconds in which 3.00 may still be reading its torrents
+KICK_AFTER, KICKS = 10.0, 3
+
+
+class Daemon:
+    """The calls that a catalogue needs, over one connection."""
+
+    def __init__(self, rpc: RpcClient) -> None:
+        self.rpc = rpc
+        self.modern = version_of(rpc.call("session-get")) >= (4,)
+
+    def torrents(self, hashes: Sequence[str] | None = None) -> dict[str, Seen]:
+        """All torrents, or those of them that it has."""
+        arguments: dict[str, Any] = {"fields": torrents.FIELDS.split()}
+        if hashes is not None:
+            arguments["ids"] = list(hashes)
+        listed = self.rpc.call("torrent-get", arguments)["torrents"]
+        return {fields["hashString"]: torrents.seen_from(fields) for fields in listed}
+
+    def all_torrents(self) -> dict[str, Seen]:
+        """All torrents, once their number stands still: 3.00 answers before it has read them after its start."""
+        found = self.torrents()
+        while not self.modern and self.rpc.call("session-stats")["current-stats"]["secondsActive"] < YOUNG:
+            time.sleep(LONGEST_POLL)
+            again = self.torrents()
+            if found.keys() == again.keys():
+                return again
+            found = again
+        return found
+
+    def send(self, method: str, hashes: Sequence[str], arguments: dict[str, Any] | None = None) -> None:
+        """One call for many torrents; none for none."""
+        if hashes:
+            self.rpc.call(method, {"ids": list(hashes), **(arguments or {})})
+
+    def add(self, want: Wanted, label: str) -> str | None:
+        """Adds it paused, so that content which is not right never makes it a leecher. The daemon's refusal, if any."""
+        try:
+            self.rpc.call(
+                "torrent-add",
+                {
+                    "metainfo": want.metainfo,
+                    "download-dir": want.download_dir,
+                    "paused": True,
+                    "labels": [label],  # 3.00 ignores them here
+                },
+            )
+        except RpcFailed as error:
+            return error.result
+        return None
+
+
+class Plan(NamedTuple):
+    """What has to be done, by torrent."""
+
+    remove: dict[str, str]  # hash to name
+    add: list[Wanted]
+    edit: dict[str, dict[str, dict[str, Any]]]  # hash to calls
+    check: list[str]
+    start: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.remove or self.add or self.edit or self.start)
+
+
+def plan(wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool) -> Plan:
+    """Compares; changes nothing."""
+    by_hash = {want.info_hash: want for want in wanted}
+    found = Plan({}, [], {}, [], [])
+    for info_hash, one in seen.items():
+        want = by_hash.get(info_hash)
+        # Without our label somebody else added it: not ours to remove.
+        if label in one.labels and (not want.present if want else exclusive):
+            found.remove[info_hash] = want.name if want else info_hash
+    for info_hash, want in by_hash.items():
+        if want.present and info_hash not in seen:
+            found.add.append(want)
+        elif want.present:
+            _compare(found, want, seen[info_hash], label, modern)
+    return found
+
+
+def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool) -> None:
+    calls = torrents.edits(want, seen, label, modern)
+    if calls:
+        found.edit[want.info_hash] = calls
+    moved = "torrent-set-location" in calls or torrents._other_share(want, seen)
+    if moved or torrents.needs_check(want, seen, False, modern):
+        found.check.append(want.info_hash)
+    elif seen.status in (torrents.STOPPED, torrents.SEED_WAIT):
+        found.start.append(want.info_hash)
+
+
+class Result(NamedTuple):
+    """What a call did."""
+
+    changed: bool
+    outcomes: list[Outcome]
+    seconds: dict[str, float]
+
+
+def apply(
+    daemon: Daemon, wanted: Sequence[Wanted], steps: Plan, *, label: str, remove_data: bool, timeout: float
+) -> Result:
+    """Carries the plan out and waits; every torrent gets an outcome, whatever becomes of the others."""
+    begin = time.monotonic()
+    daemon.send("torrent-remove", list(steps.remove), {"delete-local-data": remove_data})
+    refused = {want.info_hash: daemon.add(want, label) for want in steps.add}
+    taken = [want for want in wanted if want.present and refused.get(want.info_hash) is None]
+    seen = daemon.torrents([want.info_hash for want in taken])
+    edits = dict(steps.edit)
+    check = list(steps.check)
+    for want in steps.add:
+        one = seen.get(want.info_hash)
+        if one:
+            edits[want.info_hash] = torrents.edits(want, one, label, daemon.modern)
+            if torrents.needs_check(want, one, True, daemon.modern):
+                check.append(want.info_hash)
+    _edit_and_check(daemon, seen, edits, check)
+    seconds = {"adding": time.monotonic() - begin}
+    wait = Wait(daemon, taken, timeout)
+    outcomes = wait.run()
+    for want in wanted:
+        if want.present and refused.get(want.info_hash) is not None:
+            text = f"the daemon refuses the torrent: {refused[want.info_hash]}"
+            outcomes.append(torrents.outcome(want, None, "refused", text))
+    seconds["waiting"] = time.monotonic() - begin - seconds["adding"]
+    added = any(refused[want.info_hash] is None for want in steps.add)
+    changed = bool(added or steps.remove or steps.edit or wait.started - {want.info_hash for want in steps.add})
+    return Result(changed, outcomes, seconds)
+
+
+def _edit_and_check(
+    daemon: Daemon, seen: dict[str, Seen], edits: dict[str, dict[str, dict[str, Any]]], check: list[str]
+) -> None:
+    # What wants data would fetch it from others while we look at it.
+    leeching = [one for one in check if seen[one].status != torrents.STOPPED]
+    daemon.send("torrent-stop", leeching)
+    calls = [(one, method, arguments) for one, todo in edits.items() for method, arguments in todo.items()]
+    for method, arguments, hashes in torrents.by_arguments(calls):
+        daemon.send(method, hashes, arguments)
+    daemon.send("torrent-verify", check)
+
+
+class Wait:
+    """Follows torrents until each seeds and is announced, or cannot; gives up when nothing moves for `timeout`."""
+
+    def __init__(self, daemon: Daemon, wanted: Sequence[Wanted], timeout: float) -> None:
+        self.daemon, self.timeout = daemon, timeout
+        self.pending = {want.info_hash: want for want in wanted}
+        self.started: set[str] = set()
+        self.kicks: dict[str, int] = {}
+        self.moved = self.kicked = time.monotonic()
+        self.best = -1.0
+
+    def run(self) -> list[Outcome]:
+        """One outcome a torrent."""
+        outcomes: list[Outcome] = []
+        pause = SHORTEST_POLL
+        finished = 0
+        while True:
+            seen = self.daemon.torrents(list(self.pending))
+            outcomes += self._round(seen)
+            finished = len(outcomes)
+            if not self.pending:
+                return outcomes
+            score = sum(torrents.progress(self.pending[one], seen[one]) for one in self.pending) + 4.0 * finished
+            if score > self.best:
+                self.best, self.moved = score, time.monotonic()
+            elif time.monotonic() - self.moved > self.timeout:
+                return outcomes + [self._late(want, seen[one]) for one, want in self.pending.items()]
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL)
+
+    def _round(self, seen: dict[str, Seen]) -> list[Outcome]:
+        done: list[Outcome] = []
+        ready: list[str] = []
+        for info_hash, want in list(self.pending.items()):
+            one = seen.get(info_hash)
+            if one is None:
+                done.append(torrents.outcome(want, None, "vanished", "somebody removed it meanwhile"))
+            elif torrents.seeding(want, one) and not torrents.unannounced(want, one):
+                done.append(torrents.outcome(want, one))
+            elif one.status in (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT):
+                lost = one.error == torrents.LOCAL_ERROR and info_hash in self.started
+                if torrents.complete(want, one) and not lost:
+                    ready.append(info_hash)
+                else:
+                    done.append(torrents.outcome(want, one, *torrents.content_fault(want, one)))
+        for end in done:
+            del self.pending[end.info_hash]
+        # Past every queue: one that is queued never announces.
+        self.daemon.send("torrent-start-now", ready)
+        self.started.update(ready)
+        self._kick(seen)
+        return done
+
+    def _kick(self, seen: dict[str, Seen]) -> None:
+        """Stops those whose tracker failed, to be started again: the one thing that cuts the daemon's long pause after
+        a failed announce."""
+        if time.monotonic() - self.kicked < KICK_AFTER:
+            return
+        self.kicked = time.monotonic()
+        still = self.kicked - self.moved > KICK_AFTER
+        late = [
+            one
+            for one, want in self.pending.items()
+            if self.kicks.get(one, 0) < KICKS
+            and torrents.seeding(want, seen[one])
+            and any(tracker["hasAnnounced"] or still for tracker in torrents.unannounced(want, seen[one]))
+        ]
+        for one in late:
+            self.kicks[one] = self.kicks.get(one, 0) + 1
+        self.daemon.send("torrent-stop", late)
+
+    def _late(self, want: Wanted, seen: Seen) -> Outcome:
+        reason, text = torrents.waiting_for(want, seen)
+        return torrents.outcome(want, seen, reason, f"{text} (nothing moved for {self.timeout:.0f} s)")
