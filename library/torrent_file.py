@@ -1,0 +1,115 @@
+#!/usr/bin/python
+"""Publish a set of files: written all at once, strangers of the directory's own kind removed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: torrent_file
+short_description: Publish .torrent files and what goes with them
+version_added: "0.1.0"
+description:
+  - Writes a whole set of binary files below one directory, each to a temporary name that is then renamed.
+  - Removes the files that an earlier run published and this one does not. Others are left alone.
+  - Writes nothing where nothing differs.
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    description: Names the files that differ, never their contents.
+options:
+  directory:
+    description: Directory that the files are published in; made if it is missing.
+    type: path
+    required: true
+  files:
+    description: The files to publish.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Path below O(directory).
+        type: str
+        required: true
+      content:
+        description: The contents, as base64.
+        type: str
+        required: true
+  owned:
+    description: Shell patterns (like V(torrents/*.torrent)) of files below O(directory) that are ours to remove.
+    type: list
+    elements: str
+    default: []
+  mode:
+    description: Mode of the files, in octal.
+    type: str
+    default: "0644"
+author:
+  - Seedbed contributors
+"""
+
+EXAMPLES = r"""
+- name: Publish the catalogue
+  torrent_file:
+    directory: /srv/seedbed/portal
+    files: "{{ catalogue_items | catalogue_files }}"
+    owned: [torrents/*.torrent]
+"""
+
+RETURN = r"""
+written:
+  description: Paths of the files that were written.
+  returned: always
+  type: list
+  elements: str
+  sample: [catalogue.json]
+removed:
+  description: Paths of the files that were removed.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.publish import publish
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
+            },
+            "owned": {"type": "list", "elements": "str", "default": []},
+            "mode": {"type": "str", "default": "0644"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        written, removed = publish(
+            params["directory"],
+            {file["path"]: file["content"] for file in params["files"]},
+            owned=params["owned"],
+            mode=int(params["mode"], 8),
+            check=module.check_mode,
+        )
+    except (SeedbedError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=bool(written or removed),
+        written=written,
+        removed=removed,
+        diff={"before": "".join(f"{path}\n" for path in removed), "after": "".join(f"{path}\n" for path in written)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,441 @@
+"""The catalogue as data: every fault of every entry found before a host is touched, and what each host has to do.
+
+All of it runs on the controller; nothing here reads a file or asks a host.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, List, Mapping, Sequence
+from urllib.parse import quote, urlsplit
+
+from ansible.module_utils.seedbed import sizes
+from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, component_fault
+from ansible.module_utils.seedbed.metainfo import torrent_metainfo
+
+VARIABLE = "catalogue_torrents"
+MAX_PIECES = 2**20  # 20 MiB of hashes; clients give up on larger .torrent files
+MAX_NAME = 255 - len(".torrent")  # the published file carries the name
+
+_OPTIONS = (
+    *("name", "piece_length", "version", "private", "trackers", "webseed", "comment", "source_tag", "swarm"),
+    *("creation_date", "state"),
+)
+_KEYS = {
+    "synthetic": ("synthetic", *_OPTIONS),
+    "source": ("source", *_OPTIONS),
+    "torrent": ("torrent", "source", "keep_trackers", "trackers", "webseed", "swarm", "state", "name"),
+    "collection": ("collection", *(option for option in _OPTIONS if option != "name")),
+}
+_RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed")
+_SWARM = ("seeders", "available", "upload_limit")
+
+Faults = List[str]
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def kind_of(entry: Mapping[str, Any]) -> str:
+    """synthetic, source, torrent or collection; empty if the entry does not say, or says too much."""
+    kinds = [kind for kind in ("synthetic", "source", "torrent", "collection") if kind in entry]
+    if kinds == ["source", "torrent"]:
+        return "torrent"
+    return kinds[0] if len(kinds) == 1 and kinds != ["torrent"] else ""
+
+
+def _one_of(wanted: Sequence[str]) -> str:
+    return ", ".join(wanted[:-1]) + " or " + wanted[-1] if len(wanted) > 1 else wanted[0]
+
+
+def _check(value: Any, check: Callable[[Any], Any]) -> Faults:
+    try:
+        check(value)
+    except SeedbedError as error:
+        return [str(error)]
+    return []
+
+
+def _unknown(given: Mapping[str, Any], known: Sequence[str]) -> Faults:
+    return [f"{_show(key)} is not known here; known are {', '.join(known)}" for key in given if key not in known]
+
+
+def _is_count(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _size_faults(recipe: Mapping[str, Any]) -> Faults:
+    """Faults of size, sizes and files."""
+    if ("size" in recipe) == ("sizes" in recipe):
+        return ["needs either size (of all files together) or sizes (of each file)"]
+    files = recipe.get("files", 1)
+    faults = []
+    if not _is_count(files, 1, MAX_FILES):
+        faults.append(f"files is {_show(files)}; a number from 1 to {MAX_FILES} would be right")
+    if "size" in recipe:
+        return faults + [f"size: {fault}" for fault in _check(recipe["size"], sizes.parse_size)]
+    given = recipe["sizes"]
+    if isinstance(given, Mapping):
+        if set(given) != {"min", "max"}:
+            return [*faults, f"sizes is {_show(dict(given))}; min and max, both, would be right"]
+        bad = [f"sizes: {fault}" for key in ("min", "max") for fault in _check(given[key], sizes.parse_size)]
+        if not bad and sizes.parse_size(given["min"]) > sizes.parse_size(given["max"]):
+            bad.append(f"sizes: min {given['min']} is larger than max {given['max']}")
+        return faults + bad
+    if not isinstance(given, list) or not 1 <= len(given) <= MAX_FILES:
+        return [*faults, f"sizes is {_show(given)}; a list of sizes, or min and max, would be right"]
+    if "files" in recipe and files != len(given):
+        faults.append(f"files is {_show(files)}, but sizes lists {len(given)}; leave files out")
+    return faults + [f"sizes: {fault}" for size in given for fault in _check(size, sizes.parse_size)]
+
+
+def _recipe_faults(recipe: Any) -> Faults:
+    if not isinstance(recipe, Mapping):
+        return [f"is {_show(recipe)}; a mapping like {{size: 64MiB}} would be right"]
+    faults = _unknown(recipe, _RECIPE) + _size_faults(recipe)
+    layout = recipe.get("layout", "flat")
+    if not isinstance(layout, str) or layout not in LAYOUTS:
+        faults.append(f"layout is {_show(layout)}; {_one_of(list(LAYOUTS))} would be right")
+    for key, high in (("depth", 60), ("fanout", 100)):
+        if key in recipe and layout != "nested":
+            faults.append(f"{key} belongs to layout nested, not to {layout}")
+        elif key in recipe and not _is_count(recipe[key], 1, high):
+            faults.append(f"{key} is {_show(recipe[key])}; a number from 1 to {high} would be right")
+    if not isinstance(recipe.get("seed", ""), (str, int)):
+        faults.append(f"seed is {_show(recipe['seed'])}; a text would be right")
+    return faults
+
+
+def tracker_fault(url: Any) -> str:
+    """Why a text is no announce URL, or an empty text."""
+    if not isinstance(url, str):
+        return f"{_show(url)} is not a URL"
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https", "udp") and parts.hostname and (parts.port or parts.scheme != "udp")
+    except ValueError:
+        good = False
+    return (
+        ""
+        if good and " " not in url
+        else f"{_show(url)} is not an http, https or udp URL like udp://host:8888/announce"
+    )
+
+
+def tiers_faults(tiers: Any) -> Faults:
+    """Faults of a list of tracker tiers."""
+    if not isinstance(tiers, list) or not all(isinstance(tier, list) and tier for tier in tiers):
+        return [f"is {_show(tiers)}; a list of tiers, each a list of URLs, would be right"]
+    return [fault for fault in (tracker_fault(url) for tier in tiers for url in tier) if fault]
+
+
+def _swarm_faults(swarm: Any, kind: str, seeders: Sequence[str]) -> Faults:
+    if not isinstance(swarm, Mapping):
+        return [f"is {_show(swarm)}; a mapping would be right"]
+    faults = _unknown(swarm, _SWARM)
+    wanted = swarm.get("seeders", [])
+    if not isinstance(wanted, list):
+        faults.append(f"seeders is {_show(wanted)}; a list of host names would be right")
+    else:
+        strangers = [name for name in wanted if name not in seeders]
+        known = f"the seeders are {', '.join(seeders)}" if seeders else "there is no host in group seeders"
+        faults += [f"seeders names {_show(name)}, which is not in group seeders; {known}" for name in strangers]
+    if "available" in swarm:
+        faults += [f"available: {fault}" for fault in _check(swarm["available"], sizes.parse_share)]
+        if kind != "synthetic" and swarm["available"] not in ("100%", 1):
+            faults.append("available is for synthetic entries: files that you own are not punched full of holes")
+    if swarm.get("upload_limit") is not None:
+        faults += [f"upload_limit: {fault}" for fault in _check(swarm["upload_limit"], sizes.parse_rate)]
+    return faults
+
+
+def _type_faults(entry: Mapping[str, Any]) -> Faults:
+    """Options whose type is all there is to check."""
+    faults = []
+    for key in ("private", "webseed", "keep_trackers"):
+        if key in entry and not isinstance(entry[key], bool):
+            faults.append(f"{key} is {_show(entry[key])}; true or false would be right")
+    for key in ("comment", "source_tag"):
+        if key in entry and not isinstance(entry[key], str):
+            faults.append(f"{key} is {_show(entry[key])}; a text would be right")
+    for key in ("source", "torrent", "collection"):
+        if key in entry and (not isinstance(entry[key], str) or not entry[key] or "\0" in entry[key]):
+            faults.append(f"{key} is {_show(entry[key])}; a path would be right")
+    for key in ("source", "collection"):
+        if key in entry and isinstance(entry[key], str) and not entry[key].startswith("/"):
+            faults.append(f"{key} is {_show(entry[key])}; an absolute path would be right")
+    if not _is_count(entry.get("creation_date", 0), 0, 2**40):
+        faults.append(f"creation_date is {_show(entry['creation_date'])}; seconds since 1970 would be right")
+    if entry.get("state", "present") not in ("present", "absent"):
+        faults.append(f"state is {_show(entry['state'])}; present or absent would be right")
+    return faults
+
+
+def _version_faults(entry: Mapping[str, Any]) -> Faults:
+    version = entry.get("version", "v1")
+    if version == "v2":
+        return ["version is 'v2': no version of Transmission seeds v2-only torrents; v1 or hybrid would be right"]
+    return [] if version in ("v1", "hybrid") else [f"version is {_show(version)}; v1 or hybrid would be right"]
+
+
+def _piece_faults(entry: Mapping[str, Any]) -> Faults:
+    if entry.get("piece_length") in (None, "auto"):
+        return []
+    faults = [f"piece_length: {fault}" for fault in _check(entry["piece_length"], sizes.parse_piece_length)]
+    recipe = entry.get("synthetic")
+    if faults or not isinstance(recipe, Mapping) or "size" not in recipe or _size_faults(recipe):
+        return faults
+    count = sizes.parse_size(recipe["size"]) // sizes.parse_piece_length(entry["piece_length"])
+    if count > MAX_PIECES:
+        faults.append(f"piece_length {entry['piece_length']} makes {count} pieces; at most {MAX_PIECES} would be right")
+    return faults
+
+
+def _name_faults(name: Any) -> Faults:
+    if not isinstance(name, str):
+        return [f"name is {_show(name)}; a text would be right"]
+    fault = component_fault(name)
+    if fault:
+        return [f"name {fault}; a single file name without slashes would be right"]
+    if len(name.encode()) > MAX_NAME:
+        return [f"name has {len(name.encode())} bytes; at most {MAX_NAME} leave room for .torrent"]
+    return ["name .seedbed is taken by the lab itself"] if name == ".seedbed" else []
+
+
+def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
+    if not isinstance(entry, Mapping):
+        yield f"is {_show(entry)}; a mapping would be right"
+        return
+    kind = kind_of(entry)
+    if "source" in entry and "synthetic" in entry:
+        yield "has both source and synthetic; keep the one that the content comes from"
+    elif not kind:
+        yield "needs its content from one of: synthetic, source, torrent with source, collection"
+    yield from _unknown(entry, _KEYS[kind] if kind else (*_OPTIONS, "source", "synthetic", "torrent", "collection"))
+    if "name" in entry:
+        yield from _name_faults(entry["name"])
+    elif kind in ("synthetic", "source", ""):
+        yield "has no name"
+    if "synthetic" in entry:
+        yield from (f"synthetic: {fault}" for fault in _recipe_faults(entry["synthetic"]))
+    yield from _type_faults(entry)
+    yield from _version_faults(entry)
+    yield from _piece_faults(entry)
+    if "trackers" in entry:
+        yield from (f"trackers: {fault}" for fault in tiers_faults(entry["trackers"]))
+    if "swarm" in entry:
+        yield from (f"swarm: {fault}" for fault in _swarm_faults(entry["swarm"], kind, seeders))
+
+
+def catalogue_faults(entries: Any, *, seeders: Sequence[str] = ()) -> Faults:
+    """One sentence for everything that is wrong with a catalogue; none if it is good."""
+    if not isinstance(entries, list):
+        return [f"{VARIABLE} is {_show(entries)}; a list of entries would be right"]
+    faults: Faults = []
+    first: dict[str, int] = {}
+    for number, entry in enumerate(entries):
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        label = f"{VARIABLE}[{number}]" + (f" ({name})" if isinstance(name, str) else "")
+        faults += [f"{label}: {fault}" for fault in _entry_faults(entry, seeders)]
+        if isinstance(name, str):
+            if name in first:
+                faults.append(f"{label}: name is taken by {VARIABLE}[{first[name]}]; names are unique")
+            first.setdefault(name, number)
+    return faults
+
+
+def _seeders_of(entry: Mapping[str, Any], seeders: Sequence[str]) -> list[str]:
+    wanted = entry.get("swarm", {}).get("seeders")
+    return [name for name in seeders if wanted is None or name in wanted]
+
+
+def _recipe(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A recipe with its sizes as numbers and its seed spelled out."""
+    plain = {key: recipe[key] for key in ("files", "layout", "depth", "fanout") if key in recipe}
+    plain["seed"] = str(recipe.get("seed", name))
+    if "size" in recipe:
+        plain["size"] = sizes.parse_size(recipe["size"])
+    elif isinstance(recipe["sizes"], Mapping):
+        plain["sizes"] = {key: sizes.parse_size(recipe["sizes"][key]) for key in ("min", "max")}
+    else:
+        plain["sizes"] = [sizes.parse_size(size) for size in recipe["sizes"]]
+    return plain
+
+
+def host_entries(entries: Sequence[Mapping[str, Any]], host: str, *, seeders: Sequence[str]) -> list[dict[str, Any]]:
+    """What one seeder has to hold: the parameter `entries` of module catalogue_payload.
+
+    Content of a recipe is the same everywhere, so its first seeder hashes it for all; content that
+    we did not make is hashed wherever it lies.
+    """
+    found = []
+    for entry in entries:
+        holders = _seeders_of(entry, seeders)
+        if host not in holders:
+            continue
+        kind = kind_of(entry)
+        piece_length = entry.get("piece_length")
+        spec: dict[str, Any] = {
+            "kind": kind,
+            "state": entry.get("state", "present"),
+            "piece_length": 0 if piece_length in (None, "auto") else sizes.parse_piece_length(piece_length),
+            "hybrid": entry.get("version") == "hybrid",
+            "hash": kind != "synthetic" or host == holders[0],
+        }
+        spec.update({key: entry[key] for key in ("name", "source", "collection") if key in entry})
+        if kind == "synthetic":
+            spec["recipe"] = _recipe(entry["synthetic"], entry["name"])
+            share = sizes.parse_share(entry.get("swarm", {}).get("available", "100%"))
+            spec["available"] = None if share == 1_000_000 else share
+        found.append(spec)
+    return found
+
+
+def web_path(name: str) -> str:
+    """A name as one component of a URL."""
+    return quote(name, safe="")
+
+
+Result = Mapping[str, Any]
+
+
+def _failures(results: Mapping[str, Result], seeders: Sequence[str]) -> Faults:
+    """What the seeders could not do, each a sentence that begins with the host."""
+    sentences = []
+    for host in seeders:
+        for failure in results.get(host, {}).get("failures", []):
+            sentences.append(f"{host}: {failure['name']}: {failure['reason']}")
+        if host not in results:
+            sentences.append(f"{host}: gave no answer about its payloads")
+    return sentences
+
+
+def _descriptors(
+    results: Mapping[str, Result], seeders: Sequence[str]
+) -> tuple[dict[str, dict[str, Mapping[str, Any]]], Faults]:
+    """By name, then host: what each seeder holds. Content that two seeders hold differently is a fault."""
+    held: dict[str, dict[str, Mapping[str, Any]]] = {}
+    faults = []
+    for host in seeders:
+        for payload in results.get(host, {}).get("payloads", []):
+            others = held.setdefault(payload["name"], {})
+            same = next((other for other in others.items() if other[1].get("pieces") is not None), None)
+            if same and payload.get("pieces") is not None and _content_of(payload) != _content_of(same[1]):
+                faults.append(f"{host}: {payload['name']}: its content differs from that on {same[0]}")
+                continue
+            others[host] = payload
+    return held, faults
+
+
+def _content_of(payload: Mapping[str, Any]) -> tuple[Any, ...]:
+    files = [(tuple(file["path"]), file["length"]) for file in payload["files"]]
+    return payload["piece_length"], payload["pieces"], files
+
+
+def _webseeds(entry: Mapping[str, Any], payload: Mapping[str, Any], base: str) -> list[str]:
+    """BEP 19: a file's own URL, or the directory above the torrent's."""
+    if not entry.get("webseed") or not base:
+        return []
+    return [base + web_path(payload["name"]) if payload["single_file"] else base]
+
+
+def _item(
+    entry: Mapping[str, Any],
+    payload: Mapping[str, Any],
+    holders: Mapping[str, Mapping[str, Any]],
+    trackers: Sequence[Sequence[str]],
+    webseed_url: str,
+) -> dict[str, Any]:
+    tiers = entry.get("trackers", trackers)
+    private = bool(entry.get("private", False))
+    webseeds = _webseeds(entry, payload, webseed_url)
+    made = torrent_metainfo(
+        payload,
+        trackers=tiers,
+        private=private,
+        webseeds=webseeds,
+        comment=entry.get("comment", ""),
+        tag=entry.get("source_tag", ""),
+        creation_date=entry.get("creation_date", 0),
+    )
+    swarm = entry.get("swarm", {})
+    limit = swarm.get("upload_limit")
+    return {
+        **made,
+        "version": "hybrid" if payload.get("hybrid") else "v1",
+        "private": private,
+        "single_file": payload["single_file"],
+        "size": payload["length"],
+        "piece_length": payload["piece_length"],
+        "pieces": len(payload["pieces"]) * 3 // 4 // 20,
+        "files": [
+            {"path": "/".join(file["path"]) or payload["name"], "length": file["length"], "sha256": file["sha256"]}
+            for file in payload["files"]
+        ],
+        "trackers": [list(tier) for tier in tiers],
+        "webseeds": webseeds,
+        "comment": entry.get("comment", ""),
+        "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
+        # What a stray block is decoded with; null for content that was not made here.
+        "recipe": payload.get("recipe"),
+        "trusted": kind_of(entry) == "synthetic",
+        "swarm": {
+            "seeders": [host for host in holders if payload["length"]],
+            "available": swarm.get("available", "100%"),
+            "upload_limit": None if limit is None else sizes.parse_rate(limit),
+        },
+        "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
+    }
+
+
+def catalogue_items(
+    entries: Sequence[Mapping[str, Any]],
+    results: Mapping[str, Result],
+    *,
+    seeders: Sequence[str],
+    trackers: Sequence[Sequence[str]] = (),
+    webseed_url: str = "",
+) -> dict[str, Any]:
+    """What is published and seeded, and a sentence for everything that could not be done.
+
+    results: by seeder, what module catalogue_payload returned there.
+    """
+    held, differing = _descriptors(results, seeders)
+    items = []
+    for entry in entries:
+        if entry.get("state", "present") == "absent":
+            continue
+        name = entry.get("name")
+        names = [name] if name else [found for found in held if held[found]]
+        for found in names:
+            holders = held.get(str(found), {})
+            payload = next((one for one in holders.values() if one.get("pieces") is not None), None)
+            if payload:
+                items.append(_item(entry, payload, holders, trackers, webseed_url))
+    return {"items": items, "failures": _failures(results, seeders) + differing}
+
+
+def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
+    """What one seeder has to seed: the parameter `torrents` of module transmission_torrents."""
+    found = []
+    for item in items:
+        if host not in item["swarm"]["seeders"]:
+            continue
+        available: int | None = sizes.parse_share(item["swarm"]["available"])
+        found.append(
+            {
+                "name": item["name"],
+                "info_hash": item["info_hash"],
+                "metainfo": item["metainfo"],
+                "download_dir": item["download_dirs"][host],
+                "trackers": item["trackers"],
+                "upload_limit": item["swarm"]["upload_limit"],
+                "private": item["private"],
+                "available": None if available == 1_000_000 else available,
+                "trusted": item["trusted"],
+                "state": "present",
+            }
+        )
+    return found

@@ -1,0 +1,93 @@
+"""What a host knows of a payload from the last run, so that an unchanged one costs a stat a file.
+
+One JSON file an entry, beside the payloads and never inside them, written to a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from typing import Any, NamedTuple
+
+FORMAT = 1
+# A file changed within this time before it was looked at may change again without its times moving.
+RACY_NS = 2_000_000_000
+
+
+class Stat(NamedTuple):
+    """What tells that a file is still the one that was seen; ctime also catches a restored mtime."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+def stat_of(path: str) -> Stat | None:
+    """The stat of a regular file, or None."""
+    try:
+        seen = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if seen.st_mode & 0o170000 != 0o100000:
+        return None
+    return Stat(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
+
+
+def is_racy(stats: list[Stat], looked_ns: int) -> bool:
+    """Whether a file was so fresh when it was looked at that its stat proves nothing."""
+    return any(max(stat.mtime_ns, stat.ctime_ns) > looked_ns - RACY_NS for stat in stats)
+
+
+def digest(*parts: Any) -> str:
+    """A short name for everything that a result depends on."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Manifests:
+    """The manifests of a host."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.directory, digest(name) + ".json")
+
+    def load(self, name: str) -> dict[str, Any]:
+        """The manifest of an entry; an empty one if there is none that can be trusted."""
+        return self._read(self.path(name))
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            with open(path, encoding="utf-8") as file:
+                known = json.load(file)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return {}
+        return known if isinstance(known, dict) and known.get("format") == FORMAT else {}
+
+    def names(self) -> list[str]:
+        """Every entry that this host has a manifest of."""
+        try:
+            files = sorted(os.listdir(self.directory))
+        except FileNotFoundError:
+            return []
+        found = (self._read(os.path.join(self.directory, file)) for file in files if file.endswith(".json"))
+        return [known["name"] for known in found if "name" in known]
+
+    def save(self, name: str, known: dict[str, Any]) -> None:
+        os.makedirs(self.directory, mode=0o755, exist_ok=True)
+        path = self.path(name)
+        part = path + ".part"
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump({**known, "format": FORMAT, "name": name}, file, separators=(",", ":"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(part, path)
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path(name))

@@ -1,0 +1,364 @@
+"""Metainfo files (BEP 3, 12, 19, 27, 47, 52), info hashes and magnet links.
+
+The info dictionary is made of content, names and options alone: trackers, comments and web seeds stand
+outside it, so that they may change without changing the info hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any, Mapping, NamedTuple, Sequence
+from urllib.parse import quote
+
+from ansible.module_utils.seedbed.bencode import BencodeError, decode_spans, encode
+from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.layouts import component_fault
+
+CREATOR = "Seedbed"
+
+
+class MetainfoError(SeedbedError):
+    """A metainfo file that breaks the rules; the text says which."""
+
+
+def info_dictionary(payload: Mapping[str, Any], *, private: bool = False, tag: str = "") -> dict[str, Any]:
+    """The info dictionary of a payload descriptor."""
+    piece_length = payload["piece_length"]
+    files: Sequence[Mapping[str, Any]] = payload["files"]
+    info: dict[str, Any] = {
+        "name": payload["name"],
+        "piece length": piece_length,
+        "pieces": base64.b64decode(payload["pieces"]),
+    }
+    if payload["single_file"]:
+        info["length"] = files[0]["length"]
+    else:
+        info["files"] = listed = []
+        for file in files:
+            listed.append({"length": file["length"], "path": list(file["path"])})
+            pad = -file["length"] % piece_length
+            if payload.get("hybrid") and pad:
+                listed.append({"attr": "p", "length": pad, "path": [".pad", str(pad)]})
+    if payload.get("hybrid"):
+        info["meta version"] = 2
+        info["file tree"] = _file_tree(payload)
+    if private:
+        info["private"] = 1
+    if tag:
+        info["source"] = tag
+    return info
+
+
+def _file_tree(payload: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for file in payload["files"]:
+        node = tree
+        for part in file["path"] or [payload["name"]]:
+            node = node.setdefault(part, {})
+        node[""] = {"length": file["length"]}
+        if file["length"]:
+            node[""]["pieces root"] = base64.b64decode(file["root"])
+    return tree
+
+
+class Links(NamedTuple):
+    """What names a torrent to others."""
+
+    info_hash: str
+    info_hash_v2: str
+    magnet: str | None
+    bare_magnet: str | None
+
+
+def magnet_link(
+    info_hash: str,
+    *,
+    name: str = "",
+    info_hash_v2: str = "",
+    size: int | None = None,
+    trackers: Sequence[str] = (),
+    webseeds: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    select: str = "",
+) -> str:
+    """A magnet link (BEP 9, 53); everything but the info hash is optional."""
+    terms = [f"xt=urn:btih:{info_hash}"]
+    if info_hash_v2:
+        terms.append(f"xt=urn:btmh:1220{info_hash_v2}")
+    if name:
+        terms.append("dn=" + quote(name, safe=""))
+    if size is not None:
+        terms.append(f"xl={size}")
+    terms += ["tr=" + quote(url, safe="") for url in trackers]
+    terms += ["ws=" + quote(url, safe="") for url in webseeds]
+    terms += ["x.pe=" + quote(peer, safe=":[]") for peer in peers]
+    if select:
+        terms.append("so=" + select)
+    return "magnet:?" + "&".join(terms)
+
+
+def outer_dictionary(
+    *, trackers: Sequence[Sequence[str]], webseeds: Sequence[str] = (), comment: str = "", creation_date: int = 0
+) -> dict[str, Any]:
+    """Everything of a metainfo file but its info dictionary and piece layers."""
+    outer: dict[str, Any] = {"created by": CREATOR}
+    urls = [url for tier in trackers for url in tier]
+    if urls:
+        outer["announce"] = urls[0]
+    if len(urls) > 1:
+        outer["announce-list"] = [list(tier) for tier in trackers if tier]
+    if webseeds:
+        outer["url-list"] = list(webseeds)
+    if comment:
+        outer["comment"] = comment
+    if creation_date:
+        outer["creation date"] = creation_date
+    return outer
+
+
+def _assemble(outer: Mapping[str, Any], info: bytes) -> bytes:
+    """A metainfo file around an info dictionary whose bytes stay as they are."""
+    parts = [b"d"]
+    pairs = [(key.encode() if isinstance(key, str) else key, encode(value)) for key, value in outer.items()]
+    for key, raw in sorted([*pairs, (b"info", info)]):
+        parts += [encode(key), raw]
+    return b"".join([*parts, b"e"])
+
+
+def torrent_metainfo(
+    payload: Mapping[str, Any],
+    *,
+    trackers: Sequence[Sequence[str]] = (),
+    private: bool = False,
+    webseeds: Sequence[str] = (),
+    comment: str = "",
+    tag: str = "",
+    creation_date: int = 0,
+) -> dict[str, Any]:
+    """Metainfo (base64), info hashes and magnet links of a payload descriptor."""
+    outer = outer_dictionary(trackers=trackers, webseeds=webseeds, comment=comment, creation_date=creation_date)
+    if payload.get("hybrid"):
+        outer["piece layers"] = {
+            base64.b64decode(file["root"]): base64.b64decode(file["layer"])
+            for file in payload["files"]
+            if file.get("layer")
+        }
+    info = encode(info_dictionary(payload, private=private, tag=tag))
+    links = links_for(
+        info,
+        name=payload["name"],
+        size=payload["length"],
+        hybrid=bool(payload.get("hybrid")),
+        private=private,
+        trackers=[url for tier in trackers for url in tier],
+        webseeds=webseeds,
+    )
+    metainfo = base64.b64encode(_assemble(outer, info)).decode()
+    return {"name": payload["name"], "metainfo": metainfo, **links._asdict()}
+
+
+def links_for(
+    info: bytes,
+    *,
+    name: str,
+    size: int,
+    hybrid: bool,
+    private: bool,
+    trackers: Sequence[str],
+    webseeds: Sequence[str] = (),
+) -> Links:
+    """Hashes and links of an info dictionary; a private torrent has no magnet: nobody serves its metadata."""
+    info_hash = hashlib.sha1(info).hexdigest()
+    v2 = hashlib.sha256(info).hexdigest() if hybrid else ""
+    if private:
+        return Links(info_hash, v2, None, None)
+    full = magnet_link(info_hash, name=name, info_hash_v2=v2, size=size, trackers=trackers, webseeds=webseeds)
+    return Links(info_hash, v2, full, magnet_link(info_hash))
+
+
+def retarget(raw: bytes, *, trackers: Sequence[Sequence[str]], keep: bool = True) -> bytes:
+    """A foreign metainfo file with our tiers after its own (or instead of them); its info section byte for byte."""
+    outer, spans = decode_spans(raw, strict=False)
+    if not isinstance(outer, dict) or b"info" not in spans:
+        raise MetainfoError("no info dictionary")
+    start, end = spans[b"info"]
+    own = _tiers(outer) if keep else []
+    known = {url for tier in own for url in tier}
+    tiers = own + [tier for tier in ([url for url in tier if url not in known] for tier in trackers) if tier]
+    rest = {key: value for key, value in outer.items() if key not in (b"info", b"announce", b"announce-list")}
+    fresh = outer_dictionary(trackers=tiers)
+    rest.update({key.encode(): fresh[key] for key in ("announce", "announce-list") if key in fresh})
+    return _assemble(rest, raw[start:end])
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, bytes):
+        raise MetainfoError(f"{what} is not a text")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise MetainfoError(f"{what} is not UTF-8: {value[:40]!r}") from None
+
+
+def _component(value: Any, what: str) -> str:
+    text = _text(value, what)
+    fault = component_fault(text)
+    if fault:
+        raise MetainfoError(f"{what} is unsafe: {fault}")
+    return text
+
+
+def _number(value: Any, what: str) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise MetainfoError(f"{what} is not a number from 0 to 2**63")
+    return value
+
+
+def _tiers(outer: Mapping[bytes, Any]) -> list[list[str]]:
+    """BEP 12: the announce list wins over announce."""
+    tiers = outer.get(b"announce-list", [])
+    if not isinstance(tiers, list) or not all(isinstance(tier, list) for tier in tiers):
+        raise MetainfoError("announce-list is not a list of lists")
+    found = [[_text(url, "tracker") for url in tier] for tier in tiers]
+    found = [tier for tier in found if tier]
+    if not found and b"announce" in outer:
+        found = [[_text(outer[b"announce"], "announce")]]
+    return found
+
+
+def _v1_files(info: Mapping[bytes, Any]) -> tuple[list[dict[str, Any]], bool]:
+    if b"length" in info and b"files" in info:
+        raise MetainfoError("info has both length and files")
+    if b"length" in info:
+        return [{"path": [], "length": _number(info[b"length"], "length"), "pad": False}], True
+    if not isinstance(info.get(b"files"), list) or not info[b"files"]:
+        raise MetainfoError("info has neither length nor files")
+    files: list[dict[str, Any]] = []
+    for number, entry in enumerate(info[b"files"]):
+        what = f"file {number}"
+        if not isinstance(entry, dict) or not isinstance(entry.get(b"path"), list) or not entry[b"path"]:
+            raise MetainfoError(f"{what} has no path")
+        path = [_component(part, f"path of {what}") for part in entry[b"path"]]
+        attr = entry.get(b"attr", b"")
+        pad = isinstance(attr, bytes) and b"p" in attr
+        files.append({"path": path, "length": _number(entry.get(b"length"), f"length of {what}"), "pad": pad})
+    seen = {tuple(file["path"]) for file in files if not file["pad"]}
+    if len(seen) != sum(not file["pad"] for file in files):
+        raise MetainfoError("two files have the same path")
+    return files, False
+
+
+def _v2_files(tree: Any, limit: int = 1_000_000) -> list[dict[str, Any]]:
+    """Files of a BEP 52 file tree; the decoder has bounded its depth already."""
+    files: list[dict[str, Any]] = []
+    stack: list[tuple[Any, list[str]]] = [(tree, [])]
+    while stack:
+        node, path = stack.pop()
+        if not isinstance(node, dict) or len(files) > limit:
+            raise MetainfoError("file tree is not a tree")
+        if b"" in node:
+            leaf = node[b""]
+            if len(node) != 1 or not isinstance(leaf, dict) or not path:
+                raise MetainfoError("file tree mixes files and directories")
+            length = _number(leaf.get(b"length"), f"length of {'/'.join(path)}")
+            root = leaf.get(b"pieces root", b"")
+            if not isinstance(root, bytes) or len(root) != (32 if length else 0):
+                raise MetainfoError(f"pieces root of {'/'.join(path)} is not 32 bytes")
+            files.append({"path": path, "length": length, "root": base64.b64encode(root).decode()})
+            continue
+        for key in sorted(node, reverse=True):
+            stack.append((node[key], [*path, _component(key, "name in the file tree")]))
+    return files
+
+
+def torrent_info(raw: bytes) -> dict[str, Any]:
+    """What a metainfo file says; ends with an exact reason on anything hostile or broken."""
+    outer, spans = decode_spans(raw, strict=False)
+    if not isinstance(outer, dict):
+        raise MetainfoError("not a dictionary")
+    info = outer.get(b"info")
+    if not isinstance(info, dict):
+        raise MetainfoError("no info dictionary")
+    name = _component(info.get(b"name"), "name")
+    piece_length = _number(info.get(b"piece length"), "piece length")
+    if not piece_length:
+        raise MetainfoError("piece length is 0")
+    has_v1, has_v2 = b"pieces" in info, info.get(b"meta version") == 2
+    if not has_v1 and not has_v2:
+        raise MetainfoError("info has no pieces")
+    files: list[dict[str, Any]] = []
+    single = False
+    if has_v1:
+        files, single = _v1_files(info)
+        pieces = info[b"pieces"]
+        total = sum(file["length"] for file in files)
+        wanted = -(-total // piece_length)
+        if not isinstance(pieces, bytes) or len(pieces) != 20 * wanted:
+            size = len(pieces) if isinstance(pieces, bytes) else 0
+            raise MetainfoError(f"pieces has {size} bytes, but {wanted} pieces need {20 * wanted}")
+    if has_v2:
+        if piece_length < 16384 or piece_length & (piece_length - 1):
+            raise MetainfoError(f"piece length {piece_length} is not a power of two from 16384 on")
+        tree = _v2_files(info.get(b"file tree"))
+        if has_v1:
+            _agree(files, single, tree, name)
+        else:
+            single = len(tree) == 1 and tree[0]["path"] == [name]
+            files = [{"path": [] if single else f["path"], "length": f["length"], "pad": False} for f in tree]
+    start, end = spans[b"info"]
+    version = "hybrid" if has_v1 and has_v2 else "v2" if has_v2 else "v1"
+    return _told(outer, raw[start:end], files, single=single, version=version)
+
+
+def _agree(files: list[dict[str, Any]], single: bool, tree: list[dict[str, Any]], name: str) -> None:
+    """BEP 52: both lists of a hybrid tell the same files in the same order."""
+    listed = [([name] if single else file["path"], file["length"]) for file in files if not file["pad"]]
+    if listed != [(file["path"], file["length"]) for file in tree]:
+        raise MetainfoError("the v1 and v2 file lists do not match")
+
+
+def _told(
+    outer: Mapping[bytes, Any], info_raw: bytes, files: list[dict[str, Any]], *, single: bool, version: str
+) -> dict[str, Any]:
+    info = outer[b"info"]
+    name = _component(info[b"name"], "name")
+    content_files = [file for file in files if not file["pad"]]
+    size = sum(file["length"] for file in content_files)
+    private = info.get(b"private") == 1
+    trackers = _tiers(outer)
+    links = links_for(
+        info_raw,
+        name=name,
+        size=size,
+        hybrid=version != "v1",
+        private=private,
+        trackers=[url for tier in trackers for url in tier],
+    )
+    seeds = outer.get(b"url-list", [])
+    seeds = [seeds] if isinstance(seeds, bytes) else seeds
+    total = sum(file["length"] for file in files)
+    piece_length = info[b"piece length"]
+    return {
+        "name": name,
+        **links._asdict(),
+        "version": version,
+        "private": private,
+        "single_file": single,
+        "size": size,
+        "piece_length": piece_length,
+        "pieces": -(-total // piece_length),
+        "piece_hashes": base64.b64encode(info.get(b"pieces", b"")).decode(),
+        "files": [{"path": file["path"], "length": file["length"]} for file in content_files],
+        "padding": total - size,
+        "pad_files": [{"path": file["path"], "length": file["length"]} for file in files if file["pad"]],
+        "trackers": trackers,
+        "webseeds": [_text(url, "web seed") for url in seeds] if isinstance(seeds, list) else [],
+        "comment": _text(outer.get(b"comment", b""), "comment"),
+        "source": _text(info.get(b"source", b""), "source"),
+        "created_by": _text(outer.get(b"created by", b""), "created by"),
+        "creation_date": _number(outer.get(b"creation date", 0), "creation date"),
+    }
+
+
+__all__ = ["BencodeError", "MetainfoError", "magnet_link", "retarget", "torrent_info", "torrent_metainfo"]
