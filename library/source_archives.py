@@ -1,0 +1,105 @@
+#!/usr/bin/python
+"""Ansible module: fetch source archives that are pinned by SHA-256."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: source_archives
+short_description: Fetch source archives that are pinned by SHA-256
+description:
+  - Fetches source archives into a directory on the host and accepts each only if it has the pinned SHA-256.
+  - With I(route=apt) they come out of source packages of a suite of the host's own distribution, with a private apt
+    configuration that is made for this in I(directory). It takes mirror, keys and proxy over from the host's sources,
+    which stay as they are.
+options:
+  route:
+    type: str
+    choices: [apt, url]
+    required: true
+    description: Where the archives come from.
+  directory:
+    type: path
+    required: true
+    description: An existing, empty directory for the archives.
+  suite:
+    type: str
+    default: sid
+    description: The suite whose source packages are taken with I(route=apt).
+  timeout:
+    type: float
+    default: 30
+    description: Seconds that a mirror may stay silent with I(route=url).
+  archives:
+    type: list
+    elements: dict
+    required: true
+    description: The archives.
+    suboptions:
+      name: {type: str, required: true, description: The archive's file name.}
+      sha256: {type: str, required: true, description: The SHA-256 that it must have.}
+      pin: {type: str, required: true, description: 'The name of the variable that sets it, for messages.'}
+      package: {type: str, description: 'The source package that holds it, for the route C(apt).'}
+      urls: {type: list, elements: str, default: [], description: 'Mirrors in turn, for the route C(url).'}
+attributes:
+  check_mode:
+    support: none
+    description: It is skipped in check mode.
+"""
+
+EXAMPLES = r"""
+- name: Fetch a library's sources
+  source_archives:
+    route: apt
+    suite: sid
+    directory: /var/tmp/build
+    archives:
+      - name: libowfat_0.34.orig.tar.xz
+        package: libowfat
+        sha256: d4330d373ac9581b397bc24a22ad1f7f5d58a7fe36d9d239fe352ceffc5d304b
+        pin: opentracker_libowfat_sha256
+"""
+
+RETURN = r"""
+paths:
+  description: Where the archives are, in the order asked.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed.source_archives import ArchiveError, from_apt, from_mirrors
+
+
+def main() -> None:
+    archive = {
+        "name": {"type": "str", "required": True},
+        "sha256": {"type": "str", "required": True},
+        "pin": {"type": "str", "required": True},
+        "package": {"type": "str"},
+        "urls": {"type": "list", "elements": "str", "default": []},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "route": {"type": "str", "choices": ["apt", "url"], "required": True},
+            "directory": {"type": "path", "required": True},
+            "suite": {"type": "str", "default": "sid"},
+            "timeout": {"type": "float", "default": 30},
+            "archives": {"type": "list", "elements": "dict", "options": archive, "required": True},
+        }
+    )
+    archives, directory = module.params["archives"], module.params["directory"]
+    try:
+        if module.params["route"] == "apt":
+            from_apt(archives, directory, module.params["suite"])
+        else:
+            from_mirrors(archives, directory, module.params["timeout"])
+    except ArchiveError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, paths=[os.path.join(directory, archive["name"]) for archive in archives])
+
+
+if __name__ == "__main__":
+    main()
