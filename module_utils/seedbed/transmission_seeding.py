@@ -21,13 +21,13 @@ class Daemon:
         self.rpc = rpc
         self.modern = version_of(rpc.call("session-get")) >= (4,)
 
-    def torrents(self, hashes: Sequence[str] | None = None) -> dict[str, Seen]:
+    def torrents(self, hashes: Sequence[str] | None = None, fields: str = torrents.COMPARED_FIELDS) -> dict[str, Seen]:
         """All torrents, or those of them that it has."""
-        arguments: dict[str, Any] = {"fields": torrents.FIELDS.split()}
+        arguments: dict[str, Any] = {"fields": fields.split()}
         if hashes is not None:
             arguments["ids"] = list(hashes)
         listed = self.rpc.call("torrent-get", arguments)["torrents"]
-        return {fields["hashString"]: torrents.seen_from(fields) for fields in listed}
+        return {one["hashString"]: torrents.seen_from(one) for one in listed}
 
     def all_torrents(self) -> dict[str, Seen]:
         """All torrents, once their number stands still: 3.00 answers before it has read them after its start."""
@@ -69,7 +69,7 @@ class Plan(NamedTuple):
     add: list[Wanted]
     edit: dict[str, dict[str, dict[str, Any]]]  # hash to calls
     check: list[str]
-    start: list[str]
+    start: list[str]  # stopped, queued or leeching: shall seed
 
     def __bool__(self) -> bool:
         return bool(self.remove or self.add or self.edit or self.start)
@@ -96,10 +96,11 @@ def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool) ->
     calls = torrents.edits(want, seen, label, modern)
     if calls:
         found.edit[want.info_hash] = calls
-    moved = "torrent-set-location" in calls or torrents._other_share(want, seen)
-    if moved or torrents.needs_check(want, seen, False, modern):
+    moved = "torrent-set-location" in calls or torrents.other_share(want, seen)
+    check = moved or torrents.needs_check(want, seen, False, modern)
+    if check:
         found.check.append(want.info_hash)
-    elif seen.status in (torrents.STOPPED, torrents.SEED_WAIT):
+    if seen.status == torrents.DOWNLOADING or (not check and seen.status in (torrents.STOPPED, torrents.SEED_WAIT)):
         found.start.append(want.info_hash)
 
 
@@ -138,16 +139,16 @@ def apply(
             outcomes.append(torrents.outcome(want, None, "refused", text))
     seconds["waiting"] = time.monotonic() - begin - seconds["adding"]
     added = any(refused[want.info_hash] is None for want in steps.add)
-    changed = bool(added or steps.remove or steps.edit or wait.started - {want.info_hash for want in steps.add})
+    started = wait.started - {want.info_hash for want in steps.add}
+    changed = bool(added or steps.remove or steps.edit or steps.start or started)
     return Result(changed, outcomes, seconds)
 
 
 def _edit_and_check(
     daemon: Daemon, seen: dict[str, Seen], edits: dict[str, dict[str, dict[str, Any]]], check: list[str]
 ) -> None:
-    # What wants data would fetch it from others while we look at it.
-    leeching = [one for one in check if seen[one].status != torrents.STOPPED]
-    daemon.send("torrent-stop", leeching)
+    # Otherwise it would go on right after the check, and fetch from others what is missing.
+    daemon.send("torrent-stop", [one for one in check if seen[one].status != torrents.STOPPED])
     calls = [(one, method, arguments) for one, todo in edits.items() for method, arguments in todo.items()]
     for method, arguments, hashes in torrents.by_arguments(calls):
         daemon.send(method, hashes, arguments)
@@ -169,14 +170,12 @@ class Wait:
         """One outcome a torrent."""
         outcomes: list[Outcome] = []
         pause = SHORTEST_POLL
-        finished = 0
         while True:
-            seen = self.daemon.torrents(list(self.pending))
+            seen = self.daemon.torrents(list(self.pending), torrents.FIELDS)
             outcomes += self._round(seen)
-            finished = len(outcomes)
             if not self.pending:
                 return outcomes
-            score = sum(torrents.progress(self.pending[one], seen[one]) for one in self.pending) + 4.0 * finished
+            score = sum(torrents.progress(self.pending[one], seen[one]) for one in self.pending) + 4.0 * len(outcomes)
             if score > self.best:
                 self.best, self.moved = score, time.monotonic()
             elif time.monotonic() - self.moved > self.timeout:
@@ -187,12 +186,15 @@ class Wait:
     def _round(self, seen: dict[str, Seen]) -> list[Outcome]:
         done: list[Outcome] = []
         ready: list[str] = []
+        leeching: list[str] = []
         for info_hash, want in list(self.pending.items()):
             one = seen.get(info_hash)
             if one is None:
                 done.append(torrents.outcome(want, None, "vanished", "somebody removed it meanwhile"))
             elif torrents.seeding(want, one) and not torrents.unannounced(want, one):
                 done.append(torrents.outcome(want, one))
+            elif one.status == torrents.DOWNLOADING:
+                leeching.append(info_hash)
             elif one.status in (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT):
                 lost = one.error == torrents.LOCAL_ERROR and info_hash in self.started
                 if torrents.complete(want, one) and not lost:
@@ -201,6 +203,7 @@ class Wait:
                     done.append(torrents.outcome(want, one, *torrents.content_fault(want, one)))
         for end in done:
             del self.pending[end.info_hash]
+        self.daemon.send("torrent-stop", leeching)
         # Past every queue: one that is queued never announces.
         self.daemon.send("torrent-start-now", ready)
         self.started.update(ready)

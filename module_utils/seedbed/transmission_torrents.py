@@ -18,6 +18,8 @@ FIELDS = (
     "hashString status labels downloadDir uploadLimit uploadLimited haveValid totalSize sizeWhenDone"
     " leftUntilDone pieceSize recheckProgress error errorString trackerStats"
 )
+# One number a file: read once to compare, not again and again while waiting.
+COMPARED_FIELDS = FIELDS + " wanted"
 
 WHOLE = 1_000_000  # `available` counts in millionths
 
@@ -95,6 +97,7 @@ class Seen(NamedTuple):
     error: int
     error_text: str
     trackers: tuple[dict[str, Any], ...]
+    wants: frozenset[bool]  # of its files: all, none, or some of them; empty when it was not asked for
 
 
 def seen_from(fields: Mapping[str, Any]) -> Seen:
@@ -114,6 +117,7 @@ def seen_from(fields: Mapping[str, Any]) -> Seen:
         fields["error"],
         str(fields["errorString"]),
         tuple(fields["trackerStats"]),
+        frozenset(map(bool, fields.get("wanted", ()))),
     )
 
 
@@ -159,7 +163,7 @@ def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[
         fields["uploadLimited"] = want.upload_limit is not None
         if want.upload_limit is not None:
             fields["uploadLimit"] = want.upload_limit
-    if _other_share(want, seen):
+    if other_share(want, seen):
         # An empty list means all files.
         fields["files-wanted" if want.available is None else "files-unwanted"] = []
     trackers = _tracker_fields(want, seen, modern)
@@ -173,12 +177,9 @@ def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[
     return calls
 
 
-def _other_share(want: Wanted, seen: Seen) -> bool:
+def other_share(want: Wanted, seen: Seen) -> bool:
     """A partial seeder wants none of the files: what it has counts as all that it wants, and it fetches nothing."""
-    wants_all = seen.wanted_size == seen.total
-    if want.available is None:
-        return not wants_all
-    return wants_all and seen.have < seen.total
+    return seen.wants != {want.available is None}
 
 
 def _same_folder(wanted: str, seen: str, modern: bool) -> bool:
