@@ -5,6 +5,8 @@ All of it runs on the controller; nothing here reads a file or asks a host.
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any, Callable, Iterator, List, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
@@ -307,8 +309,6 @@ def _failures(results: Mapping[str, Result], seeders: Sequence[str]) -> Faults:
     for host in seeders:
         for failure in results.get(host, {}).get("failures", []):
             sentences.append(f"{host}: {failure['name']}: {failure['reason']}")
-        if host not in results:
-            sentences.append(f"{host}: gave no answer about its payloads")
     return sentences
 
 
@@ -402,7 +402,9 @@ def catalogue_items(
 
     results: by seeder, what module catalogue_payload returned there.
     """
-    held, differing = _descriptors(results, seeders)
+    held, faults = _descriptors(results, seeders)
+    faults = _failures(results, seeders) + faults
+    failed = {failure["name"] for result in results.values() for failure in result.get("failures", [])}
     items = []
     for entry in entries:
         if entry.get("state", "present") == "absent":
@@ -414,7 +416,9 @@ def catalogue_items(
             payload = next((one for one in holders.values() if one.get("pieces") is not None), None)
             if payload:
                 items.append(_item(entry, payload, holders, trackers, webseed_url))
-    return {"items": items, "failures": _failures(results, seeders) + differing}
+            elif found not in failed:
+                faults.append(f"{found}: no seeder of it could be asked, so it is not published")
+    return {"items": items, "failures": faults}
 
 
 def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -439,3 +443,30 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[st
             }
         )
     return found
+
+
+_UNPUBLISHED = ("metainfo", "download_dirs", "trusted")
+
+
+def published_files(items: Sequence[Mapping[str, Any]], *, lab: str) -> list[dict[str, str]]:
+    """The .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
+    files = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
+    told = [{key: value for key, value in item.items() if key not in _UNPUBLISHED} for item in items]
+    text = json.dumps({"schema_version": 1, "lab": lab, "items": told}, ensure_ascii=False, indent=1) + "\n"
+    return [*files, {"path": "catalogue.json", "content": base64.b64encode(text.encode()).decode()}]
+
+
+class AddressError(SeedbedError):
+    """A host whose address nobody knows."""
+
+
+def tracker_tier(host: Mapping[str, Any], port: int) -> list[str]:
+    """Announce URLs of one tracker host, from its variables."""
+    facts = host.get("ansible_facts", {})
+    address = host.get("lab_address") or facts.get("default_ipv4", {}).get("address") or host.get("ansible_host")
+    if not address:
+        name = host.get("inventory_hostname", "a tracker")
+        raise AddressError(f"{name} has no known address; set lab_address, or gather its facts first")
+    where = f"[{address}]" if ":" in address else address
+    number = host.get("opentracker_port", port)
+    return [f"http://{where}:{number}/announce", f"udp://{where}:{number}/announce"]

@@ -1,0 +1,80 @@
+"""Thin shell around seedbed.bencode: the value of bencoded data."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bdecode
+short_description: Read bencoded data
+description:
+  - Decodes data of any origin. Depth, digits and size are bounded; an error names the byte offset.
+  - Strings that are not UTF-8 come back as C({"!binary": base64}), keys that are not UTF-8 with C(\\x) escapes.
+positional: _input
+options:
+  _input:
+    description: The data as base64.
+    type: str
+    required: true
+  strict:
+    description: Whether to refuse dictionary keys that are out of order, which live torrents do contain.
+    type: bool
+    default: true
+seealso:
+  - plugin: bencode
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show what a tracker answered
+  ansible.builtin.debug:
+    msg: "{{ 'ZDg6aW50ZXJ2YWxpMTgwMGU1OnBlZXJzNjoKAAABH5Jl' | bdecode }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The value.
+  type: raw
+  sample:
+    interval: 1800
+    peers: {"!binary": CgAAAR+S}
+"""
+
+import base64
+import os
+from typing import Any, Callable
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
+)
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed import bencode as codec
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return {"!binary": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {key.decode(errors="backslashreplace"): _text(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_text(member) for member in value]
+    return value
+
+
+def bdecode(text: str, *, strict: bool = True) -> Any:
+    """The value of bencoded data."""
+    if not isinstance(text, str):
+        raise AnsibleFilterError(f"bdecode: expected base64 text, got {type(text).__name__}")
+    try:
+        return _text(codec.decode(base64.b64decode(text, validate=True), strict=strict))
+    except ValueError as error:
+        raise AnsibleFilterError(f"bdecode: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"bdecode": bdecode}

@@ -1,0 +1,69 @@
+"""Thin shell around seedbed.bencode: bencoded data."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bencode
+short_description: Bencode a value
+description:
+  - Bencodes numbers, text (as UTF-8), lists and dictionaries. Raw bytes are given as C({"!binary": base64}), the form
+    in which P(bdecode#filter) returns what is not text.
+positional: _input
+options:
+  _input:
+    description: The value.
+    type: raw
+    required: true
+seealso:
+  - plugin: bdecode
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show bencoded data
+  ansible.builtin.debug:
+    msg: "{{ {'interval': 1800, 'peers': {'!binary': 'CgAAAR+S'}} | bencode | b64decode }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The bencoded data as base64.
+  type: str
+  sample: ZDg6aW50ZXJ2YWxpMTgwMGU1OnBlZXJzNjoKAAABH5Jl
+"""
+
+import base64
+import os
+from typing import Any, Callable, Mapping
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
+)
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed import bencode as codec
+
+
+def _raw(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {"!binary"}:
+            return base64.b64decode(value["!binary"], validate=True)
+        return {key: _raw(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_raw(member) for member in value]
+    return value
+
+
+def bencode(value: Any) -> str:
+    """Bencoded data as base64."""
+    try:
+        return base64.b64encode(codec.encode(_raw(value))).decode()
+    except ValueError as error:
+        raise AnsibleFilterError(f"bencode: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"bencode": bencode}

@@ -1,0 +1,89 @@
+"""Thin shell around seedbed.catalogue: from what the seeders hold to what is published."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: catalogue_items
+short_description: The items of a catalogue, ready to seed and to publish
+description:
+  - Joins the catalogue with what module M(catalogue_payload) returned on each seeder, makes the torrents, and tells in
+    sentences what could not be done.
+positional: _input
+options:
+  _input:
+    description: The catalogue.
+    type: list
+    elements: dict
+    required: true
+  results:
+    description: By seeder, the result of M(catalogue_payload) there.
+    type: dict
+    required: true
+  seeders:
+    description: The hosts of group C(seeders).
+    type: list
+    elements: str
+    required: true
+  trackers:
+    description: The tracker tiers of entries without their own.
+    type: list
+    elements: list
+    default: []
+  webseed_url:
+    description: URL of the directory in which the payloads are served, with a slash at the end. Empty for no web seeds.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Make the torrents
+  ansible.builtin.set_fact:
+    made: "{{ catalogue_torrents | catalogue_items(results, seeders=groups['seeders'], trackers=catalogue_trackers) }}"
+  vars:
+    results: {seeder1: "{{ hostvars['seeder1']['payload_result'] }}"}
+"""
+
+RETURN = r"""
+_value:
+  description: The C(items), and C(failures) as sentences that begin with the host.
+  type: dict
+  sample:
+    items: []
+    failures: ["seeder1: film.mkv: /srv/media/film.mkv does not exist"]
+"""
+
+import os
+from typing import Any, Callable, Mapping, Sequence
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
+)
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed import catalogue
+
+
+def catalogue_items(
+    entries: Any,
+    results: Mapping[str, Any],
+    *,
+    seeders: Sequence[str],
+    trackers: Sequence[Sequence[str]] = (),
+    webseed_url: str = "",
+) -> dict[str, Any]:
+    """Items and failures."""
+    if not isinstance(entries, list) or not isinstance(results, Mapping):
+        raise AnsibleFilterError(
+            f"catalogue_items: expected entries and results, got {type(entries).__name__} and {type(results).__name__}"
+        )
+    try:
+        return catalogue.catalogue_items(entries, results, seeders=seeders, trackers=trackers, webseed_url=webseed_url)
+    except ValueError as error:
+        raise AnsibleFilterError(f"catalogue_items: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"catalogue_items": catalogue_items}

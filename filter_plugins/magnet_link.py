@@ -1,0 +1,104 @@
+"""Thin shell around seedbed.metainfo: magnet links."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: magnet_link
+short_description: A magnet link
+description:
+  - Makes a magnet link (BEP 9, 53). Only what is given is written.
+positional: _input
+options:
+  _input:
+    description: The v1 info hash as 40 hexadecimal digits.
+    type: str
+    required: true
+  name:
+    description: Display name (C(dn)).
+    type: str
+    default: ""
+  info_hash_v2:
+    description: The v2 info hash as 64 hexadecimal digits, for hybrids.
+    type: str
+    default: ""
+  size:
+    description: Bytes in all (C(xl)).
+    type: int
+  trackers:
+    description: Announce URLs (C(tr)).
+    type: list
+    elements: str
+    default: []
+  webseeds:
+    description: Web seeds (C(ws)).
+    type: list
+    elements: str
+    default: []
+  peers:
+    description: Peers as address:port (C(x.pe)).
+    type: list
+    elements: str
+    default: []
+  select:
+    description: Numbers of the files to download (C(so)), like V(0,2,4-6).
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Show a magnet link
+  ansible.builtin.debug:
+    msg: "{{ '9ed2efbb7fa8be0ccf0e6fd0b1cb4de9a06b9c1a' | magnet_link(name='hello.txt', peers=['192.0.2.20:8082']) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The link.
+  type: str
+  sample: magnet:?xt=urn:btih:9ed2efbb7fa8be0ccf0e6fd0b1cb4de9a06b9c1a&dn=hello.txt&x.pe=192.0.2.20:8082
+"""
+
+import os
+import re
+from typing import Any, Callable, Sequence
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
+)
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed import metainfo
+
+
+def magnet_link(
+    info_hash: str,
+    *,
+    name: str = "",
+    info_hash_v2: str = "",
+    size: int | None = None,
+    trackers: Sequence[str] = (),
+    webseeds: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    select: str = "",
+) -> str:
+    """A magnet link."""
+    for value, digits in ((info_hash, 40), (info_hash_v2, 64)):
+        if not isinstance(value, str) or (value and not re.fullmatch(f"[0-9a-f]{{{digits}}}", value)):
+            raise AnsibleFilterError(f"magnet_link: expected {digits} lower-case hexadecimal digits, got {value!r}")
+    return metainfo.magnet_link(
+        info_hash,
+        name=name,
+        info_hash_v2=info_hash_v2,
+        size=size,
+        trackers=trackers,
+        webseeds=webseeds,
+        peers=peers,
+        select=select,
+    )
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"magnet_link": magnet_link}

@@ -1,0 +1,84 @@
+"""Thin shell around seedbed.metainfo: what a .torrent file says."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: torrent_info
+short_description: What a .torrent file says
+description:
+  - Reads any metainfo file, v1, hybrid or v2, made by anybody. Input is bounded in size and depth; whatever is wrong
+    with it ends in one sentence, for bencode with the byte offset.
+positional: _input
+options:
+  _input:
+    description: The .torrent file as base64.
+    type: str
+    required: true
+seealso:
+  - plugin: torrent_metainfo
+    plugin_type: filter
+  - plugin: bdecode
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Show the files of a torrent
+  ansible.builtin.debug:
+    msg: "{{ lookup('ansible.builtin.pipe', 'base64 -w0 film.torrent') | torrent_info }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What the file says. Info hashes are hex, piece hashes base64, sizes bytes.
+  type: dict
+  sample:
+    name: hello.txt
+    info_hash: 9ed2efbb7fa8be0ccf0e6fd0b1cb4de9a06b9c1a
+    info_hash_v2: ""
+    magnet: magnet:?xt=urn:btih:9ed2efbb7fa8be0ccf0e6fd0b1cb4de9a06b9c1a&dn=hello.txt&xl=5
+    bare_magnet: magnet:?xt=urn:btih:9ed2efbb7fa8be0ccf0e6fd0b1cb4de9a06b9c1a
+    version: v1
+    private: false
+    single_file: true
+    size: 5
+    piece_length: 16384
+    pieces: 1
+    piece_hashes: qvTGHdzF6KLavt4PO0gs2a6pQ00=
+    files: [{path: [], length: 5}]
+    padding: 0
+    pad_files: []
+    trackers: []
+    webseeds: []
+    comment: ""
+    source: ""
+    created_by: Seedbed
+    creation_date: 0
+"""
+
+import base64
+import os
+from typing import Any, Callable
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
+)
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed import metainfo
+
+
+def torrent_info(text: str) -> dict[str, Any]:
+    """What a .torrent file says."""
+    if not isinstance(text, str):
+        raise AnsibleFilterError(f"torrent_info: expected base64 text, got {type(text).__name__}")
+    try:
+        return metainfo.torrent_info(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise AnsibleFilterError(f"torrent_info: {error}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"torrent_info": torrent_info}

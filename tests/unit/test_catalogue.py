@@ -1,0 +1,228 @@
+"""The catalogue on the controller: its faults, what each host has to do, what is published."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed import catalogue, metainfo
+from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries, host_torrents
+
+SEEDERS = ["seeder1", "seeder2"]
+GOOD = {"name": "a", "synthetic": {"size": "1MiB"}}
+
+
+def test_a_good_catalogue_has_no_faults() -> None:
+    entries = [
+        {"name": "盲道.mp4", "source": "/srv/media/盲道.mp4", "private": True},
+        {
+            "name": "all",
+            "synthetic": {"files": 10, "sizes": {"min": 0, "max": "1MiB"}, "layout": "nested", "depth": 2, "fanout": 3},
+            "piece_length": "32KiB",
+            "version": "hybrid",
+            "trackers": [["http://t/announce", "udp://[2001:db8::1]:8888/announce"], ["https://u:1/announce"]],
+            "webseed": True,
+            "comment": "why",
+            "source_tag": "x",
+            "creation_date": 1,
+            "swarm": {"seeders": ["seeder1"], "available": "60%", "upload_limit": "100KiB/s"},
+            "state": "absent",
+        },
+        {"torrent": "files/x.torrent", "source": "/srv/x", "keep_trackers": False},
+        {"collection": "/srv/media/*.mkv", "comment": "all of them"},
+    ]
+    assert catalogue_faults(entries, seeders=SEEDERS) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ("text", "is 'text'; a mapping would be right"),
+        ({**GOOD, "source": "/x"}, "has both source and synthetic; keep the one that the content comes from"),
+        ({"name": "a"}, "needs its content from one of: synthetic, source, torrent with source, collection"),
+        ({"torrent": "x.torrent"}, "needs its content from one of: synthetic, source, torrent with source, collection"),
+        ({"synthetic": {"size": 1}}, "has no name"),
+        ({**GOOD, "name": 5}, "name is 5; a text would be right"),
+        (
+            {**GOOD, "name": "a/b"},
+            "name 'a/b' holds a slash or a null character; a single file name without slashes would",
+        ),
+        ({**GOOD, "name": ".."}, "name '..' is not a name"),
+        ({**GOOD, "name": ""}, "name '' is not a name"),
+        ({**GOOD, "name": "盲" * 83}, "name has 249 bytes; at most 247 leave room for .torrent"),
+        ({**GOOD, "name": ".seedbed"}, "name .seedbed is taken by the lab itself"),
+        ({**GOOD, "sise": 1}, "'sise' is not known here; known are synthetic, name, piece_length"),
+        ({**GOOD, "synthetic": 5}, "synthetic: is 5; a mapping like {size: 64MiB} would be right"),
+        ({**GOOD, "synthetic": {"size": "10 bananas"}}, "synthetic: size: '10 bananas' is not a size"),
+        ({**GOOD, "synthetic": {}}, "synthetic: needs either size (of all files together) or sizes (of each file)"),
+        (
+            {**GOOD, "synthetic": {"size": 1, "files": 0}},
+            "synthetic: files is 0; a number from 1 to 100000 would be right",
+        ),
+        (
+            {**GOOD, "synthetic": {"sizes": {"min": 5}}},
+            "synthetic: sizes is {'min': 5}; min and max, both, would be right",
+        ),
+        ({**GOOD, "synthetic": {"sizes": {"min": 5, "max": 4}}}, "synthetic: sizes: min 5 is larger than max 4"),
+        (
+            {**GOOD, "synthetic": {"sizes": []}},
+            "synthetic: sizes is []; a list of sizes, or min and max, would be right",
+        ),
+        (
+            {**GOOD, "synthetic": {"sizes": [1], "files": 2}},
+            "synthetic: files is 2, but sizes lists 1; leave files out",
+        ),
+        (
+            {**GOOD, "synthetic": {"size": 1, "layout": "round"}},
+            "synthetic: layout is 'round'; flat, nested, deep, long,",
+        ),
+        ({**GOOD, "synthetic": {"size": 1, "depth": 2}}, "synthetic: depth belongs to layout nested, not to flat"),
+        ({**GOOD, "synthetic": {"size": 1, "seed": []}}, "synthetic: seed is []; a text would be right"),
+        ({**GOOD, "piece_length": "100000"}, "piece_length: '100000' is not a piece length: a power of two between"),
+        (
+            {"name": "a", "synthetic": {"size": "1TiB"}, "piece_length": "16KiB"},
+            "piece_length 16KiB makes 67108864 pieces",
+        ),
+        ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
+        ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),
+        ({**GOOD, "private": "yes"}, "private is 'yes'; true or false would be right"),
+        ({**GOOD, "comment": 5}, "comment is 5; a text would be right"),
+        ({**GOOD, "creation_date": -1}, "creation_date is -1; seconds since 1970 would be right"),
+        ({**GOOD, "state": "gone"}, "state is 'gone'; present or absent would be right"),
+        (
+            {**GOOD, "trackers": ["http://t/announce"]},
+            "trackers: is ['http://t/announce']; a list of tiers, each a list",
+        ),
+        ({**GOOD, "trackers": [["ftp://t/"]]}, "trackers: 'ftp://t/' is not an http, https or udp URL"),
+        ({**GOOD, "trackers": [["udp://t/announce"]]}, "trackers: 'udp://t/announce' is not an http, https or udp URL"),
+        (
+            {**GOOD, "swarm": {"seeders": ["x"]}},
+            "swarm: seeders names 'x', which is not in group seeders; the seeders are",
+        ),
+        ({**GOOD, "swarm": {"available": "150%"}}, "swarm: available: '150%' is not a share between 0% and 100%"),
+        (
+            {**GOOD, "swarm": {"upload_limit": "fast"}},
+            "swarm: upload_limit: 'fast' is not a rate: write it like 100KiB/s",
+        ),
+        (
+            {**GOOD, "swarm": {"spead": 1}},
+            "swarm: 'spead' is not known here; known are seeders, available, upload_limit",
+        ),
+        ({"name": "a", "source": "media/x"}, "source is 'media/x'; an absolute path would be right"),
+        ({"name": "a", "source": "/x", "swarm": {"available": "5%"}}, "swarm: available is for synthetic entries"),
+    ],
+)
+def test_faults(entry: Any, fault: str) -> None:
+    faults = catalogue_faults([entry], seeders=SEEDERS)
+    assert any(fault in one for one in faults), faults
+    assert all(one.startswith("catalogue_torrents[0]") for one in faults)
+
+
+def test_all_faults_of_all_entries_come_together() -> None:
+    faults = catalogue_faults([{"name": "a", "synthetic": {"size": "x"}, "state": 1}, GOOD, "x"])
+    assert [one.split(":")[0] for one in faults] == [
+        "catalogue_torrents[0] (a)",
+        "catalogue_torrents[0] (a)",
+        "catalogue_torrents[1] (a)",
+        "catalogue_torrents[2]",
+    ]
+    assert "name is taken by catalogue_torrents[0]; names are unique" in faults[2]
+
+
+def test_a_catalogue_that_is_no_list() -> None:
+    assert catalogue_faults("x") == ["catalogue_torrents is 'x'; a list of entries would be right"]
+
+
+def test_the_first_seeder_hashes_a_recipe_and_every_seeder_its_own_files() -> None:
+    entries = [GOOD, {"name": "b", "source": "/b"}, {**GOOD, "name": "c", "swarm": {"seeders": ["seeder2"]}}]
+    first, second = (host_entries(entries, host, seeders=SEEDERS) for host in SEEDERS)
+    assert [(one["name"], one["hash"]) for one in first] == [("a", True), ("b", True)]
+    assert [(one["name"], one["hash"]) for one in second] == [("a", False), ("b", True), ("c", True)]
+    assert first[0]["recipe"] == {"seed": "a", "size": 2**20}
+
+
+def payload(name: str = "a", **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "download_dir": "/p",
+        "single_file": True,
+        "length": 5,
+        "piece_length": 16384,
+        "pieces": base64.b64encode(bytes(20)).decode(),
+        "files": [{"path": [], "length": 5, "sha256": "00"}],
+        **more,
+    }
+
+
+def test_items_join_what_the_seeders_hold() -> None:
+    results = {
+        "seeder1": {"payloads": [payload()], "failures": []},
+        "seeder2": {"payloads": [{"name": "a", "download_dir": "/q"}], "failures": []},
+    }
+    entries = [{**GOOD, "swarm": {"upload_limit": "1KiB/s", "available": "60%"}}]
+    made = catalogue_items(entries, results, seeders=SEEDERS, trackers=[["http://t/announce"]])
+    assert made["failures"] == []
+    (item,) = made["items"]
+    assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "upload_limit": 1024}
+    assert item["files"] == [{"path": "a", "length": 5, "sha256": "00"}]
+    (seed,) = host_torrents(made["items"], "seeder2")
+    assert (seed["download_dir"], seed["upload_limit"], seed["available"]) == ("/q", 1024, 600_000)
+    assert host_torrents(made["items"], "stranger") == []
+
+
+def test_info_hashes_do_not_depend_on_trackers() -> None:
+    results = {"seeder1": {"payloads": [payload()], "failures": []}}
+    one, two = (
+        catalogue_items([GOOD], results, seeders=SEEDERS, trackers=[[url]])["items"][0]
+        for url in ("http://old/announce", "udp://new:1/announce")
+    )
+    assert one["info_hash"] == two["info_hash"]
+    assert one["metainfo"] != two["metainfo"]
+
+
+def test_a_private_item_has_no_magnet() -> None:
+    results = {"seeder1": {"payloads": [payload()], "failures": []}}
+    (item,) = catalogue_items([{**GOOD, "private": True}], results, seeders=SEEDERS)["items"]
+    assert item["magnet"] is item["bare_magnet"] is None
+
+
+def test_failures_name_host_entry_and_path_and_others_are_made() -> None:
+    results = {
+        "seeder1": {"payloads": [payload()], "failures": [{"name": "b", "reason": "/b does not exist"}]},
+        "seeder2": {"payloads": [payload(pieces="x" * 28)], "failures": []},
+    }
+    made = catalogue_items(
+        [GOOD, {"name": "b", "source": "/b"}, {"name": "c", "source": "/c"}], results, seeders=SEEDERS
+    )
+    assert made["failures"] == [
+        "seeder1: b: /b does not exist",
+        "seeder2: a: its content differs from that on seeder1",
+        "c: no seeder of it could be asked, so it is not published",
+    ]
+    assert [(item["name"], item["swarm"]["seeders"]) for item in made["items"]] == [("a", ["seeder1"])]
+
+
+def test_the_published_files() -> None:
+    results = {"seeder1": {"payloads": [payload("盲 道")], "failures": []}}
+    items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS)["items"]
+    torrent, listing = catalogue.published_files(items, lab="lab")
+    assert torrent["path"] == "torrents/盲 道.torrent"
+    assert metainfo.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
+    told = json.loads(base64.b64decode(listing["content"]))
+    assert told["schema_version"] == 1
+    assert told["items"][0]["torrent"] == "torrents/%E7%9B%B2%20%E9%81%93.torrent"
+    assert "metainfo" not in told["items"][0]
+    assert "download_dirs" not in told["items"][0]
+
+
+def test_tracker_tiers() -> None:
+    assert catalogue.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}, 8888) == [
+        "http://[2001:db8::1]:8880/announce",
+        "udp://[2001:db8::1]:8880/announce",
+    ]
+    facts = {"ansible_facts": {"default_ipv4": {"address": "192.0.2.1"}}}
+    assert catalogue.tracker_tier(facts, 8888)[0] == "http://192.0.2.1:8888/announce"
+    with pytest.raises(catalogue.AddressError, match="tracker1 has no known address; set lab_address"):
+        catalogue.tracker_tier({"inventory_hostname": "tracker1"}, 8888)

@@ -1,0 +1,93 @@
+"""Sizes, rates, shares and piece lengths."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.seedbed import sizes
+from ansible.module_utils.seedbed.sizes import KIB, MIB, SizeError
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (0, 0),
+        ("0", 0),
+        ("12", 12),
+        ("1 kB", 1000),
+        ("1KiB", 1024),
+        ("1.5MiB", 3 * 512 * 1024),
+        ("1MiB+1", 1024**2 + 1),
+        ("4 GiB", 4 * 1024**3),
+        ("0.1TB", 100_000_000_000),
+    ],
+)
+def test_sizes(text: int | str, size: int) -> None:
+    assert sizes.parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["10 bananas", "", "-1", "1e3", "KiB", "1 kiB", -1, 1.5, None, True, "0.0001KiB", 2**61]
+)
+def test_what_is_no_size(text: object) -> None:
+    with pytest.raises(SizeError, match=r"is not a|is not a whole"):
+        sizes.parse_size(text)  # type: ignore[arg-type]
+
+
+def test_rates() -> None:
+    assert sizes.parse_rate("100KiB/s") == 102400
+    assert sizes.parse_rate(500) == 500
+    with pytest.raises(SizeError, match="write it like 100KiB/s"):
+        sizes.parse_rate("100KiB")
+
+
+@pytest.mark.parametrize(("text", "share"), [("60%", 600_000), (0.6, 600_000), ("12.5%", 125_000), (1, 1_000_000)])
+def test_shares(text: str | float, share: int) -> None:
+    assert sizes.parse_share(text) == share
+
+
+@pytest.mark.parametrize("text", ["60", "101%", -1, "x%", "nan%", None])
+def test_what_is_no_share(text: object) -> None:
+    with pytest.raises(SizeError, match="is not a share"):
+        sizes.parse_share(text)  # type: ignore[arg-type]
+
+
+# The table of docs/catalogue.md: the same steps as Transmission 4 and webtorrent take.
+@pytest.mark.parametrize(
+    ("total", "length"),
+    [
+        (0, 16 * KIB),
+        (MIB, 16 * KIB),
+        (50 * MIB, 64 * KIB),
+        (100 * MIB, 128 * KIB),
+        (256 * MIB, 256 * KIB),
+        (350 * MIB, 256 * KIB),
+        (1024 * MIB, MIB),
+        (4096 * MIB, 4 * MIB),
+        (2**40, 16 * MIB),
+    ],
+)
+def test_piece_length_by_size(total: int, length: int) -> None:
+    assert sizes.piece_length_for(total) == length
+
+
+def test_a_hybrid_of_small_files_gets_short_pieces() -> None:
+    assert sizes.hybrid_piece_length_for([100_000] * 10_000) == 16 * KIB
+    assert sizes.hybrid_piece_length_for([1024 * MIB]) == MIB
+
+
+@pytest.mark.parametrize("text", ["16KiB", "64MiB", 32768])
+def test_fixed_piece_lengths(text: int | str) -> None:
+    assert sizes.parse_piece_length(text) == sizes.parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["8KiB", "128MiB", "100000", "0"])
+def test_what_is_no_piece_length(text: str) -> None:
+    with pytest.raises(SizeError, match="a power of two between 16KiB and 64MiB would be right"):
+        sizes.parse_piece_length(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(5, "5 B"), (1536, "1.5 KiB"), (12 * 1024**3, "12.0 GiB"), (2**50, "1024.0 TiB")]
+)
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert sizes.format_size(size) == text
