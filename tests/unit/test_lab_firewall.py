@@ -1,36 +1,13 @@
-"""The lab's firewall: faults in its variables, the files of a table, and the way a table is replaced."""
+"""The lab's firewall: the files of a table, and the way a table is replaced."""
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed import nft_table
 from ansible.module_utils.seedbed.nft_table import NftError, Paths
-from lab_firewall_faults import lab_firewall_faults
-
-LISTENERS = [{"variable": "portal_port", "port": 8000, "protocols": ["tcp"]}]
-
-
-@pytest.mark.parametrize(
-    ("networks", "faults"),
-    [
-        (["10.0.0.0/8", "fd00::/8", "192.0.2.7/32", "0.0.0.0/0"], []),
-        (["10.0.0.1/8"], ["lab_networks: 10.0.0.1/8 has host bits set; write 10.0.0.0/8"]),
-        (["2001:db8::1/64"], ["lab_networks: 2001:db8::1/64 has host bits set; write 2001:db8::/64"]),
-        (["10.0.0.1"], ["lab_networks: '10.0.0.1' is not a network; write ADDRESS/BITS, for example 192.168.0.0/16"]),
-        ([7], ["lab_networks: 7 is not a network; write ADDRESS/BITS, for example 192.168.0.0/16"]),
-        ([], ["lab_networks: is empty, so nobody could reach the lab; name at least one network"]),
-    ],
-)
-def test_faults_of_networks(networks: list[Any], faults: list[str]) -> None:
-    assert lab_firewall_faults(networks, LISTENERS) == faults
-
-
-def test_every_fault_is_told_at_once() -> None:
-    assert len(lab_firewall_faults(["10.0.0.1/8", "fd00::/200", "lan"], LISTENERS)) == 3
 
 
 def test_a_table_is_replaced_in_one_transaction() -> None:

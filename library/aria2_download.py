@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# Copyright: Seedbed contributors
+# MIT License (see LICENSE)
+"""Download catalogue items with aria2, and compare every byte."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: aria2_download
+short_description: Download items of the lab's catalogue with aria2 and compare every file with it
+description:
+  - Reads the catalogue from the portal, as a tester would, and fetches the chosen items side by side, each by its
+    .torrent or its magnet, with the trackers of one kind alone.
+  - DHT has no entry point, PEX and local discovery are off, so that a success proves the tracker.
+  - A download that fails is a result with the step and the client's last words; the others go on.
+options:
+  portal:
+    description: URL of the portal.
+    type: str
+    required: true
+  items:
+    description: V(acceptance), V(all), or names separated by commas; or a list of names.
+    type: raw
+    default: acceptance
+  via:
+    description: By what the items are fetched.
+    type: list
+    elements: str
+    choices: [torrent, magnet]
+    default: [torrent, magnet]
+  trackers:
+    description: Over which kind of tracker the peers are found.
+    type: list
+    elements: str
+    choices: [http, udp]
+    default: [http, udp]
+  spread:
+    description:
+      - Fetch each item one way only, all ways being covered by the items together. Without it each item is fetched
+        every way.
+      - The default is to spread for V(acceptance) only.
+    type: bool
+  largest:
+    description: The acceptance takes no item of more bytes than this.
+    type: int
+    default: 268435456
+  directory:
+    description: Where the files lie meanwhile.
+    type: path
+    required: true
+  keep:
+    description: Leave the files there.
+    type: bool
+    default: false
+  user:
+    description: The system user that aria2 runs as.
+    type: str
+    required: true
+  rpc_port:
+    description: The port of aria2's RPC, on loopback.
+    type: int
+    required: true
+  peer_port:
+    description: The port of its peers, and by UDP the one from which it asks UDP trackers.
+    type: int
+    required: true
+  address:
+    description: The address that it comes from; empty for the system's choice.
+    type: str
+    default: ""
+  parallel:
+    description: How many items are fetched at a time.
+    type: int
+    default: 16
+  stall_seconds:
+    description: A download without progress for so long has failed. A first byte takes ten seconds from any seeder.
+    type: int
+    default: 45
+  seconds:
+    description: The time for all of them.
+    type: int
+    default: 600
+attributes:
+  check_mode:
+    support: none
+author: [Seedbed maintainers (@seedbed)]
+"""
+
+EXAMPLES = r"""
+- name: Fetch two items every way
+  aria2_download:
+    portal: http://192.0.2.10:8000/
+    items: [盲道.mp4, thousand-files]
+    directory: /srv/seedbed/leecher
+    user: seedbed-leecher
+    rpc_port: 8084
+    peer_port: 8085
+"""
+
+RETURN = r"""
+downloads:
+  description: One entry a download.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - name: 盲道.mp4
+      info_hash: aa7e899801bbd02e07c585f3c2f4d26cf6bc9c59
+      via: magnet
+      tracker: udp
+      ok: true
+      step: null
+      words: []
+      size: 300000
+      files: 1
+      bytes: 300000
+      connections: 1
+      seconds: {metadata: 2.4, first_byte: 9.8, download: 10.2, verified: 10.3}
+      rate: null
+failures:
+  description: One sentence a failure; the reason why there are no downloads at all, too.
+  type: list
+  elements: str
+  returned: always
+directory:
+  description: Where the files were left, one numbered directory a download, in their order.
+  type: str
+  returned: when O(keep=true)
+"""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed import download_plan, downloads
+from ansible.module_utils.seedbed.aria2 import Aria2, Settings
+from ansible.module_utils.seedbed.errors import SeedbedError
+
+ARGUMENTS = {
+    "portal": {"type": "str", "required": True},
+    "items": {"type": "raw", "default": "acceptance"},
+    "via": {"type": "list", "elements": "str", "choices": ["torrent", "magnet"], "default": ["torrent", "magnet"]},
+    "trackers": {"type": "list", "elements": "str", "choices": ["http", "udp"], "default": ["http", "udp"]},
+    "spread": {"type": "bool"},
+    "largest": {"type": "int", "default": 268435456},
+    "directory": {"type": "path", "required": True},
+    "keep": {"type": "bool", "default": False},
+    "user": {"type": "str", "required": True},
+    "rpc_port": {"type": "int", "required": True},
+    "peer_port": {"type": "int", "required": True},
+    "address": {"type": "str", "default": ""},
+    "parallel": {"type": "int", "default": 16},
+    "stall_seconds": {"type": "int", "default": 45},
+    "seconds": {"type": "int", "default": 600},
+}
+# What goes to aria2 as it is.
+SHARED = ("user", "rpc_port", "peer_port", "address", "parallel")
+
+
+def jobs(params: dict[str, Any], portal: str) -> list[download_plan.Job]:
+    """Read the catalogue and decide what is fetched how."""
+    wanted = params["items"]
+    if isinstance(wanted, str) and "," in wanted:
+        wanted = [name.strip() for name in wanted.split(",")]
+    catalogue = download_plan.read_catalogue(downloads.fetch(portal + "catalogue.json").decode())
+    items = download_plan.select(catalogue, wanted, params["largest"])
+    spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
+    return download_plan.plan(items, params["via"], params["trackers"], spread)
+
+
+def fetch_all(params: dict[str, Any], directory: str) -> dict[str, Any]:
+    """Plan, download, compare."""
+    portal = params["portal"].rstrip("/") + "/"
+    try:
+        planned = jobs(params, portal)
+        # The unit outlives a module that was killed by this much.
+        settings = Settings(
+            directory=directory, seconds=params["seconds"] + 120, **{key: params[key] for key in SHARED}
+        )
+        with Aria2(settings) as aria2:
+            limits = downloads.Limits(params["stall_seconds"], params["seconds"], params["keep"])
+            results = downloads.run(planned, aria2, portal, limits)
+    except SeedbedError as error:
+        return {"downloads": [], "failures": [str(error)]}
+    return {"downloads": results, "failures": [sentence(one) for one in results if not one["ok"]]}
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """Tell one failed download in a sentence."""
+    return "{name} by {via} over {tracker}: failed at {step}: {said}".format(said="; ".join(result["words"]), **result)
+
+
+def main() -> None:
+    """Read the parameters, do the work, tell the result."""
+    module = AnsibleModule(argument_spec=ARGUMENTS)
+    params = module.params
+    os.makedirs(params["directory"], mode=0o755, exist_ok=True)
+    directory = tempfile.mkdtemp(prefix="run-", dir=params["directory"])
+    try:
+        result = fetch_all(params, directory)
+    finally:
+        if not params["keep"]:
+            shutil.rmtree(directory)
+    if params["keep"]:
+        result["directory"] = directory
+    # Without `keep` nothing on the host is other than before.
+    module.exit_json(changed=params["keep"], **result)
+
+
+if __name__ == "__main__":
+    main()

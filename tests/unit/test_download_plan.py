@@ -1,0 +1,126 @@
+"""Which items are downloaded by which ways."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed.download_plan import PlanError, plan, read_catalogue, select, tracker_kind
+
+HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
+BOTH = {("torrent", "http"), ("torrent", "udp"), ("magnet", "http"), ("magnet", "udp")}
+
+
+def item(name: str, size: int, files: int = 1, pieces: int = 1, **more: Any) -> dict[str, Any]:
+    """Return an entry of the catalogue."""
+    return {
+        "name": name,
+        "size": size,
+        "pieces": pieces,
+        "files": [{}] * files,
+        "private": False,
+        "magnet": "magnet:?xt=urn:btih:" + name,
+        "trackers": [[HTTP], [UDP]],
+        "swarm": {},
+        **more,
+    }
+
+
+CATALOGUE = [
+    item("empty", 0),
+    item("one-byte", 1),
+    item("small", 5),
+    item("many", 500, files=1000),
+    item("big", 1000, pieces=64),
+    item("huge", 9999, pieces=999),
+    item("partial", 2, swarm={"available": "60%"}),
+    item("slow", 3, swarm={"upload_limit": "100KiB/s"}),
+    item("webseed", 4, webseeds=["http://192.0.2.1/"]),
+    item("private", 7, private=True, magnet=None),
+]
+
+
+def names(items: list[dict[str, Any]]) -> list[str]:
+    return [entry["name"] for entry in items]
+
+
+def test_acceptance_takes_the_items_that_show_most() -> None:
+    assert names(select(CATALOGUE, "acceptance", 5000)) == ["many", "big", "one-byte", "small", "private"]
+
+
+def test_acceptance_of_a_single_item_is_that_item() -> None:
+    assert names(select(CATALOGUE[1:2], "acceptance", 5000)) == ["one-byte"]
+
+
+def test_acceptance_needs_an_item_that_can_be_had() -> None:
+    with pytest.raises(PlanError, match="has no item for the acceptance download"):
+        select([CATALOGUE[0], CATALOGUE[6]], "acceptance", 5000)
+
+
+def test_items_by_name_in_the_wanted_order_each_once() -> None:
+    assert names(select(CATALOGUE, ["small", "big", "small"], 0)) == ["small", "big"]
+    assert names(select(CATALOGUE, "all", 0)) == names(CATALOGUE)
+
+
+def test_an_unknown_name_is_told_with_its_neighbours() -> None:
+    with pytest.raises(
+        PlanError, match=r"named 'smal'; did you mean small or slow or many\?$"
+    ):
+        select(CATALOGUE, "smal", 0)
+    with pytest.raises(PlanError, match=r"^the catalogue has no item named 'xyz'$"):
+        select(CATALOGUE, ["xyz"], 0)
+
+
+def test_acceptance_covers_every_way_with_one_way_an_item() -> None:
+    jobs = plan(select(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
+    assert {(job.via, job.kind) for job in jobs} == BOTH
+    assert len(jobs) == 5
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_items_still_cover_every_way(count: int) -> None:
+    jobs = plan(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
+    assert {(job.via, job.kind) for job in jobs} == BOTH
+    assert len(jobs) == 4
+
+
+def test_named_items_are_fetched_every_way() -> None:
+    jobs = plan([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
+    assert [(job.item["name"], job.via, job.kind) for job in jobs] == [
+        ("one-byte", "torrent", "http"),
+        ("one-byte", "torrent", "udp"),
+        ("one-byte", "magnet", "http"),
+        ("one-byte", "magnet", "udp"),
+        ("private", "torrent", "http"),
+        ("private", "torrent", "udp"),
+    ]
+
+
+def test_an_item_without_any_possible_way_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"^private: cannot be fetched by magnet over http or udp trackers"):
+        plan([CATALOGUE[-1]], ["magnet"], ["http", "udp"], False)
+    with pytest.raises(PlanError, match=r"^only-http: cannot be fetched by torrent over udp trackers"):
+        plan([item("only-http", 1, trackers=[HTTP])], ["torrent"], ["udp"], False)
+
+
+@pytest.mark.parametrize(("url", "kind"), [(HTTP, "http"), ("https://192.0.2.1/announce", "http"), (UDP, "udp")])
+def test_kinds_of_trackers(url: str, kind: str) -> None:
+    assert tracker_kind(url) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<html>", "catalogue.json is not JSON: "),
+        ("[]", "catalogue.json: expected schema_version 1, got None"),
+        ('{"schema_version": 2}', "catalogue.json: expected schema_version 1, got 2"),
+    ],
+)
+def test_a_catalogue_of_another_kind_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        read_catalogue(text)
+
+
+def test_a_catalogue_is_read() -> None:
+    assert names(read_catalogue(json.dumps({"schema_version": 1, "items": CATALOGUE}))) == names(CATALOGUE)

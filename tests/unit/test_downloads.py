@@ -1,0 +1,195 @@
+"""Downloads run side by side, are watched, and compared with the catalogue; aria2 is played by a script."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed import downloads
+from ansible.module_utils.seedbed.aria2 import Aria2, Settings, configuration, last_words
+from ansible.module_utils.seedbed.download_plan import Job
+from ansible.module_utils.seedbed.downloads import Limits, PortalError, compare, content_files, run
+
+CONTENT = b"forty-two bytes of content, more or less.."
+SUM = hashlib.sha256(CONTENT).hexdigest()
+ACTIVE = {"status": "active", "completedLength": "0", "totalLength": "42", "connections": "1"}
+COMPLETE = {**ACTIVE, "status": "complete", "completedLength": "42"}
+
+
+def item(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "info_hash": hashlib.sha1(name.encode()).hexdigest(),
+        "magnet": "magnet:?" + name,
+        "torrent": f"torrents/{name}.torrent",
+        "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
+        "size": len(CONTENT),
+        "files": [{"path": name, "length": len(CONTENT), "sha256": SUM}],
+    }
+
+
+class Script:
+    """An aria2 that answers each question about a download with the next line of its script."""
+
+    def __init__(self, directory: Path, scripts: dict[str, list[dict[str, Any]]], parallel: int = 16) -> None:
+        self.settings = Settings(str(directory), "nobody", 8084, 8085, "", parallel, 60)
+        self.scripts = scripts
+        self.options: dict[str, dict[str, str]] = {}
+        self.running: set[str] = set()
+        self.most = 0
+
+    def add(self, gid: str, options: dict[str, str]) -> str:
+        self.options[gid] = options
+        self.running.add(gid)
+        self.most = max(self.most, len(self.running))
+        return gid
+
+    def add_magnet(self, magnet: str, options: dict[str, str]) -> str:
+        return self.add("meta-" + magnet.split("?")[1], options)
+
+    def add_torrent(self, torrent: bytes, options: dict[str, str]) -> str:
+        return self.add(torrent.decode(), options)
+
+    def status(self, gid: str) -> dict[str, Any]:
+        script = self.scripts[gid]
+        status = script.pop(0) if len(script) > 1 else script[0]
+        if status["status"] != "active" and not status.get("followedBy"):
+            self.running.discard(gid)
+            self.running.discard("meta-" + gid)
+        return status
+
+    def files(self, gid: str) -> list[str]:
+        path = Path((self.options.get(gid) or self.options["meta-" + gid])["dir"]) / gid
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"other bytes" if gid == "damaged" else CONTENT)
+        return [str(path)]
+
+    def give_up(self, gid: str) -> None:
+        self.running.discard(gid)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look without pause, and let the portal hand out a torrent that is just its name."""
+    monkeypatch.setattr(downloads, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(downloads, "fetch", lambda url: url.rsplit("/", 1)[1].replace(".torrent", "").encode())
+
+
+def go(script: Script, *jobs: Job, stall: float = 5.0, keep: bool = False) -> list[dict[str, Any]]:
+    aria2: Any = script
+    return run(jobs, aria2, "http://192.0.2.1:8000/", Limits(stall, 20.0, keep))
+
+
+def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
+    script = Script(tmp_path, {"a": [ACTIVE, COMPLETE]})
+    (result,) = go(script, Job(item("a"), "torrent", "udp"))
+    assert (result["ok"], result["step"], result["bytes"]) == (True, None, 42)
+    assert list(result["seconds"]) == ["metadata", "first_byte", "download", "verified"]
+    assert script.options["a"]["bt-exclude-tracker"] == "http://192.0.2.1:8888/announce"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
+    go(Script(tmp_path, {"a": [COMPLETE]}), Job(item("a"), "torrent", "http"), keep=True)
+    assert (tmp_path / "1" / "a").read_bytes() == CONTENT
+
+
+def test_a_magnet_is_followed_from_its_metadata_to_its_content(tmp_path: Path) -> None:
+    metadata = {**COMPLETE, "followedBy": ["m"]}
+    script = Script(tmp_path, {"meta-m": [ACTIVE, metadata], "m": [ACTIVE, COMPLETE]})
+    (result,) = go(script, Job(item("m"), "magnet", "http"))
+    assert result["ok"]
+    assert result["seconds"]["metadata"] <= result["seconds"]["first_byte"]
+
+
+def test_the_same_swarm_is_entered_once_at_a_time(tmp_path: Path) -> None:
+    script = Script(tmp_path, {"a": [ACTIVE, COMPLETE], "b": [COMPLETE]})
+    results = go(script, Job(item("a"), "torrent", "http"), Job(item("a"), "torrent", "udp"))
+    assert [result["ok"] for result in results] == [True, True]
+    assert script.most == 1
+
+
+def test_no_more_run_side_by_side_than_allowed(tmp_path: Path) -> None:
+    names = "abcdef"
+    script = Script(tmp_path, {name: [ACTIVE, ACTIVE, COMPLETE] for name in names}, parallel=2)
+    results = go(script, *(Job(item(name), "torrent", "http") for name in names))
+    assert all(result["ok"] for result in results)
+    assert script.most == 2
+
+
+@pytest.mark.parametrize(
+    ("via", "status", "step", "said"),
+    [
+        ("torrent", {**ACTIVE, "connections": "0"}, "connect", "no progress for 0 s with no peer that answered"),
+        ("torrent", {**ACTIVE, "completedLength": "7"}, "stall", "no progress for 0 s with 1 connections"),
+        ("magnet", ACTIVE, "metadata", "no progress for 0 s with 1 connections"),
+        ("torrent", {**ACTIVE, "status": "error", "errorMessage": "disk full"}, "connect", "disk full"),
+    ],
+)
+def test_a_failure_names_its_step(tmp_path: Path, via: str, status: dict[str, Any], step: str, said: str) -> None:
+    gid = "meta-x" if via == "magnet" else "x"
+    script = Script(tmp_path, {gid: [status], "good": [ACTIVE, COMPLETE]})
+    failed, good = go(script, Job(item("x"), via, "http"), Job(item("good"), "torrent", "http"), stall=0.05)
+    assert (failed["ok"], failed["step"], failed["words"]) == (False, step, [said])
+    assert good["ok"], "the others go on"
+
+
+def test_other_bytes_fail_at_verify(tmp_path: Path) -> None:
+    (result,) = go(Script(tmp_path, {"damaged": [COMPLETE]}), Job(item("damaged"), "torrent", "http"))
+    assert result["step"] == "verify"
+    assert result["words"] == [
+        f"damaged: expected SHA-256 {SUM}, got {hashlib.sha256(b'other bytes').hexdigest()}",
+    ]
+
+
+def test_a_portal_without_the_torrent_fails_that_item_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(url: str) -> bytes:
+        raise PortalError(f"{url}: Not Found")
+
+    monkeypatch.setattr(downloads, "fetch", fetch)
+    (result,) = go(Script(tmp_path, {}), Job(item("a"), "torrent", "http"))
+    assert (result["step"], result["words"]) == ("portal", ["http://192.0.2.1:8000/torrents/a.torrent: Not Found"])
+
+
+def test_missing_files_and_wrong_numbers_of_files_are_told(tmp_path: Path) -> None:
+    wanted = [{"path": "a", "sha256": SUM}]
+    assert compare([], wanted) == "expected 1 files, got 0"
+    assert compare([str(tmp_path / "a")], wanted) == "a: No such file or directory"
+
+
+def test_padding_is_no_content() -> None:
+    assert content_files(["/d/n/a", "/d/n/.pad/123", "/d/n/b.pad"]) == ["/d/n/a", "/d/n/b.pad"]
+
+
+LOG = """2026-01-02 03:04:05.678901 [NOTICE] [Dht.cc:82] IPv4 DHT: listening on UDP port 8085
+2026-01-02 03:04:05.6 [ERROR] [Tracker.cc:130] GID#b3 - Tracker request http://t/announce?info_hash=%FF%00abc failed.
+Exception: [DefaultBtAnnounce.cc:303] errorCode=1 Tracker returned failure reason: Requested download is not authorized.
+2026-01-02 03:04:06.678901 [ERROR] [AbstractCommand.cc:403] CUID#7 - Download aborted. URI=...
+Exception: [AbstractCommand.cc:403] errorCode=1 outer
+  -> [SocketCore.cc:600] errorCode=1 Failed to establish connection, cause: Connection refused
+2026-01-02 03:04:07.678901 [WARN] [Some.cc:1] Plain words.
+"""
+
+
+def test_the_last_words_are_those_about_the_download(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_words(str(log)) == []
+    log.write_text(LOG)
+    refused = "Tracker returned failure reason: Requested download is not authorized."
+    assert last_words(str(log)) == [
+        refused,
+        "Failed to establish connection, cause: Connection refused",
+        "Plain words.",
+    ]
+    assert last_words(str(log), [b"\xff\0abc"]) == [refused]
+    assert last_words(str(log), count=1) == ["Plain words."]
+
+
+def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path), "nobody", 8084, 8085, "192.0.2.9", 16, 60)
+    lines = configuration(settings, "s3cret").splitlines()
+    assert {"enable-peer-exchange=false", "bt-enable-lpd=false", "rpc-listen-all=false"} <= set(lines)
+    assert {"rpc-secret=s3cret", "listen-port=8085", "dht-listen-port=8085", "interface=192.0.2.9"} <= set(lines)
+    assert Aria2(settings).secret != Aria2(settings).secret
