@@ -100,7 +100,8 @@ def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool) ->
     check = moved or torrents.needs_check(want, seen, False, modern)
     if check:
         found.check.append(want.info_hash)
-    if seen.status == torrents.DOWNLOADING or (not check and seen.status in (torrents.STOPPED, torrents.SEED_WAIT)):
+    idle = seen.status in (torrents.STOPPED, torrents.SEED_WAIT) and seen.error != torrents.LOCAL_ERROR
+    if seen.status == torrents.DOWNLOADING or (idle and not check):
         found.start.append(want.info_hash)
 
 
@@ -139,7 +140,9 @@ def apply(
             outcomes.append(torrents.outcome(want, None, "refused", text))
     seconds["waiting"] = time.monotonic() - begin - seconds["adding"]
     added = any(refused[want.info_hash] is None for want in steps.add)
-    started = wait.started - {want.info_hash for want in steps.add}
+    # One that was started in vain is as it was.
+    lost = {one.info_hash for one in outcomes if one.reason == "missing_content"}
+    started = wait.started - lost - {want.info_hash for want in steps.add}
     changed = bool(added or steps.remove or steps.edit or steps.start or started)
     return Result(changed, outcomes, seconds)
 
