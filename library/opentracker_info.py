@@ -14,6 +14,7 @@ options:
   prefix: {type: path, required: true, description: Where the builds are installed.}
   user: {type: str, required: true, description: The user that the service runs as.}
   port: {type: int, required: true, description: The port that it listens on.}
+  files: {type: list, elements: path, default: [], description: What it reads when it starts.}
   unit: {type: str, default: opentracker.service, description: Its systemd unit.}
 attributes:
   check_mode:
@@ -38,6 +39,7 @@ builds: {description: The builds that are installed., type: list, elements: str,
 running: {description: 'The build that runs, empty when none does.', type: str, returned: always}
 active: {description: Whether the service is active., type: bool, returned: always}
 enabled: {description: Whether it starts at boot., type: bool, returned: always}
+stale: {description: Whether one of I(files) changed after the running process started., type: bool, returned: always}
 user: {description: Whether the user is there., type: bool, returned: always}
 ipv6: {description: Whether the host has any IPv6 address., type: bool, returned: always}
 holders: {description: The units or programs that listen on the port., type: list, elements: str, returned: always}
@@ -56,6 +58,7 @@ def main() -> None:
             "prefix": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
+            "files": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str", "default": "opentracker.service"},
         },
         supports_check_mode=True,

@@ -69,6 +69,12 @@ def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
         if groups:
             with ThreadPoolExecutor(min(settings.workers, len(groups))) as pool:
                 list(pool.map(work, groups.values()))
+    scraped = {(result["tracker"], result["info_hash"]): result for result in results if result["kind"] == "scrape"}
+    for result in results:
+        twin = scraped.get((result["tracker"], result["info_hash"]), {})
+        if result["kind"] == "announce" and result["ok"] and twin.get("ok") and result["leechers"] is not None:
+            # Two names of one tracker may have counted our other entry; the scrape came before all entries.
+            result["leechers"] = min(result["leechers"], twin["leechers"])
     return results
 
 

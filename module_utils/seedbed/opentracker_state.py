@@ -6,7 +6,8 @@ import os
 import re
 import shlex
 import subprocess
-from typing import Any
+import time
+from typing import Any, Sequence
 
 from ansible.module_utils.seedbed.listeners import listening_sockets
 
@@ -14,7 +15,7 @@ from ansible.module_utils.seedbed.listeners import listening_sockets
 COMPLAINTS = ("Unhandled line", "Parse error", "Can't open", "Could not", "Not enough memory")
 
 
-def state(*, cc: str, prefix: str, user: str, port: int, unit: str) -> dict[str, Any]:
+def state(*, cc: str, prefix: str, user: str, port: int, unit: str, files: Sequence[str]) -> dict[str, Any]:
     """All of it in one go; what is not there is empty."""
     service = _service(unit)
     journal = _journal(service["invocation"]) if service["pid"] else []
@@ -25,6 +26,7 @@ def state(*, cc: str, prefix: str, user: str, port: int, unit: str) -> dict[str,
         "running": _build(os.path.dirname(_link(f"/proc/{service['pid']}/exe"))) if service["pid"] else "",
         "active": service["active"],
         "enabled": service["enabled"],
+        "stale": bool(service["pid"]) and any(_changed_after(service["started"], path) for path in files),
         "user": user in _lines("/etc/passwd"),
         "ipv6": bool(_lines("/proc/net/if_inet6")),
         "holders": sorted({socket["unit"] or socket["process"] for socket in listening_sockets(port, port)}),
@@ -82,15 +84,31 @@ def _service(unit: str) -> dict[str, Any]:
     shown = dict(
         line.partition("=")[::2]
         for line in _output(
-            ["systemctl", "show", "-p", "ActiveState,UnitFileState,MainPID,InvocationID", unit]
+            [
+                "systemctl",
+                "show",
+                "-p",
+                "ActiveState,UnitFileState,MainPID,InvocationID,ExecMainStartTimestampMonotonic",
+                unit,
+            ]
         ).splitlines()
     )
+    # systemd counts from the boot; files carry the time of day.
+    age = time.monotonic() - int(shown.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
     return {
+        "started": time.time() - age,
         "active": shown.get("ActiveState") == "active",
         "enabled": shown.get("UnitFileState") == "enabled",
         "pid": int(shown.get("MainPID") or 0),
         "invocation": shown.get("InvocationID", ""),
     }
+
+
+def _changed_after(moment: float, path: str) -> bool:
+    try:
+        return os.stat(path).st_mtime > moment
+    except FileNotFoundError:
+        return False
 
 
 def _journal(invocation: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any, Mapping, Sequence
 from ansible.module_utils.seedbed.errors import SeedbedError
 
 # One line a package index of the host's own sources, by apt's own reading of them, in whichever style they are written.
-_TARGETS = "$(REPO_URI)|$(SIGNED_BY)|$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(TARGET_OF)"
+_TARGETS = "$(REPO_URI)|$(SOURCESENTRY)|$(COMPONENT)|$(ORIGIN)|$(LABEL)"
 
 
 class ArchiveError(SeedbedError):
@@ -64,7 +64,8 @@ def from_apt(archives: Sequence[Mapping[str, Any]], directory: str, suite: str) 
     for name in ("sources", "state/lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(private, name))
     with open(os.path.join(private, "sources", "source.sources"), "w", encoding="utf-8") as file:
-        file.write(deb_src(repositories(_index_targets()), suite))
+        sources = [(uri, signed_by(entry)) for uri, entry in repositories(_index_targets())]
+        file.write(deb_src(sources, suite))
     options = [
         "-o=Dir::Etc::sourcelist=/dev/null",
         f"-o=Dir::Etc::sourceparts={private}/sources",
@@ -112,27 +113,46 @@ def _index_targets() -> str:
 
 
 def repositories(targets: str) -> list[tuple[str, str]]:
-    """(URI, Signed-By) of the distribution's own archives among the host's sources, each once, in their order.
+    """(URI, entry) of the distribution's own archives among the host's sources, each URI once, in their order.
 
     A distribution's main archive calls itself the same in Origin and Label; its security archive and those of others
     do not carry the sources of another suite.
     """
-    found: dict[tuple[str, str], None] = {}
+    found: dict[str, str] = {}
     for line in targets.splitlines():
-        fields = ["" if field.startswith("$(") else field for field in line.split("|")]
-        if len(fields) == 6:
-            uri, signed_by, component, origin, label, _ = fields
-            if component == "main" and origin == label and not uri.startswith("cdrom:"):
-                found[uri, signed_by] = None
-    return list(found)
+        if line.count("|") != 4:
+            continue  # a warning of apt's
+        uri, entry, component, origin, label = line.split("|")
+        if component == "main" and origin == label and not uri.startswith("cdrom:"):
+            found.setdefault(uri, entry)
+    return list(found.items())
+
+
+def signed_by(entry: str) -> str:
+    """The keys that an entry of the host's sources names: a path, or a whole key; empty when it names none.
+
+    Entries are named by apt: ``FILE.list:LINE`` in the one-line style, ``FILE.sources:STANZA`` in that of deb822.
+    """
+    path, _, number = entry.rpartition(":")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if path.endswith(".sources"):
+        lines = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+        stanzas = [stanza for stanza in re.split(r"\n\s*\n", lines) if stanza.strip()]
+        match = re.search(r"^Signed-By:(.*\n?(?:[ \t].*\n?)*)", stanzas[int(number) - 1], re.MULTILINE | re.IGNORECASE)
+    else:
+        match = re.search(r"\[[^]]*\bsigned-by=([^] \t]+)", text.splitlines()[int(number) - 1])
+    return match.group(1).strip() if match else ""
 
 
 def deb_src(sources: Sequence[tuple[str, str]], suite: str) -> str:
-    """Source packages of the suite there, as a deb822 file; without Signed-By the host's trusted keys count."""
+    """Source packages of the suite from (URI, keys), as a deb822 file; without keys the host's trusted ones count."""
     stanzas = []
-    for uri, signed_by in sources:
+    for uri, keys in sources:
         lines = ["Types: deb-src", f"URIs: {uri}", f"Suites: {suite}", "Components: main"]
-        stanzas.append("\n".join([*lines, *([f"Signed-By: {signed_by}"] if signed_by else []), ""]))
+        # A whole key follows in lines of its own, each indented.
+        separator = "\n " if "\n" in keys else " "
+        stanzas.append("\n".join([*lines, *([f"Signed-By:{separator}{keys}"] if keys else []), ""]))
     return "\n".join(stanzas)
 
 
