@@ -35,7 +35,7 @@ RETURN = r"""
 _value:
   description: The value for C(rpc-password).
   type: str
-  sample: "{db7a0cb84f41bb2ce8bb8d25a5ae1fa7b4d4a4ecXk3vTq9Lw2"
+  sample: "{22c84acb0257f041a199e4a4c64f7df24bf14304Xk3vTq9Lw2"
 """
 
 import os

@@ -54,10 +54,10 @@ def _ipv4_patterns(network: ipaddress.IPv4Network) -> list[str]:
 
 
 def _ipv6_patterns(network: ipaddress.IPv6Network) -> list[str]:
-    if network.prefixlen == 128:
-        return [str(network.network_address)]
     digits = -(-network.prefixlen // 4)
     parts = network.subnets(new_prefix=digits * 4)
+    if digits == 32:
+        return [str(part.network_address) for part in parts]
     return [_ipv6_pattern(str(part.network_address.exploded).replace(":", "")[:digits]) for part in parts]
 
 

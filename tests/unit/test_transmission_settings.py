@@ -1,0 +1,209 @@
+"""settings.json: read strictly, compared by meaning, merged without loss, written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed.transmission_settings import (
+    BrokenSettings,
+    Change,
+    PasswordError,
+    comparable,
+    drifted,
+    load,
+    merge,
+    parse,
+    password_matches,
+    render,
+    same,
+    stored_password,
+    write,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from transmission_password import transmission_password
+
+OLD, NEW = (3, 0), (4, 1, 0)
+
+
+@given(st.text(min_size=1), st.text("abcXYZ019", min_size=8, max_size=16))
+def test_stored_password_lets_in_this_password_alone(password: str, salt: str) -> None:
+    stored = stored_password(password, salt)
+    assert stored.startswith("{") and stored.endswith(salt) and len(stored) == 41 + len(salt)
+    assert password_matches(stored, password)
+    assert not password_matches(stored, password + "x")
+
+
+def test_salt_is_drawn_anew_when_none_is_given() -> None:
+    assert stored_password("secret") != stored_password("secret")
+
+
+@pytest.mark.parametrize(
+    ("stored", "matches"),
+    [
+        ("{e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4", True),  # SHA-1 of "secret", no salt
+        ("{E5E9FA1BA31ECD1AE84F75CAAA474F3A663F05F4", False),  # no version accepts upper case
+        ("e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4", False),
+        ("secret", False),
+        ("{", False),
+        (None, False),
+        (17, False),
+    ],
+)
+def test_only_the_daemons_own_form_counts(stored: object, matches: bool) -> None:
+    assert password_matches(stored, "secret") is matches
+
+
+def test_password_that_protects_nothing_is_refused() -> None:
+    with pytest.raises(PasswordError, match="is empty"):
+        stored_password("")
+    with pytest.raises(PasswordError, match="the salt is 'a/b', expected 8 to 16 letters and digits"):
+        stored_password("secret", "a/b")
+    with pytest.raises(AnsibleFilterError, match="expected texts, got int"):
+        transmission_password(1, salt="Xk3vTq9L")  # type: ignore[arg-type]
+    with pytest.raises(AnsibleFilterError, match="the password is empty"):
+        transmission_password("", salt="Xk3vTq9L")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        (b"", 1, "Expecting value"),
+        (b'{"a": 1,\n "b": 2,\n}', 3, "double quotes"),
+        (b'{\n"a": 1\n"b": 2}', 3, "Expecting ',' delimiter"),
+        (b'{"a": 1', 1, "Expecting ',' delimiter"),
+        (b"[1, 2]", 1, "expected a JSON object, got list"),
+        (b'{\n\n"a": "\xff"}', 3, "byte 0xff is not UTF-8"),
+        (b'{"a": NaN}', 1, "NaN is no JSON"),
+        (b"// a comment\n{}", 1, "Expecting value"),
+    ],
+)
+def test_broken_file_is_refused_with_its_line(content: bytes, line: int, why: str) -> None:
+    with pytest.raises(BrokenSettings, match="Repair the file, or move it away") as caught:
+        parse(content, "/etc/x.json")
+    assert str(caught.value).startswith(f"/etc/x.json, line {line}: ")
+    assert why in str(caught.value)
+    assert caught.value.line == line
+
+
+def test_file_with_byte_order_mark_is_read_and_absent_file_is_empty(tmp_path: Path) -> None:
+    assert parse(b'\xef\xbb\xbf{"a": "\xc3\xa9"}', "x") == {"a": "é"}
+    assert load(str(tmp_path / "none")) == {}
+
+
+def test_write_replaces_the_target_of_a_link_and_leaves_no_rest(tmp_path: Path) -> None:
+    target, link = tmp_path / "etc.json", tmp_path / "link.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    write(str(link), render({"b": "é", "a": [1]}), os.getuid(), os.getgid())
+    assert link.is_symlink()
+    assert target.read_text() == '{\n    "a": [\n        1\n    ],\n    "b": "\\u00e9"\n}\n'
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["etc.json", "link.json"]
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "settings.json"
+    target.write_text("old")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(str(target), b"new", os.getuid(), os.getgid())
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
+    assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("key", "current", "wanted", "version", "equal"),
+    [
+        ("rpc-port", 8081, 8081, OLD, True),
+        ("rpc-port", "8081", 8081, NEW, False),
+        ("rpc-port", True, 1, NEW, False),
+        ("dht-enabled", 0, False, OLD, False),  # as the package ships it; the daemon writes real booleans
+        ("ratio-limit", 1.1499, 1.15, OLD, True),
+        ("ratio-limit", 2, 2.0, NEW, True),
+        ("ratio-limit", 1.2, 1.15, NEW, False),
+        ("umask", "022", 18, NEW, True),
+        ("umask", "022", 18, OLD, False),  # 3.00 reads it as 0
+        ("umask", 18, 18, OLD, True),
+        ("umask", "abc", 18, NEW, False),
+        ("proxy_url", None, "", NEW, True),
+        ("speed-limit-up", 77.0, 77, NEW, True),
+        ("rpc-whitelist", "10.*", "10.*", OLD, True),
+    ],
+)
+def test_same_meaning(key: str, current: Any, wanted: Any, version: tuple[int, ...], equal: bool) -> None:
+    assert same(key, current, wanted, version) is equal
+
+
+def test_merge_keeps_what_nobody_asked_for() -> None:
+    current = {"rpc-port": 9091, "alt-speed-up": 66, "theirs": {"nested": [1]}, "rpc-password": "transmission"}
+    wanted = comparable({"rpc_port": 8081, "dht-enabled": False})
+    new, changes = merge(current, wanted, "secret", OLD)
+    assert {**new, "rpc-password": ""} == {
+        "rpc-port": 8081,
+        "alt-speed-up": 66,
+        "theirs": {"nested": [1]},
+        "dht-enabled": False,
+        "rpc-password": "",
+    }
+    assert changes == [
+        Change("dht-enabled", None, False),
+        Change("rpc-password", "(hidden)", "(hidden)"),
+        Change("rpc-port", 9091, 8081),
+    ]
+    assert merge(new, wanted, "secret", OLD) == (new, [])
+    assert merge(parse(render(new), "x"), wanted, "secret", NEW)[1] == []
+
+
+def test_password_with_any_salt_is_unchanged_and_never_shown() -> None:
+    for salt in ("Xk3vTq9L", "0123456789abcdef"):
+        stored = {"rpc-password": stored_password("secret", salt)}
+        assert merge(stored, {}, "secret", NEW) == (stored, [])
+    new, changes = merge({"rpc_password": "plain"}, comparable({"rpc-username": "me"}), "secret", NEW)
+    assert "rpc_password" not in new
+    assert "plain" not in repr(changes) and "secret" not in repr(changes)
+
+
+def test_keys_that_would_win_over_ours_are_removed() -> None:
+    current = {"peer-port": 8082, "peer_port": 51413, "utp-enabled": False, "preferred_transports": ["utp", "tcp"]}
+    new, changes = merge(current, comparable({"peer-port": 8082, "utp-enabled": False}), None, (4, 1, 4))
+    assert new == {"peer-port": 8082, "utp-enabled": False}
+    assert [change.key for change in changes] == ["peer_port", "preferred_transports"]
+    listed = comparable({"utp-enabled": False, "preferred_transports": ["tcp"]})
+    assert merge(current, listed, None, (4, 1, 4))[0]["preferred_transports"] == ["tcp"]
+
+
+def test_what_the_daemon_rewrites_at_will_is_not_compared() -> None:
+    assert "peer-port" not in comparable({"peer-port": 8082, "peer-port-random-on-start": True})
+    assert "alt-speed-enabled" not in comparable({"alt-speed-enabled": True, "alt-speed-time-enabled": True})
+
+
+def test_host_may_reach_its_own_listening_address() -> None:
+    own = comparable({"rpc-bind-address": "198.51.100.7", "rpc-whitelist": ["192.0.2.0/24"]})
+    assert own["rpc-whitelist"].split(",")[-1] == "198.51.100.7"
+
+
+def test_drift_of_the_running_daemon_is_seen() -> None:
+    wanted = comparable({"speed-limit-up": 0, "ratio-limit-enabled": False, "encryption": "required", "umask": "022"})
+    session = {"speed-limit-up": 77.0, "seedRatioLimited": True, "encryption": "required", "version": "4.1.0"}
+    assert drifted(session, wanted, NEW) == [
+        Change("speed-limit-up", 77.0, 0),
+        Change("ratio-limit-enabled", True, False),
+    ]
+
+
+@given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())))
+def test_a_merge_is_done_after_one_round(current: dict[str, Any]) -> None:
+    wanted = comparable({"rpc-port": 8081, "dht_enabled": False, "umask": "002"})
+    new, _changes = merge(current, wanted, "secret", NEW)
+    again = json.loads(render(new))
+    assert merge(again, wanted, "secret", NEW) == (again, [])
