@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import subprocess
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, TypeVar
 
 import pytest
 import testinfra
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ("opentracker", "transmission-daemon", "nginx", "seedbed-firewall")
@@ -32,6 +34,16 @@ class Lab:
         for line in (self.directory / "ssh_config").read_text(encoding="utf-8").splitlines():
             if line.startswith("Host ") and line != "Host *":
                 yield line.split()[1]
+
+    def python(self, name: str, code: str, *arguments: object) -> Any:
+        """What the code prints on that host, read as JSON: Python is the one tool that every host has."""
+        words = " ".join(shlex.quote(str(argument)) for argument in arguments)
+        return json.loads(self[name].check_output(f"python3 -c {shlex.quote(code)} {words}"))
+
+    def playbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs ansible-playbook on the scenario's hosts, as Molecule itself does."""
+        command = ["ansible-playbook", f"--extra-vars=lab_name={self.directory.name}", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
 
     def address(self, name: str) -> str:
         return str(self[name].check_output("hostname -I").split()[0])
@@ -69,10 +81,3 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             journal = hosts[name].run(f"journalctl --no-pager --lines 40 {units}")
             report.sections.append((f"journal of {name}", journal.stdout))
     return report
-
-
-@pytest.fixture(scope="session")
-def catalogue() -> list[dict[str, Any]]:
-    """The catalogue of inventories/local, as an operator wrote it."""
-    path = ROOT / "inventories" / "local" / "group_vars" / "all" / "catalogue.yml"
-    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["catalogue_torrents"])
