@@ -23,6 +23,15 @@ options:
     type: list
     elements: str
     required: true
+  portals:
+    description: The hosts of group C(portals), which hold what they are web seeds of.
+    type: list
+    elements: str
+    default: []
+  directory:
+    description: Directory on the controller from which relative paths of C(torrent) begin.
+    type: str
+    default: "."
 """
 
 EXAMPLES = r"""
@@ -58,14 +67,17 @@ ansible.module_utils.__path__.append(
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.controller_files import torrent_reader
 
 
-def catalogue_entries(entries: Any, host: str, *, seeders: Sequence[str]) -> list[dict[str, Any]]:
+def catalogue_entries(
+    entries: Any, host: str, *, seeders: Sequence[str], portals: Sequence[str] = (), directory: str = "."
+) -> list[dict[str, Any]]:
     """What one seeder holds."""
     if not isinstance(entries, list):
         raise AnsibleFilterError(f"catalogue_entries: expected a list of entries, got {type(entries).__name__}")
     try:
-        return catalogue.host_entries(entries, host, seeders=seeders)
+        return catalogue.host_entries(entries, host, seeders=seeders, portals=portals, read=torrent_reader(directory))
     except ValueError as error:
         raise AnsibleFilterError(f"catalogue_entries: {error}") from error
 

@@ -24,6 +24,15 @@ options:
     type: list
     elements: list
     default: []
+  menu:
+    description: What is ordered from the menu of ready entries.
+    type: list
+    elements: str
+    default: []
+  directory:
+    description: Directory on the controller from which relative paths of C(torrent) begin.
+    type: str
+    default: "."
 """
 
 EXAMPLES = r"""
@@ -53,14 +62,22 @@ ansible.module_utils.__path__.append(
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.controller_files import torrent_reader
+from ansible.module_utils.seedbed.menu import menu_faults
 
 
-def catalogue_faults(entries: Any, *, seeders: Sequence[str] = (), trackers: Any = ()) -> list[str]:
+def catalogue_faults(
+    entries: Any, *, seeders: Sequence[str] = (), trackers: Any = (), menu: Any = (), directory: str = "."
+) -> list[str]:
     """One sentence for everything that is wrong."""
     if not isinstance(seeders, (list, tuple)):
         raise AnsibleFilterError(f"catalogue_faults: expected a list of seeders, got {type(seeders).__name__}")
     faults = [f"catalogue_trackers {fault}" for fault in catalogue.tiers_faults(list(trackers or []))]
-    return faults + catalogue.catalogue_faults(entries, seeders=seeders)
+    names = [one.get("name", "") for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    faults += [
+        f"catalogue_menu {fault}" for fault in menu_faults(list(menu) if isinstance(menu, tuple) else menu, names)
+    ]
+    return faults + catalogue.catalogue_faults(entries, seeders=seeders, read=torrent_reader(directory))
 
 
 class FilterModule:

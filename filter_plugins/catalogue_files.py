@@ -18,6 +18,10 @@ options:
     description: The lab's name, for the head of the catalogue.
     type: str
     default: seedbed
+  malformed:
+    description: Whether to publish the malformed .torrent files, too.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -50,11 +54,11 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
 
 
-def catalogue_files(items: Any, *, name: str = "seedbed") -> list[dict[str, str]]:
+def catalogue_files(items: Any, *, name: str = "seedbed", malformed: bool = False) -> list[dict[str, str]]:
     """The files to publish."""
     if not isinstance(items, list):
         raise AnsibleFilterError(f"catalogue_files: expected a list of items, got {type(items).__name__}")
-    return catalogue.published_files(items, lab=name)
+    return catalogue.published_files(items, lab=name, with_malformed=malformed)
 
 
 class FilterModule:

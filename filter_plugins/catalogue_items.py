@@ -29,10 +29,20 @@ options:
     type: list
     elements: list
     default: []
-  webseed_url:
-    description: URL of the directory in which the payloads are served, with a slash at the end. Empty for no web seeds.
+  portals:
+    description: The hosts of group C(portals).
+    type: list
+    elements: str
+    default: []
+  webseed_urls:
+    description: URLs of the directories in which the portals serve the payloads, with a slash at the end.
+    type: list
+    elements: str
+    default: []
+  directory:
+    description: Directory on the controller from which relative paths of C(torrent) begin.
     type: str
-    default: ""
+    default: "."
 """
 
 EXAMPLES = r"""
@@ -63,6 +73,7 @@ ansible.module_utils.__path__.append(
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.controller_files import torrent_reader
 
 
 def catalogue_items(
@@ -71,7 +82,9 @@ def catalogue_items(
     *,
     seeders: Sequence[str],
     trackers: Sequence[Sequence[str]] = (),
-    webseed_url: str = "",
+    portals: Sequence[str] = (),
+    webseed_urls: Sequence[str] = (),
+    directory: str = ".",
 ) -> dict[str, Any]:
     """Items and failures."""
     if not isinstance(entries, list) or not isinstance(results, Mapping):
@@ -79,7 +92,15 @@ def catalogue_items(
             f"catalogue_items: expected entries and results, got {type(entries).__name__} and {type(results).__name__}"
         )
     try:
-        return catalogue.catalogue_items(entries, results, seeders=seeders, trackers=trackers, webseed_url=webseed_url)
+        return catalogue.catalogue_items(
+            entries,
+            results,
+            seeders=seeders,
+            trackers=trackers,
+            portals=portals,
+            webseed_urls=webseed_urls,
+            read=torrent_reader(directory),
+        )
     except ValueError as error:
         raise AnsibleFilterError(f"catalogue_items: {error}") from error
 

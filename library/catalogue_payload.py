@@ -36,6 +36,18 @@ options:
     description: Whether to remove what earlier runs made for entries that are not listed any more, sources never.
     type: bool
     default: true
+  client:
+    description:
+      - The program of the host's Transmission, which is asked for its version. Content for 3.00 is laid out under the
+        names that it looks for; what it cannot load is a failure with the reason. Empty to not ask.
+    type: str
+    default: transmission-daemon
+  wait:
+    description:
+      - Seconds to wait for long work. It goes on in a process of its own, whatever becomes of the connection; the same
+        call again waits for it again.
+    type: int
+    default: 60
   processes:
     description: Processes to work with; V(0) for one a processor. V(1) suits a spinning disk.
     type: int
@@ -71,6 +83,15 @@ payloads:
         - path: []
           length: 5
           sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+finished:
+  description: Whether the work is done. If not, call again.
+  returned: always
+  type: bool
+progress:
+  description: How far it is, for people.
+  returned: when not finished
+  type: str
+  sample: "making: 3.1 GiB of 12.0 GiB (25 %), 1.9 GiB/s, about 4 s left for this step"
 failures:
   description: The entries that could not be done, with the reason.
   returned: always
@@ -81,22 +102,95 @@ failures:
       reason: /srv/media/film.mkv does not exist
 made:
   description: Bytes that were written.
-  returned: always
+  returned: when finished
   type: int
 hashed:
   description: Bytes that were hashed.
-  returned: always
+  returned: when finished
   type: int
 seconds:
   description: How long it took.
-  returned: always
+  returned: when finished
   type: float
 """
 
+import os
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.store import Store
+from ansible.module_utils.seedbed.entry import Host
+from ansible.module_utils.seedbed.job import Job, JobError, wait
+from ansible.module_utils.seedbed.manifest import Manifests, digest
+from ansible.module_utils.seedbed.sizes import GIB, format_size
+from ansible.module_utils.seedbed.store import Report, Store
+from ansible.module_utils.seedbed.transmission_daemon import installed_version
+
+LONG = GIB  # work of more bytes than this is done in a process of its own
+
+
+def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
+    manifests = Manifests(os.path.join(params["state_dir"], "manifests"))
+    client = installed_version(params["client"]) if params["client"] else ()
+    began = time.monotonic()
+
+    def report(told: Report) -> None:
+        if job:
+            job.progress({"step": told.step, "done": told.done, "total": told.total, "for": time.monotonic() - began})
+
+    host = Host(params["payload_dir"], manifests, client)
+    store = Store(host, processes=params["processes"], check=check, report=report)
+    store.look(params["entries"], prune=params["prune"])
+    return store
+
+
+def _result(store: Store) -> dict[str, Any]:
+    began = time.monotonic()
+    payloads = store.run()
+    changed = sorted(store.changed)
+    return {
+        "changed": bool(changed),
+        "finished": True,
+        "payloads": payloads,
+        "failures": store.failures,
+        "made": store.made,
+        "hashed": store.hashed,
+        "seconds": round(time.monotonic() - began, 3),
+        "diff": {"before": "", "after": "".join(f"{name}\n" for name in changed)},
+    }
+
+
+def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
+    text = "waiting for work that another call began"
+    if told.get("total"):
+        done, total, seconds = told["done"], told["total"], max(told["for"], 0.001)
+        rate = done / seconds
+        text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %), "
+        text += f"{format_size(int(rate))}/s, about {int((total - done) / max(rate, 1))} s left for this step"
+    return {"changed": False, "finished": False, "progress": text, "payloads": [], "failures": []}
+
+
+def _run(params: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + params["wait"]
+    job = Job(params["state_dir"], digest(params["entries"], params["prune"], params["payload_dir"]))
+    if not job.acquire(deadline):
+        return _unfinished(job.told())
+    found = job.collect()
+    if found is None:
+        store = _store(params, False, job)
+        if store.cost() < LONG:
+            return _result(store)
+        ended = job.start(lambda: _result(store))
+        job.release()
+        if not wait(ended, deadline - time.monotonic()):
+            return _unfinished(job.told())
+        job = Job(params["state_dir"], job.about)
+        if not job.acquire(time.monotonic() + 5):
+            return _unfinished(job.told())
+        found = job.collect()
+        if found is None:
+            raise JobError("the process that did the work was ended before it had a result; run again to go on")
+    return found
 
 
 def main() -> None:
@@ -106,23 +200,17 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "entries": {"type": "list", "elements": "dict", "required": True},
             "prune": {"type": "bool", "default": True},
+            "client": {"type": "str", "default": "transmission-daemon"},
+            "wait": {"type": "int", "default": 60},
             "processes": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
-    params = module.params
-    began = time.monotonic()
-    store = Store(params["payload_dir"], params["state_dir"], processes=params["processes"], check=module.check_mode)
-    payloads = store.run(params["entries"], prune=params["prune"])
-    module.exit_json(
-        changed=bool(store.changed),
-        payloads=payloads,
-        failures=store.failures,
-        made=store.made,
-        hashed=store.hashed,
-        seconds=round(time.monotonic() - began, 3),
-        diff={"before": "", "after": "".join(f"{name}\n" for name in sorted(store.changed))},
-    )
+    try:
+        result = _result(_store(module.params, True, None)) if module.check_mode else _run(module.params)
+    except (JobError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

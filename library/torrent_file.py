@@ -36,6 +36,10 @@ options:
         description: The contents, as base64.
         type: str
         required: true
+  links:
+    description: Symbolic links to publish, by path below O(directory), with the path that each points to.
+    type: dict
+    default: {}
   owned:
     description: Shell patterns (like V(torrents/*.torrent)) of files below O(directory) that are ours to remove.
     type: list
@@ -87,6 +91,7 @@ def main() -> None:
                 "required": True,
                 "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
             },
+            "links": {"type": "dict", "default": {}},
             "owned": {"type": "list", "elements": "str", "default": []},
             "mode": {"type": "str", "default": "0644"},
         },
@@ -97,6 +102,7 @@ def main() -> None:
         written, removed = publish(
             params["directory"],
             {file["path"]: file["content"] for file in params["files"]},
+            links=params["links"],
             owned=params["owned"],
             mode=int(params["mode"], 8),
             check=module.check_mode,

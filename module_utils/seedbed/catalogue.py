@@ -12,12 +12,13 @@ from urllib.parse import quote, urlsplit
 
 from ansible.module_utils.seedbed import sizes
 from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, component_fault
-from ansible.module_utils.seedbed.metainfo import torrent_metainfo
+from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, name_faults
+from ansible.module_utils.seedbed.malformed import malformed_files
+from ansible.module_utils.seedbed.metainfo import Links, retarget, stream_files, torrent_info, torrent_metainfo
+from ansible.module_utils.seedbed.virtual import virtual_payload
 
 VARIABLE = "catalogue_torrents"
 MAX_PIECES = 2**20  # 20 MiB of hashes; clients give up on larger .torrent files
-MAX_NAME = 255 - len(".torrent")  # the published file carries the name
 
 _OPTIONS = (
     *("name", "piece_length", "version", "private", "trackers", "webseed", "comment", "source_tag", "swarm"),
@@ -26,13 +27,23 @@ _OPTIONS = (
 _KEYS = {
     "synthetic": ("synthetic", *_OPTIONS),
     "source": ("source", *_OPTIONS),
-    "torrent": ("torrent", "source", "keep_trackers", "trackers", "webseed", "swarm", "state", "name"),
+    "torrent": ("torrent", "source", "keep_trackers", "trackers", "swarm", "state"),
     "collection": ("collection", *(option for option in _OPTIONS if option != "name")),
 }
 _RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed")
 _SWARM = ("seeders", "available", "upload_limit")
 
 Faults = List[str]
+Read = Callable[[str], bytes]  # the bytes of a .torrent file that lies on the controller
+
+
+class UnreadableTorrent(SeedbedError):
+    """A .torrent file that is not there."""
+
+
+def no_files(path: str) -> bytes:
+    """For catalogues without .torrent files."""
+    raise UnreadableTorrent(f"{path} cannot be read")
 
 
 def _show(value: Any) -> str:
@@ -195,17 +206,6 @@ def _piece_faults(entry: Mapping[str, Any]) -> Faults:
     return faults
 
 
-def _name_faults(name: Any) -> Faults:
-    if not isinstance(name, str):
-        return [f"name is {_show(name)}; a text would be right"]
-    fault = component_fault(name)
-    if fault:
-        return [f"name {fault}; a single file name without slashes would be right"]
-    if len(name.encode()) > MAX_NAME:
-        return [f"name has {len(name.encode())} bytes; at most {MAX_NAME} leave room for .torrent"]
-    return ["name .seedbed is taken by the lab itself"] if name == ".seedbed" else []
-
-
 def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
     if not isinstance(entry, Mapping):
         yield f"is {_show(entry)}; a mapping would be right"
@@ -217,7 +217,7 @@ def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
         yield "needs its content from one of: synthetic, source, torrent with source, collection"
     yield from _unknown(entry, _KEYS[kind] if kind else (*_OPTIONS, "source", "synthetic", "torrent", "collection"))
     if "name" in entry:
-        yield from _name_faults(entry["name"])
+        yield from name_faults(entry["name"])
     elif kind in ("synthetic", "source", ""):
         yield "has no name"
     if "synthetic" in entry:
@@ -227,11 +227,27 @@ def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
     yield from _piece_faults(entry)
     if "trackers" in entry:
         yield from (f"trackers: {fault}" for fault in tiers_faults(entry["trackers"]))
+    if entry.get("webseed") is True:
+        if kind != "synthetic":
+            yield "webseed is for synthetic entries, whose content the portals make for themselves"
+        elif isinstance(entry.get("swarm"), Mapping) and "available" in entry["swarm"]:
+            yield "webseed and swarm.available exclude each other: a web seed has everything"
     if "swarm" in entry:
         yield from (f"swarm: {fault}" for fault in _swarm_faults(entry["swarm"], kind, seeders))
 
 
-def catalogue_faults(entries: Any, *, seeders: Sequence[str] = ()) -> Faults:
+def _torrent_faults(entry: Mapping[str, Any], read: Read) -> tuple[str | None, Faults]:
+    """The name in a .torrent file, and why it cannot be used."""
+    try:
+        info = torrent_info(read(str(entry["torrent"])))
+    except SeedbedError as error:
+        return None, [f"torrent: {entry['torrent']}: {error}"]
+    if info["version"] == "v2":
+        return info["name"], [f"torrent: {entry['torrent']} is v2-only, which no version of Transmission seeds"]
+    return info["name"], name_faults(info["name"])
+
+
+def catalogue_faults(entries: Any, *, seeders: Sequence[str] = (), read: Read = no_files) -> Faults:
     """One sentence for everything that is wrong with a catalogue; none if it is good."""
     if not isinstance(entries, list):
         return [f"{VARIABLE} is {_show(entries)}; a list of entries would be right"]
@@ -240,7 +256,10 @@ def catalogue_faults(entries: Any, *, seeders: Sequence[str] = ()) -> Faults:
     for number, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, Mapping) else None
         label = f"{VARIABLE}[{number}]" + (f" ({name})" if isinstance(name, str) else "")
-        faults += [f"{label}: {fault}" for fault in _entry_faults(entry, seeders)]
+        own = list(_entry_faults(entry, seeders))
+        if not own and kind_of(entry) == "torrent":
+            name, own = _torrent_faults(entry, read)
+        faults += [f"{label}: {fault}" for fault in own]
         if isinstance(name, str):
             if name in first:
                 faults.append(f"{label}: name is taken by {VARIABLE}[{first[name]}]; names are unique")
@@ -251,6 +270,12 @@ def catalogue_faults(entries: Any, *, seeders: Sequence[str] = ()) -> Faults:
 def _seeders_of(entry: Mapping[str, Any], seeders: Sequence[str]) -> list[str]:
     wanted = entry.get("swarm", {}).get("seeders")
     return [name for name in seeders if wanted is None or name in wanted]
+
+
+def _holders_of(entry: Mapping[str, Any], seeders: Sequence[str], portals: Sequence[str]) -> list[str]:
+    """Hosts that hold the content: its seeders, and the portals where they are its web seeds."""
+    holders = _seeders_of(entry, seeders)
+    return holders + [name for name in portals if entry.get("webseed") and name not in holders]
 
 
 def _recipe(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -266,33 +291,65 @@ def _recipe(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
     return plain
 
 
-def host_entries(entries: Sequence[Mapping[str, Any]], host: str, *, seeders: Sequence[str]) -> list[dict[str, Any]]:
-    """What one seeder has to hold: the parameter `entries` of module catalogue_payload.
+def _torrent_spec(raw: bytes) -> dict[str, Any]:
+    """What a seeder has to know of a .torrent to compare its content with."""
+    info, files = torrent_info(raw), stream_files(raw)
+    return {
+        "name": info["name"],
+        "hybrid": False,  # its digests stand in the torrent; only v1 pieces are compared
+        "needs_hybrid": info["version"] == "hybrid",
+        "piece_length": info["piece_length"],
+        "pieces": info["piece_hashes"],
+        "single_file": info["single_file"],
+        "files": files,
+        "pads_plain": all(file["path"] == [".pad", str(file["length"])] for file in files if file["pad"]),
+    }
 
-    Content of a recipe is the same everywhere, so its first seeder hashes it for all; content that
+
+def host_entries(
+    entries: Sequence[Mapping[str, Any]],
+    host: str,
+    *,
+    seeders: Sequence[str],
+    portals: Sequence[str] = (),
+    read: Read = no_files,
+) -> list[dict[str, Any]]:
+    """What one host has to hold: the parameter `entries` of module catalogue_payload.
+
+    Content of a recipe is the same everywhere, so its first holder hashes it for all; content that
     we did not make is hashed wherever it lies.
     """
     found = []
     for entry in entries:
-        holders = _seeders_of(entry, seeders)
-        if host not in holders:
-            continue
-        kind = kind_of(entry)
-        piece_length = entry.get("piece_length")
-        spec: dict[str, Any] = {
-            "kind": kind,
-            "state": entry.get("state", "present"),
-            "piece_length": 0 if piece_length in (None, "auto") else sizes.parse_piece_length(piece_length),
-            "hybrid": entry.get("version") == "hybrid",
-            "hash": kind != "synthetic" or host == holders[0],
-        }
-        spec.update({key: entry[key] for key in ("name", "source", "collection") if key in entry})
-        if kind == "synthetic":
-            spec["recipe"] = _recipe(entry["synthetic"], entry["name"])
-            share = sizes.parse_share(entry.get("swarm", {}).get("available", "100%"))
-            spec["available"] = None if share == 1_000_000 else share
-        found.append(spec)
+        holders = _holders_of(entry, seeders, portals)
+        if host in holders:
+            found.append({**_spec(entry, read), "hash": kind_of(entry) != "synthetic" or host == holders[0]})
     return found
+
+
+def _spec(entry: Mapping[str, Any], read: Read) -> dict[str, Any]:
+    """An entry as a host wants it, all sizes as numbers."""
+    kind, piece_length = kind_of(entry), entry.get("piece_length")
+    spec: dict[str, Any] = {
+        "kind": kind,
+        "state": entry.get("state", "present"),
+        "piece_length": 0 if piece_length in (None, "auto") else sizes.parse_piece_length(piece_length),
+        "hybrid": entry.get("version") == "hybrid",
+        "hash": True,
+    }
+    spec.update({key: entry[key] for key in ("name", "source", "collection") if key in entry})
+    if kind == "torrent":
+        spec.update(_torrent_spec(read(entry["torrent"])))
+    if kind == "synthetic":
+        spec["recipe"] = _recipe(entry["synthetic"], entry["name"])
+        share = sizes.parse_share(entry.get("swarm", {}).get("available", "100%"))
+        spec["available"] = None if share == 1_000_000 else share
+    return spec
+
+
+def computed_payload(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The descriptor of a synthetic entry that no host holds, computed here."""
+    return virtual_payload({**_spec(entry, no_files), "available": None})
 
 
 def web_path(name: str) -> str:
@@ -334,38 +391,53 @@ def _content_of(payload: Mapping[str, Any]) -> tuple[Any, ...]:
     return payload["piece_length"], payload["pieces"], files
 
 
-def _webseeds(entry: Mapping[str, Any], payload: Mapping[str, Any], base: str) -> list[str]:
+def _webseeds(entry: Mapping[str, Any], payload: Mapping[str, Any], bases: Sequence[str]) -> list[str]:
     """BEP 19: a file's own URL, or the directory above the torrent's."""
-    if not entry.get("webseed") or not base:
+    if not entry.get("webseed"):
         return []
-    return [base + web_path(payload["name"]) if payload["single_file"] else base]
+    return [base + web_path(payload["name"]) if payload["single_file"] else base for base in bases]
+
+
+def _new(
+    entry: Mapping[str, Any], payload: Mapping[str, Any], tiers: Sequence[Sequence[str]], webseeds: Sequence[str]
+) -> dict[str, Any]:
+    """A torrent of our own making."""
+    private, comment = bool(entry.get("private", False)), entry.get("comment", "")
+    made = torrent_metainfo(
+        payload,
+        trackers=tiers,
+        private=private,
+        webseeds=webseeds,
+        comment=comment,
+        tag=entry.get("source_tag", ""),
+        creation_date=entry.get("creation_date", 0),
+    )
+    version = "hybrid" if payload.get("hybrid") else "v1"
+    return {**made, "version": version, "private": private, "webseeds": list(webseeds), "comment": comment}
 
 
 def _item(
     entry: Mapping[str, Any],
     payload: Mapping[str, Any],
     holders: Mapping[str, Mapping[str, Any]],
+    *,
     trackers: Sequence[Sequence[str]],
-    webseed_url: str,
+    webseed_urls: Sequence[str],
+    read: Read,
 ) -> dict[str, Any]:
     tiers = entry.get("trackers", trackers)
-    private = bool(entry.get("private", False))
-    webseeds = _webseeds(entry, payload, webseed_url)
-    made = torrent_metainfo(
-        payload,
-        trackers=tiers,
-        private=private,
-        webseeds=webseeds,
-        comment=entry.get("comment", ""),
-        tag=entry.get("source_tag", ""),
-        creation_date=entry.get("creation_date", 0),
-    )
+    if kind_of(entry) == "torrent":
+        raw = retarget(read(entry["torrent"]), trackers=tiers, keep=entry.get("keep_trackers", True))
+        told = torrent_info(raw)
+        made = {key: told[key] for key in ("name", "version", "private", "webseeds", "comment", *Links._fields)}
+        made["metainfo"] = base64.b64encode(raw).decode()
+        tiers = told["trackers"]
+    else:
+        made = _new(entry, payload, tiers, _webseeds(entry, payload, webseed_urls))
     swarm = entry.get("swarm", {})
     limit = swarm.get("upload_limit")
     return {
         **made,
-        "version": "hybrid" if payload.get("hybrid") else "v1",
-        "private": private,
         "single_file": payload["single_file"],
         "size": payload["length"],
         "piece_length": payload["piece_length"],
@@ -375,19 +447,30 @@ def _item(
             for file in payload["files"]
         ],
         "trackers": [list(tier) for tier in tiers],
-        "webseeds": webseeds,
-        "comment": entry.get("comment", ""),
         "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
         # What a stray block is decoded with; null for content that was not made here.
         "recipe": payload.get("recipe"),
         "trusted": kind_of(entry) == "synthetic",
+        # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
+        "announce": "none" if not any(tiers) else "all" if tiers == trackers else "any",
         "swarm": {
-            "seeders": [host for host in holders if payload["length"]],
+            "seeders": [host for host in holders if payload["length"] and host in _seeders_of(entry, list(holders))],
             "available": swarm.get("available", "100%"),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
         },
         "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
     }
+
+
+def _names(entry: Mapping[str, Any], held: Mapping[str, Mapping[str, Mapping[str, Any]]], read: Read) -> list[str]:
+    """The names of the items that an entry becomes."""
+    kind = kind_of(entry)
+    if kind == "torrent":
+        return [torrent_info(read(entry["torrent"]))["name"]]
+    if kind != "collection":
+        return [entry["name"]]
+    pattern = entry["collection"]
+    return [name for name in held if any(one.get("collection") == pattern for one in held[name].values())]
 
 
 def catalogue_items(
@@ -396,26 +479,29 @@ def catalogue_items(
     *,
     seeders: Sequence[str],
     trackers: Sequence[Sequence[str]] = (),
-    webseed_url: str = "",
+    portals: Sequence[str] = (),
+    webseed_urls: Sequence[str] = (),
+    read: Read = no_files,
 ) -> dict[str, Any]:
     """What is published and seeded, and a sentence for everything that could not be done.
 
     results: by seeder, what module catalogue_payload returned there.
     """
-    held, faults = _descriptors(results, seeders)
-    faults = _failures(results, seeders) + faults
+    hosts = [*seeders, *(host for host in portals if host not in seeders)]
+    held, faults = _descriptors(results, hosts)
+    faults = _failures(results, hosts) + faults
     failed = {failure["name"] for result in results.values() for failure in result.get("failures", [])}
     items = []
     for entry in entries:
         if entry.get("state", "present") == "absent":
             continue
-        name = entry.get("name")
-        names = [name] if name else [found for found in held if held[found]]
-        for found in names:
-            holders = held.get(str(found), {})
+        for found in _names(entry, held, read):
+            holders = held.get(found, {})
             payload = next((one for one in holders.values() if one.get("pieces") is not None), None)
+            if kind_of(entry) == "synthetic" and not _holders_of(entry, seeders, portals):
+                payload = computed_payload(entry)
             if payload:
-                items.append(_item(entry, payload, holders, trackers, webseed_url))
+                items.append(_item(entry, payload, holders, trackers=trackers, webseed_urls=webseed_urls, read=read))
             elif found not in failed:
                 faults.append(f"{found}: no seeder of it could be asked, so it is not published")
     return {"items": items, "failures": faults}
@@ -437,6 +523,7 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[st
                 "trackers": item["trackers"],
                 "upload_limit": item["swarm"]["upload_limit"],
                 "private": item["private"],
+                "announce": item["announce"],
                 "available": None if available == 1_000_000 else available,
                 "trusted": item["trusted"],
                 "state": "present",
@@ -445,28 +532,40 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[st
     return found
 
 
-_UNPUBLISHED = ("metainfo", "download_dirs", "trusted")
+_UNPUBLISHED = ("metainfo", "download_dirs", "trusted", "announce")
 
 
-def published_files(items: Sequence[Mapping[str, Any]], *, lab: str) -> list[dict[str, str]]:
+def published_files(
+    items: Sequence[Mapping[str, Any]], *, lab: str, with_malformed: bool = False
+) -> list[dict[str, str]]:
     """The .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
     files = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
     told = [{key: value for key, value in item.items() if key not in _UNPUBLISHED} for item in items]
     text = json.dumps({"schema_version": 1, "lab": lab, "items": told}, ensure_ascii=False, indent=1) + "\n"
-    return [*files, {"path": "catalogue.json", "content": base64.b64encode(text.encode()).decode()}]
+    files.append({"path": "catalogue.json", "content": base64.b64encode(text.encode()).decode()})
+    return files + (malformed_files() if with_malformed else [])
 
 
 class AddressError(SeedbedError):
     """A host whose address nobody knows."""
 
 
-def tracker_tier(host: Mapping[str, Any], port: int) -> list[str]:
-    """Announce URLs of one tracker host, from its variables."""
+def _authority(host: Mapping[str, Any], port: int) -> str:
+    """Address and port of a host as they stand in a URL, from its variables."""
     facts = host.get("ansible_facts", {})
     address = host.get("lab_address") or facts.get("default_ipv4", {}).get("address") or host.get("ansible_host")
     if not address:
-        name = host.get("inventory_hostname", "a tracker")
+        name = host.get("inventory_hostname", "a host")
         raise AddressError(f"{name} has no known address; set lab_address, or gather its facts first")
-    where = f"[{address}]" if ":" in address else address
-    number = host.get("opentracker_port", port)
-    return [f"http://{where}:{number}/announce", f"udp://{where}:{number}/announce"]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def tracker_tier(host: Mapping[str, Any], port: int) -> list[str]:
+    """Announce URLs of one tracker host, from its variables."""
+    where = _authority(host, host.get("opentracker_port", port))
+    return [f"http://{where}/announce", f"udp://{where}/announce"]
+
+
+def webseed_base(host: Mapping[str, Any], port: int) -> str:
+    """Where a portal serves the payloads, from its variables."""
+    return f"http://{_authority(host, host.get('portal_port', port))}/payload/"

@@ -31,7 +31,7 @@ Bytes = Union[bytes, memoryview]
 
 
 class Source(NamedTuple):
-    """A file to hash: on disk, or computed from its key."""
+    """A file to hash: on disk, or computed from its key; with neither it is zeros."""
 
     length: int
     path: str = ""
@@ -98,6 +98,13 @@ def _chunks(source: Source, offset: int, length: int, worker: Worker) -> Iterato
             take = min(length, content.GROUP_BYTES - offset % content.GROUP_BYTES)
             yield content.read(source.key, offset, take)
             offset, length = offset + take, length - take
+            worker.tick(take)
+        return
+    if not source.path:
+        while length:
+            take = min(length, len(_ZEROS))
+            yield _ZEROS[:take]
+            length -= take
             worker.tick(take)
         return
     if not worker.forked or source.length < MAPPED:
@@ -306,7 +313,7 @@ def _hash_pieces(job: _Job, plan: _Plan, first: int, end: int, worker: Worker) -
     pieces = _Pieces(piece, job.store[plan.base + 20 * first : plan.base + 20 * end])
     buffer, fill = job.buffer, 0
     for source, offset, length in plan.spans(first * piece, min(end * piece, plan.starts[-1])):
-        if not source.key and length < MAPPED:
+        if source.path and length < MAPPED:
             if fill + length > len(buffer):
                 pieces.feed(buffer[:fill])
                 fill = 0

@@ -14,6 +14,7 @@ from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.sizes import parse_size
 
 MAX_FILES = 100_000
+MAX_NAME = 255 - len(".torrent")  # a torrent's name: the published file carries it
 MAX_COMPONENT = 255  # bytes, on every file system that a lab uses
 MAX_PATH = 4096 - 512  # leaves room for the directory that the payloads lie in
 
@@ -140,6 +141,17 @@ def component_fault(name: str) -> str:
     if size > MAX_COMPONENT:
         return f"{name[:40]!r}... has {size} bytes, more than {MAX_COMPONENT}"
     return ""
+
+
+def name_faults(name: Any) -> list[str]:
+    if not isinstance(name, str):
+        return [f"name is {name!r}; a text would be right"]
+    fault = component_fault(name)
+    if fault:
+        return [f"name {fault}; a single file name without slashes would be right"]
+    if len(name.encode()) > MAX_NAME:
+        return [f"name has {len(name.encode())} bytes; at most {MAX_NAME} leave room for .torrent"]
+    return ["name .seedbed is taken by the lab itself"] if name == ".seedbed" else []
 
 
 def _spread(seed: str, number: int, low: int, high: int) -> int:

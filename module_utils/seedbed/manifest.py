@@ -48,6 +48,15 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def make_directory(path: str) -> None:
+    """A directory that every daemon may enter, whatever our umask."""
+    if os.path.isdir(path):
+        return
+    make_directory(os.path.dirname(path))
+    os.mkdir(path)
+    os.chmod(path, 0o755)  # noqa: S103 - the daemon that seeds is another user
+
+
 class Manifests:
     """The manifests of a host."""
 
@@ -79,7 +88,7 @@ class Manifests:
         return [known["name"] for known in found if "name" in known]
 
     def save(self, name: str, known: dict[str, Any]) -> None:
-        os.makedirs(self.directory, mode=0o755, exist_ok=True)
+        make_directory(self.directory)
         path = self.path(name)
         part = path + ".part"
         with open(part, "w", encoding="utf-8") as file:

@@ -311,6 +311,11 @@ def torrent_info(raw: bytes) -> dict[str, Any]:
     return _told(outer, raw[start:end], files, single=single, version=version)
 
 
+def stream_files(raw: bytes) -> list[dict[str, Any]]:
+    """The files of a valid v1 or hybrid torrent in the order of their bytes, padding among them."""
+    return _v1_files(decode_spans(raw, strict=False)[0][b"info"])[0]
+
+
 def _agree(files: list[dict[str, Any]], single: bool, tree: list[dict[str, Any]], name: str) -> None:
     """BEP 52: both lists of a hybrid tell the same files in the same order."""
     listed = [([name] if single else file["path"], file["length"]) for file in files if not file["pad"]]

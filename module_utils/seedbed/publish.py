@@ -39,8 +39,25 @@ def _write(path: str, data: bytes, mode: int) -> None:
     os.rename(part, path)
 
 
+def _leads(path: str, target: str) -> bool:
+    return os.path.islink(path) and os.readlink(path) == target
+
+
+def _link(path: str, target: str) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    part = os.path.join(os.path.dirname(path), f".part-{os.getpid()}")
+    os.symlink(target, part)
+    os.rename(part, path)
+
+
 def publish(
-    directory: str, files: Mapping[str, str], *, owned: Sequence[str] = (), mode: int = 0o644, check: bool = False
+    directory: str,
+    files: Mapping[str, str],
+    *,
+    links: Mapping[str, str] | None = None,
+    owned: Sequence[str] = (),
+    mode: int = 0o644,
+    check: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Paths that were (or, in check mode, would be) written, and those removed. Contents are base64."""
     wanted = {}
@@ -50,16 +67,21 @@ def publish(
         except binascii.Error:
             raise PublishError(f"content of {path!r} is not base64") from None
     written = [path for path, data in sorted(wanted.items()) if _differs(os.path.join(directory, path), data, mode)]
+    linked = {_checked(path): target for path, target in (links or {}).items()}
+    written += [path for path, target in sorted(linked.items()) if not _leads(os.path.join(directory, path), target)]
     found: set[str] = set()
     for pattern in owned:
         where = os.path.join(glob.escape(directory), _checked(pattern))
         found.update(os.path.relpath(path, directory) for path in glob.glob(where))
         hidden = os.path.join(os.path.dirname(where), "." + os.path.basename(where).lstrip("."))
         found.update(os.path.relpath(path, directory) for path in glob.glob(hidden))
-    removed = sorted(found - set(wanted))
+    removed = sorted(found - set(wanted) - set(linked))
     if not check:
         for path in written:
-            _write(os.path.join(directory, path), wanted[path], mode)
+            if path in wanted:
+                _write(os.path.join(directory, path), wanted[path], mode)
+            else:
+                _link(os.path.join(directory, path), linked[path])
         for path in removed:
             os.unlink(os.path.join(directory, path))
     return written, removed

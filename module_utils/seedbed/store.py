@@ -10,223 +10,142 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
-import hashlib
 import os
 import time
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
-from ansible.module_utils.seedbed import content, hashing, layouts, sizes, workers
+from ansible.module_utils.seedbed import content, hashing, sizes, workers
+from ansible.module_utils.seedbed.collection import expand
+from ansible.module_utils.seedbed.entry import STAGE, Entry, Host, agreement, look
 from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.hashing import Digests, Source, Work
-from ansible.module_utils.seedbed.layouts import File
-from ansible.module_utils.seedbed.manifest import Manifests, Stat, digest, is_racy, stat_of
+from ansible.module_utils.seedbed.hashing import Digests
+from ansible.module_utils.seedbed.manifest import digest, is_racy, make_directory, stat_of
 from ansible.module_utils.seedbed.workers import Worker
 
-STAGE = ".seedbed"
 BATCH = sizes.GIB  # work between two looks at the manifests: what a killed run loses at most
 _WRITE = sizes.MIB
 
 
 class StoreError(SeedbedError):
-    """An entry that cannot be done on this host; the text says why."""
+    """Something that went wrong while an entry was made."""
 
 
 class Piece(NamedTuple):
     """A file to make, or a part of one."""
 
     stage: str
-    key: bytes  # empty: zeros
+    key: bytes
     offset: int
     length: int
 
 
-class Disk(NamedTuple):
-    """A file as it lies on the disk."""
+class Report(NamedTuple):
+    """How far a run is."""
 
-    path: str  # below the payload directory
-    length: int
-    key: bytes  # of its content; empty for padding
-
-
-class Entry:
-    """One entry on its way through a run."""
-
-    def __init__(self, spec: Mapping[str, Any], name: str) -> None:
-        self.spec, self.name = spec, name
-        self.files: list[File] = []
-        self.sources: list[Source] = []
-        self.disk: list[Disk] = []
-        self.known: dict[str, Any] = {}
-        self.root = ""
-        self.download_dir = ""
-        self.piece_length = 0
-        self.missing: list[int] = []  # numbers in disk
-        self.digests: Digests | None = None
-        self.stats: list[Stat] = []
-        self.changed = False
-        self.looked_ns = 0
-        self._held: list[bool] | None = None
-
-    @property
-    def synthetic(self) -> bool:
-        return bool(self.spec["kind"] == "synthetic")
-
-    @property
-    def single(self) -> bool:
-        return len(self.files) == 1 and not self.files[0].path
-
-    @property
-    def length(self) -> int:
-        return sum(file.length for file in self.files)
-
-    def fingerprint(self) -> str:
-        """Everything that the digests of this entry depend on, but for the content of foreign files."""
-        listed = digest([[list(file.path), file.length] for file in self.files])
-        seed = self.spec["recipe"]["seed"] if self.synthetic else None
-        return digest(content.FORMAT, seed, listed, self.piece_length, bool(self.spec.get("hybrid")))
-
-    def held(self) -> list[bool] | None:
-        """Which pieces a partial seeder holds; None for all. The choice depends on name and number alone."""
-        share = self.spec.get("available")
-        if share is None or self._held is not None:
-            return self._held
-        padded = self.spec.get("hybrid") and not self.single
-        lengths = [file.length + (-file.length % self.piece_length if padded else 0) for file in self.files]
-        count = -(-sum(lengths) // self.piece_length)
-        keep = min(count * share // 1_000_000, max(0, count - 1))
-        order = sorted(range(count), key=lambda n: hashlib.sha256(f"{self.name}/{n}".encode()).digest())
-        chosen = set(order[:keep])
-        self._held = [number in chosen for number in range(count)]
-        return self._held
-
-
-def _set_piece_length(entry: Entry) -> None:
-    lengths = [file.length for file in entry.files]
-    choose = (
-        sizes.hybrid_piece_length_for(lengths) if entry.spec.get("hybrid") else sizes.piece_length_for(sum(lengths))
-    )
-    entry.piece_length = entry.spec.get("piece_length") or choose
-
-
-def walk(root: str) -> list[File]:
-    """Every file of a directory, hidden and empty ones too, in component-wise byte order."""
-    files: list[File] = []
-    stack: list[tuple[str, ...]] = [()]
-    while stack:
-        path = stack.pop()
-        where = os.path.join(root, *path)
-        with os.scandir(where) as found:
-            for one in found:
-                part = (*path, one.name)
-                try:
-                    one.name.encode()
-                except UnicodeEncodeError:
-                    raise StoreError(f"{os.fsencode(one.path)!r} has a name that is not UTF-8") from None
-                if one.is_dir(follow_symlinks=False):
-                    stack.append(part)
-                elif one.is_file():
-                    files.append(File(part, one.stat().st_size))
-                else:
-                    raise StoreError(f"{one.path} is neither a file nor a directory")
-    files.sort(key=lambda file: layouts.sort_key(file.path))
-    return files
+    step: str  # making or hashing
+    done: int
+    total: int
 
 
 class Store:
     """The payloads of a host."""
 
-    def __init__(self, payload_dir: str, state_dir: str, *, processes: int = 0, check: bool = False) -> None:
-        self.payload_dir, self.state_dir = payload_dir, state_dir
-        self.processes, self.check = processes, check
-        self.manifests = Manifests(os.path.join(state_dir, "manifests"))
+    def __init__(
+        self,
+        host: Host,
+        *,
+        processes: int = 0,
+        check: bool = False,
+        report: Callable[[Report], None] | None = None,
+    ) -> None:
+        self.host, self.payload_dir, self.manifests = host, host.payload_dir, host.manifests
+        self.processes, self.check, self.report = processes, check, report
+        self.entries: list[Entry] = []
+        self.gone: list[str] = []
         self.failures: list[dict[str, str]] = []
         self.changed: list[str] = []
         self.made = self.hashed = 0
+        self.total_made = self.total_hashed = 0
 
     def fail(self, name: str, reason: str) -> None:
         self.failures.append({"name": name, "reason": reason})
 
+    def _progress(self, step: str, total: int) -> workers.Report | None:
+        report = self.report
+        if report is None:
+            return None
+        before = self.made if step == "making" else self.hashed
+        return lambda done: report(Report(step, before + done, max(total, before + done)))
+
     # Looking
 
-    def look(self, spec: Mapping[str, Any], name: str) -> Entry:
-        """What an entry is, and what of it is there already."""
-        entry = Entry(spec, name)
-        entry.known = self.manifests.load(name)
-        if entry.synthetic:
-            self._look_synthetic(entry)
-        else:
-            self._look_source(entry)
-        return entry
+    def look(self, specs: Sequence[Mapping[str, Any]], *, prune: bool = True) -> None:
+        """See what the entries are and what of them is there; changes nothing."""
+        wanted = [spec for spec in specs if spec["state"] == "present"]
+        singles = [spec for spec in wanted if spec["kind"] != "collection"]
+        taken = {spec["name"] for spec in singles}
+        for spec in wanted:
+            if spec["kind"] == "collection":
+                found, faults = expand(spec, taken)
+                singles += found
+                for fault in faults:
+                    self.fail(spec["collection"], fault)
+        self.gone = [spec["name"] for spec in specs if spec["state"] == "absent" and "name" in spec]
+        if prune:
+            known = set(taken) | set(self.gone)
+            self.gone += [name for name in self.manifests.names() if name not in known]
+        for spec in singles:
+            try:
+                self.entries.append(look(spec, self.host))
+            except (SeedbedError, OSError) as error:
+                self.fail(spec["name"], str(error))
+        self._make_room()
 
-    def _look_synthetic(self, entry: Entry) -> None:
-        recipe = entry.spec["recipe"]
-        entry.files = layouts.plan(recipe, recipe["seed"])
-        keys = [content.file_key(recipe["seed"], file.path) for file in entry.files]
-        if len(set(keys)) != len(keys):
-            raise StoreError("two files of this recipe would have the same content key; choose another seed")
-        _set_piece_length(entry)
-        entry.sources = [Source(file.length, "", key) for file, key in zip(entry.files, keys)]
-        entry.download_dir = self.payload_dir
-        entry.root = os.path.join(self.payload_dir, entry.name)
-        entry.disk = [
-            Disk(os.path.join(entry.name, *file.path), file.length, key) for file, key in zip(entry.files, keys)
-        ]
-        if entry.spec.get("hybrid") and not entry.single:
-            pads = sorted({-file.length % entry.piece_length for file in entry.files} - {0})
-            entry.disk += [Disk(os.path.join(entry.name, ".pad", str(pad)), pad, b"") for pad in pads]
-        if not entry.known.get("made") and os.path.lexists(entry.root):
-            raise StoreError(f"{entry.root} is there already and was not made by this lab; move it away")
-        known = dict(entry.known.get("disk", []))
-        if entry.known.get("layout") != self._layout(entry):
-            known = {}
-        for number, disk in enumerate(entry.disk):
-            seen = stat_of(os.path.join(self.payload_dir, disk.path))
-            if seen is None or known.get(disk.path) != [*seen, disk.key.hex()] or seen.size != disk.length:
-                entry.missing.append(number)
-        entry.changed = bool(entry.missing or set(known) - {disk.path for disk in entry.disk})
+    def _make_room(self) -> None:
+        """Without space for all that is missing, nothing of it is begun."""
+        need = self.needs(self.entries)
+        if not need or self.check:
+            return
+        path, free = _free(self.payload_dir)
+        if need <= free:
+            return
+        reason = f"all that is missing needs {sizes.format_size(need)} on {path}, {sizes.format_size(free)} are free"
+        for entry in self.entries:
+            if entry.missing:
+                self.fail(entry.name, reason)
+        self.entries = [entry for entry in self.entries if not entry.missing]
 
-    def _layout(self, entry: Entry) -> str:
-        """What the bytes on the disk depend on besides each file's own key and length."""
-        share = entry.spec.get("available")
-        return digest(content.FORMAT, share, entry.piece_length if share is not None else 0)
+    def to_hash(self) -> list[Entry]:
+        """Entries whose digests are wanted and not known from before."""
+        return [entry for entry in self.entries if entry.spec["hash"] and not self._reuse(entry)]
 
-    def _look_source(self, entry: Entry) -> None:
-        path = str(entry.spec["source"]).rstrip("/") or "/"
-        if os.path.isdir(path):
-            entry.files = walk(path)
-            if not entry.files:
-                raise StoreError(f"{path} holds no files")
-        elif os.path.isfile(path):
-            entry.files = [File((), os.stat(path).st_size)]
-        elif os.path.lexists(path):
-            raise StoreError(f"{path} is neither a file nor a directory")
-        else:
-            raise StoreError(f"{path} does not exist")
-        _set_piece_length(entry)
-        entry.sources = [Source(file.length, os.path.join(path, *file.path)) for file in entry.files]
-        entry.root = path
-        entry.download_dir = os.path.dirname(path)
-        if os.path.basename(path) != entry.name:
-            # Clients look for the torrent's name: a link of that name leads to the content.
-            entry.download_dir = os.path.join(self.payload_dir, STAGE, "links", digest(entry.name))
-            link = os.path.join(entry.download_dir, entry.name)
-            entry.changed = not os.path.islink(link) or os.readlink(link) != path
+    def cost(self) -> int:
+        """Bytes that the run will write and hash."""
+        works = [entry.work(self.payload_dir, written=not self.check) for entry in self.to_hash()]
+        return (0 if self.check else self.needs(self.entries)) + hashing.total(works)
+
+    def needs(self, entries: Sequence[Entry]) -> int:
+        """Bytes that making these entries takes."""
+        return sum(
+            length
+            for entry in entries
+            for number in entry.missing
+            for _offset, length in self._held_ranges(entry, number)
+        )
 
     # Making
 
     def _held_ranges(self, entry: Entry, number: int) -> Iterator[tuple[int, int]]:
         """(offset, length) of what has to be written of a file, in runs of at most 16 MiB."""
         disk = entry.disk[number]
-        held = entry.held()
         if not disk.key:
             return  # padding is a hole: zeros without a write
+        held = entry.held()
         if held is None:
             for offset in range(0, disk.length, hashing.UNIT):
                 yield offset, min(hashing.UNIT, disk.length - offset)
             return
-        piece = entry.piece_length
-        padded = entry.spec.get("hybrid") and not entry.single
-        start = sum(f.length + (-f.length % piece if padded else 0) for f in entry.files[:number])
+        piece, start = entry.piece_length, entry.starts()[number]
         for first in range(start // piece, -(-(start + disk.length) // piece)):
             if held[first]:
                 low, high = max(start, first * piece), min(start + disk.length, (first + 1) * piece)
@@ -236,78 +155,76 @@ class Store:
     def _stage(self, entry: Entry, number: int) -> str:
         return os.path.join(self.payload_dir, STAGE, "making", f"{digest(entry.name)}-{number}")
 
-    def needs(self, entries: Sequence[Entry]) -> int:
-        """Bytes that making all entries will take."""
-        return sum(
-            length
-            for entry in entries
-            for number in entry.missing
-            for _offset, length in self._held_ranges(entry, number)
-        )
+    def _begin(self, entry: Entry) -> list[list[Piece]]:
+        """Create the missing files of an entry, still empty, beside their places; returns what to write."""
+        # From here on what lies in its place is ours, finished or not.
+        self.manifests.save(entry.name, {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"]})
+        batches: list[list[Piece]] = [[]]
+        weight = 0
+        for number in entry.missing:
+            path, disk = self._stage(entry, number), entry.disk[number]
+            _create(path, disk.length, whole=entry.spec.get("available") is None and bool(disk.key))
+            for offset, length in self._held_ranges(entry, number):
+                batches[-1].append(Piece(path, disk.key, offset, length))
+                weight += length
+                if weight >= hashing.UNIT:
+                    batches.append([])
+                    weight = 0
+        return [batch for batch in batches if batch]
 
-    def _free(self) -> int:
-        path = self.payload_dir
-        while not os.path.isdir(path):
-            path = os.path.dirname(path) or "/"
-        seen = os.statvfs(path)
-        return seen.f_bavail * seen.f_frsize
-
-    def make(self, entries: Sequence[Entry], report: workers.Report | None = None) -> list[Entry]:
+    def make(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write what is missing of these entries; returns those that are complete."""
         stage = os.path.join(self.payload_dir, STAGE, "making")
-        _make_directory(stage)
+        make_directory(stage)
         for left in os.listdir(stage):
             os.unlink(os.path.join(stage, left))  # of a run that was killed
         units: list[tuple[int, list[Piece]]] = []
-        for index, entry in enumerate(entries):
-            self.manifests.save(entry.name, {**entry.known, "made": True, "kind": "synthetic"})
-            batch: list[Piece] = []
-            weight = 0
-            for number in entry.missing:
-                path, disk = self._stage(entry, number), entry.disk[number]
-                _create(path, disk.length, whole=entry.spec.get("available") is None and bool(disk.key))
-                for offset, length in self._held_ranges(entry, number):
-                    batch.append(Piece(path, disk.key, offset, length))
-                    weight += length
-                    if weight >= hashing.UNIT:
-                        units.append((index, batch))
-                        batch, weight = [], 0
-            if batch:
-                units.append((index, batch))
-        content.prepare()
-        self.made += self.needs(entries)
-        faults = workers.run(
-            units, _write, workers=self.processes, small=self.needs(entries) < hashing.SMALL, report=report
-        )
         failed: dict[int, str] = {}
+        for index, entry in enumerate(entries):
+            try:
+                units += [(index, batch) for batch in self._begin(entry)]
+            except OSError as error:
+                failed[index] = str(error)
+        content.prepare()
+        weight = self.needs(entries)
+        report = self._progress("making", self.total_made)
+        faults = workers.run(units, _write, workers=self.processes, small=weight < hashing.SMALL, report=report)
+        self.made += weight
         for unit, fault in faults:
             failed.setdefault(units[unit][0], fault)
         done = []
         for index, entry in enumerate(entries):
+            try:
+                if index not in failed:
+                    self._place(entry)
+            except OSError as error:
+                failed[index] = f"cannot put its files in place: {error}"
             if index in failed:
                 self.fail(entry.name, failed[index])
-                continue
-            try:
-                self._place(entry)
-            except OSError as error:
-                self.fail(entry.name, f"cannot put its files in place: {error}")
             else:
                 done.append(entry)
         return done
 
     def _place(self, entry: Entry) -> None:
         """Rename the files of an entry into their places, and take away what no longer belongs to it."""
-        wanted = {disk.path for disk in entry.disk}
-        stale = set(dict(entry.known.get("disk", []))) - wanted
-        self._clear(sorted(stale))
-        made = set()
+        wanted = {disk.path for disk in entry.disk} | set(entry.links)
+        had = {*dict(entry.known.get("disk", [])), *entry.known.get("links", [])}
+        self._clear(sorted(had - wanted))
+        parents = set()
         for number in entry.missing:
             target = os.path.join(self.payload_dir, entry.disk[number].path)
             parent = os.path.dirname(target)
-            if parent not in made:
-                _make_directory(parent)
-                made.add(parent)
+            if parent not in parents:
+                make_directory(parent)
+                parents.add(parent)
             os.rename(self._stage(entry, number), target)
+        for path, points in entry.links.items():
+            where = os.path.join(self.payload_dir, path)
+            if not os.path.islink(where) or os.readlink(where) != points:
+                make_directory(os.path.dirname(where))
+                _unlink(where + ".part")
+                os.symlink(points, where + ".part")
+                os.rename(where + ".part", where)
 
     def _clear(self, paths: Sequence[str]) -> None:
         """Remove our files and the directories that they leave empty; never anything else."""
@@ -331,26 +248,22 @@ class Store:
         if not known:
             return
         self.changed.append(name)
-        if self.check:
-            return
-        if known.get("kind") == "synthetic":
-            self._clear(sorted(dict(known.get("disk", []))))
-        links = os.path.join(self.payload_dir, STAGE, "links", digest(name))
-        _unlink(os.path.join(links, name))
-        with contextlib.suppress(FileNotFoundError):
-            os.rmdir(links)
-        self.manifests.remove(name)
+        if not self.check:
+            self._clear([*dict(known.get("disk", [])), *known.get("links", [])])
+            self.manifests.remove(name)
 
     # Hashing
 
     def _reuse(self, entry: Entry) -> bool:
         """Take the digests of the last run if they still hold."""
         saved = entry.known.get("digests")
+        if entry.digests is not None:
+            return True
         if not saved or saved["of"] != entry.fingerprint():
             return False
         if not entry.synthetic:
-            stats = [stat_of(source.path) for source in entry.sources]
-            if entry.known.get("racy") or saved["stats"] != [list(stat) if stat else None for stat in stats]:
+            stats = [list(stat) if stat else None for stat in entry.seen()]
+            if entry.known.get("racy") or saved["stats"] != stats:
                 return False
         entry.digests = Digests(
             base64.b64decode(saved["pieces"]),
@@ -360,122 +273,86 @@ class Store:
         )
         return True
 
-    def _work(self, entry: Entry) -> Work:
-        """What to read: the files on the disk where they are whole, else the content itself."""
-        files: Sequence[Source] = entry.sources
-        if entry.synthetic and not self.check and entry.spec.get("available") is None:
-            paths = (os.path.join(self.payload_dir, disk.path) for disk in entry.disk)
-            files = [Source(file.length, path) for file, path in zip(entry.files, paths)]
-        return Work(files, entry.piece_length, hybrid=bool(entry.spec.get("hybrid")), single=entry.single)
-
-    def hash(self, entries: Sequence[Entry], report: workers.Report | None = None) -> list[Entry]:
+    def hash(self, entries: Sequence[Entry]) -> list[Entry]:
         """Digests of these entries; returns those whose content stood still meanwhile."""
+        before = []
         for entry in entries:
             entry.looked_ns = time.time_ns()
-            entry.stats = [stat for stat in (stat_of(source.path) for source in entry.sources if source.path) if stat]
-        works = [self._work(entry) for entry in entries]
+            before.append(entry.seen())
+        works = [entry.work(self.payload_dir, written=not self.check) for entry in entries]
+        report = self._progress("hashing", self.total_hashed)
         found, failed = hashing.hash_all(works, processes=self.processes, report=report)
         self.hashed += hashing.total(works)
         done = []
         for index, (entry, digests) in enumerate(zip(entries, found)):
-            after = [stat for stat in (stat_of(source.path) for source in entry.sources if source.path) if stat]
             if index in failed:
                 self.fail(entry.name, failed[index])
-            elif after != entry.stats:
+            elif entry.seen() != before[index]:
                 self.fail(entry.name, f"{entry.root} changed while it was hashed; run again when it is complete")
             else:
+                entry.stats = before[index]
                 entry.digests = digests
                 done.append(entry)
         return done
 
     def save(self, entry: Entry) -> None:
         """Write the manifest: from here on the entry is done."""
-        known: dict[str, Any] = {"kind": entry.spec["kind"]}
-        if entry.synthetic:
-            known["made"] = True
-            known["layout"] = self._layout(entry)
-            known["disk"] = disk_stats = []
-            for disk in entry.disk:
-                seen = stat_of(os.path.join(self.payload_dir, disk.path))
-                if seen is None:
-                    raise StoreError(f"{disk.path} vanished while it was made")
-                disk_stats.append([disk.path, [*seen, disk.key.hex()]])
-        if entry.digests:
-            known["racy"] = is_racy(entry.stats, entry.looked_ns)
+        known: dict[str, Any] = {"kind": entry.spec["kind"], "made": entry.synthetic, "layout": entry.layout()}
+        known["links"] = sorted(entry.links)
+        known["disk"] = disk_stats = []
+        for disk in entry.disk:
+            seen = stat_of(os.path.join(self.payload_dir, disk.path))
+            if seen is None:
+                raise StoreError(f"{disk.path} vanished while it was made")
+            disk_stats.append([disk.path, [*seen, disk.key.hex()]])
+        if entry.digests and not (entry.known.get("digests") and not entry.looked_ns):
+            known["racy"] = is_racy([stat for stat in entry.stats if stat], entry.looked_ns)
             known["digests"] = {
                 "of": entry.fingerprint(),
-                "stats": [list(stat) for stat in entry.stats],
+                "stats": [list(stat) if stat else None for stat in entry.stats],
                 "pieces": base64.b64encode(entry.digests.pieces).decode(),
                 "checksums": [one.hex() for one in entry.digests.checksums],
                 "roots": [base64.b64encode(one).decode() for one in entry.digests.roots],
                 "layers": [base64.b64encode(one).decode() for one in entry.digests.layers],
             }
         elif entry.known.get("digests", {}).get("of") == entry.fingerprint():
-            known["digests"] = entry.known["digests"]
+            known.update({key: entry.known[key] for key in ("digests", "racy") if key in entry.known})
         self.manifests.save(entry.name, known)
-
-    def link(self, entry: Entry) -> None:
-        """The torrent's name beside the content that has another one."""
-        if entry.synthetic or entry.download_dir == os.path.dirname(entry.root):
-            return
-        _make_directory(entry.download_dir)
-        link = os.path.join(entry.download_dir, entry.name)
-        if not os.path.islink(link) or os.readlink(link) != entry.root:
-            os.symlink(entry.root, link + ".part")
-            os.rename(link + ".part", link)
 
     # All of it
 
-    def run(self, specs: Sequence[Mapping[str, Any]], *, prune: bool = True) -> list[dict[str, Any]]:
-        """Bring this host to what the entries say; returns the descriptors of what it holds."""
-        wanted = [spec for spec in specs if spec["state"] == "present"]
-        names = {spec["name"] for spec in wanted}
-        gone = [spec["name"] for spec in specs if spec["state"] == "absent"]
-        if prune:
-            gone += [name for name in self.manifests.names() if name not in names and name not in gone]
-        for name in gone:
+    def run(self) -> list[dict[str, Any]]:
+        """Do what look() found to be done; returns the descriptors of what the host then holds."""
+        for name in self.gone:
             self.remove(name)
-        entries = []
-        for spec in wanted:
-            try:
-                entries.append(self.look(spec, spec["name"]))
-            except (SeedbedError, OSError) as error:
-                self.fail(spec["name"], str(error))
-        entries = self._make_room(entries)
-        done = [one for batch in _batches(entries) for one in self._batch(batch)]
+        self.total_made = self.needs(self.entries)
+        self.total_hashed = hashing.total(
+            [entry.work(self.payload_dir, written=not self.check) for entry in self.to_hash()]
+        )
+        done = [one for batch in _batches(self.entries) for one in self._batch(batch)]
         return [describe(entry) for entry in done]
 
-    def _make_room(self, entries: list[Entry]) -> list[Entry]:
-        """Without space for all that is missing, nothing of it is begun."""
-        need = self.needs(entries)
-        if not need or self.check:
-            return entries
-        free = self._free()
-        if need <= free:
-            return entries
-        reason = f"needs {sizes.format_size(need)} on {self.payload_dir} (all entries together), "
-        reason += f"{sizes.format_size(free)} free"
-        for entry in entries:
-            if entry.missing:
-                self.fail(entry.name, reason)
-        return [entry for entry in entries if not entry.missing]
-
     def _batch(self, entries: list[Entry]) -> list[Entry]:
-        made: list[Entry] = [entry for entry in entries if entry.changed and entry.synthetic]
-        if made and not self.check:
-            done = set(map(id, self.make(made)))
-            entries = [entry for entry in entries if not (entry.changed and entry.synthetic) or id(entry) in done]
+        changed = [entry for entry in entries if entry.changed]
+        if changed and not self.check:
+            lost = set(map(id, changed)) - set(map(id, self.make(changed)))
+            entries = [entry for entry in entries if id(entry) not in lost]
         unhashed = [entry for entry in entries if entry.spec["hash"] and not self._reuse(entry)]
         fresh = set(map(id, unhashed))
         lost = fresh - set(map(id, self.hash(unhashed))) if unhashed else set()
-        good = [entry for entry in entries if id(entry) not in lost]
-        for entry in good:
+        good = []
+        for entry in entries:
+            if id(entry) in lost:
+                continue
             if entry.changed:
                 self.changed.append(entry.name)
-            if not self.check:
-                self.link(entry)
-                if id(entry) in fresh or entry.changed:
-                    self.save(entry)
+            if not self.check and (id(entry) in fresh or entry.changed):
+                self.save(entry)
+            difference = agreement(entry)
+            if difference:
+                self.fail(entry.name, difference)
+            else:
+                good.append(entry)
         return good
 
 
@@ -495,38 +372,38 @@ def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def describe(entry: Entry) -> dict[str, Any]:
     """The descriptor of a payload, as the controller wants it."""
     told: dict[str, Any] = {"name": entry.name, "download_dir": entry.download_dir, "changed": entry.changed}
+    if "collection" in entry.spec:
+        told["collection"] = entry.spec["collection"]
     if entry.digests is None:
         return told
-    hybrid = bool(entry.spec.get("hybrid"))
     told.update(
         length=entry.length,
         single_file=entry.single,
         piece_length=entry.piece_length,
-        hybrid=hybrid,
+        hybrid=entry.hybrid,
         pieces=base64.b64encode(entry.digests.pieces).decode(),
         recipe={"format": content.FORMAT, "seed": entry.spec["recipe"]["seed"]} if entry.synthetic else None,
     )
     told["files"] = files = []
     for number, file in enumerate(entry.files):
         one = {"path": list(file.path), "length": file.length, "sha256": entry.digests.checksums[number].hex()}
-        if hybrid:
+        if entry.hybrid:
             one["root"] = base64.b64encode(entry.digests.roots[number]).decode()
             one["layer"] = base64.b64encode(entry.digests.layers[number]).decode()
         files.append(one)
     return told
 
 
-def _make_directory(path: str) -> None:
-    """A directory that every daemon may enter, whatever our umask."""
-    if os.path.isdir(path):
-        return
-    _make_directory(os.path.dirname(path))
-    os.mkdir(path)
-    os.chmod(path, 0o755)  # noqa: S103 - the daemon that seeds is another user
+def _free(path: str) -> tuple[str, int]:
+    """The nearest directory that is there, and the space that is free on it."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path) or "/"
+    seen = os.statvfs(path)
+    return path, seen.f_bavail * seen.f_frsize
 
 
 def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)
 
 

@@ -27,10 +27,9 @@ def test_a_good_catalogue_has_no_faults() -> None:
             "comment": "why",
             "source_tag": "x",
             "creation_date": 1,
-            "swarm": {"seeders": ["seeder1"], "available": "60%", "upload_limit": "100KiB/s"},
+            "swarm": {"seeders": ["seeder1"], "upload_limit": "100KiB/s"},
             "state": "absent",
         },
-        {"torrent": "files/x.torrent", "source": "/srv/x", "keep_trackers": False},
         {"collection": "/srv/media/*.mkv", "comment": "all of them"},
     ]
     assert catalogue_faults(entries, seeders=SEEDERS) == []
