@@ -1,0 +1,147 @@
+"""Four trackers, each built on its host from the same pinned sources.
+
+A peer announces itself to each of them over IPv4 and IPv6; whoever asks from elsewhere, over HTTP or UDP, is told of
+it, and of nobody else. The tracker with a white list serves what is on it and says no to the rest. Meanwhile wrong
+sources were refused without a trace, a new feature was built beside the old build, and the white list grew.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed.announce import Question, Settings
+from ansible.module_utils.seedbed.announce import ask as ask_trackers
+
+LISTED, ADDED, UNLISTED = (f"{start}f5a7e209e54b32803d43670971c4c8caaa05" for start in ("2aa4", "bbbb", "cccc"))
+PORTS = {"gcc10": 8888, "gcc12": 8888, "gcc14": 8888, "c89": 8100}
+TRACKERS = sorted(PORTS)
+PEER_PORT = 8082
+REGISTER = """
+import sys, urllib.parse, urllib.request
+info_hash, *hosts = sys.argv[1:]
+for host in hosts:
+    query = urllib.parse.urlencode({"info_hash": bytes.fromhex(info_hash), "peer_id": "-TE0000-" + "x" * 12,
+                                    "port": 8082, "uploaded": 0, "downloaded": 0, "left": 0, "compact": 1})
+    urllib.request.urlopen(f"http://{host}/announce?{query}", timeout=5).read()
+"""
+
+
+def addresses(host: Any) -> list[str]:
+    """The host's IPv4 and IPv6 address on the lab's network."""
+    found = [address for address in host.check_output("hostname -I").split() if not address.startswith("fe80")]
+    return [next(a for a in found if "." in a), next(a for a in found if ":" in a)]
+
+
+def bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def ask(trackers: list[str], info_hash: str, kind: str = "announce") -> list[dict[str, Any]]:
+    """What this machine, which is none of the hosts, is told."""
+    return ask_trackers([Question(tracker, kind, info_hash) for tracker in trackers], Settings())
+
+
+def urls(lab: Any, name: str) -> list[str]:
+    return [
+        f"{scheme}://{bracketed(address)}:{PORTS[name]}/announce"
+        for scheme in ("http", "udp")
+        for address in addresses(lab[name])
+    ]
+
+
+def running(host: Any, unit: str = "opentracker") -> str:
+    """The program of the running process."""
+    pid = host.check_output(f"systemctl show --value -p MainPID {unit}")
+    return str(host.check_output(f"readlink /proc/{pid}/exe"))
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_the_running_build_tells_its_id(lab: Any, name: str) -> None:
+    program = running(lab[name])
+    match = re.fullmatch(r"(/opt|/srv)/opentracker/releases/(1\.0\+git20250425\.b20b0b8-\w{8})/opentracker", program)
+    assert match, program
+    said = lab[name].run(f"{match.group(1)}/opentracker/current/opentracker -v")
+    assert match.group(2) in said.stderr
+
+
+def test_another_compiler_makes_another_build(lab: Any) -> None:
+    assert [lab[f"gcc{version}"].check_output("gcc -dumpversion") for version in (10, 12, 14)] == ["10", "12", "14"]
+    assert len({running(lab[name]).split("/")[4] for name in TRACKERS}) == len(TRACKERS)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_peer_is_handed_to_whoever_asks_from_elsewhere(lab: Any, name: str) -> None:
+    peer = lab[next(other for other in TRACKERS if other != name)]
+    hosts = [f"{bracketed(address)}:{PORTS[name]}" for address in addresses(lab[name])]
+    peer.check_output(f"python3 -c {shlex.quote(REGISTER)} {LISTED} {' '.join(hosts)}")
+    for answer in ask(urls(lab, name), LISTED):
+        assert answer["ok"], answer
+        told = {entry["address"] for entry in answer["peers"]}
+        both, ours = set(addresses(peer)), {a for a in addresses(peer) if (":" in a) == (":" in answer["address"])}
+        # Over HTTP opentracker hands out both families, over UDP that of the asker.
+        assert told == (both if answer["tracker"].startswith("http") else ours), answer
+        assert {entry["port"] for entry in answer["peers"]} == {PEER_PORT}
+        assert answer["seeders"] == 2  # one over each family
+        assert 1620 <= answer["interval"] < 1980
+        assert answer["deregistered"]
+    for answer in ask(urls(lab, name), LISTED, "scrape"):
+        assert (answer["ok"], answer["seeders"], answer["leechers"]) == (True, 2, 0), answer
+
+
+def test_the_white_list_refuses_what_is_not_on_it(lab: Any) -> None:
+    assert {answer["reason"] for answer in ask(urls(lab, "c89"), UNLISTED)} == {"not_authorized"}
+    assert all(answer["ok"] for answer in ask(urls(lab, "gcc14"), UNLISTED))
+
+
+def test_the_white_list_was_taken_over_when_it_grew(lab: Any) -> None:
+    assert all(answer["ok"] for answer in ask(urls(lab, "c89"), ADDED))
+
+
+def test_statistics_are_for_those_who_may_read_them(lab: Any) -> None:
+    def read(host: str) -> Any:
+        program = f"import urllib.request as u; print(u.urlopen('http://{host}/stats?mode=everything').read())"
+        return lab["gcc14"].run(f"timeout 10 python3 -c {shlex.quote(program)}")
+
+    assert "<tracker_id>" in read("127.0.0.1:8888").stdout
+    assert "403" in read(f"{addresses(lab['c89'])[0]}:8100").stderr
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_the_service_is_confined(lab: Any, name: str) -> None:
+    verdict = lab[name].run("systemd-analyze security --no-pager opentracker.service").stdout
+    assert float(re.search(r"exposure level for opentracker.service: ([0-9.]+)", verdict).group(1)) <= 1.3, verdict
+    process = lab[name].process.get(comm="opentracker")
+    assert process.user == ("tracker" if name == "c89" else "opentracker")
+    assert lab[name].check_output("systemctl show --value -p LimitNOFILE opentracker") == "65536"
+    # A container host can have less, but never systemd's 1024, with which opentracker spins when clients pile up.
+    limits = lab[name].file(f"/proc/{process.pid}/limits").content_string
+    assert int(re.search(r"Max open files +(\d+) ", limits).group(1)) > 1024
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_it_comes_back_when_it_dies(lab: Any, name: str, wait_until: Any) -> None:
+    assert lab[name].service("opentracker").is_enabled
+    before = lab[name].check_output("systemctl show --value -p MainPID opentracker")
+    lab[name].check_output(f"kill -SEGV {before}")
+    wait_until(lambda: all(answer["ok"] for answer in ask(urls(lab, name), LISTED, "scrape")), seconds=15)
+    assert lab[name].check_output("systemctl show --value -p MainPID opentracker") != before
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_no_build_directory_is_left(lab: Any, name: str) -> None:
+    assert not [entry for entry in lab[name].file("/var/tmp").listdir() if entry.endswith(".opentracker")]
+
+
+def test_the_new_feature_was_built_beside_the_old_build(lab: Any) -> None:
+    assert len(lab["gcc12"].file("/opt/opentracker/releases").listdir()) == 2
+    assert len(lab["gcc14"].file("/opt/opentracker/releases").listdir()) == 1
+    assert "AF_UNIX" in lab["gcc12"].file("/etc/systemd/system/opentracker.service").content_string
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_the_hosts_own_package_sources_are_as_they_were(lab: Any, name: str) -> None:
+    assert lab[name].run("grep -rE 'deb-src|\\bsid\\b|\\bunstable\\b' /etc/apt").rc == 1
+    assert not [entry for entry in lab[name].file("/var/lib/apt/lists").listdir() if "_sid_" in entry]
