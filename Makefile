@@ -7,6 +7,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+export MOLECULE_COMMAND_BORDERS := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test lab down test lint unit molecule bench doctor
