@@ -1,0 +1,54 @@
+"""The module aria2_download: what it asks for, and how it tells a failure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aria2_download
+import pytest
+from ansible.module_utils.seedbed import downloads
+
+ITEM = {
+    "name": "a, b",
+    "size": 1,
+    "pieces": 1,
+    "files": [{"path": "a, b", "length": 1, "sha256": ""}],
+    "private": False,
+    "magnet": "magnet:?",
+    "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
+}
+PARAMS: dict[str, Any] = {
+    "items": "acceptance",
+    "via": ["torrent", "magnet"],
+    "trackers": ["http", "udp"],
+    "spread": None,
+    "largest": 100,
+}
+
+
+@pytest.fixture(autouse=True)
+def portal(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = {"schema_version": 1, "items": [ITEM, {**ITEM, "name": "c"}]}
+    monkeypatch.setattr(downloads, "fetch", lambda url: json.dumps(catalogue).encode())
+
+
+def names(**changed: Any) -> list[str]:
+    return [job.item["name"] for job in aria2_download.jobs({**PARAMS, **changed}, "http://192.0.2.1:8000/")]
+
+
+def test_acceptance_is_spread_and_names_are_not() -> None:
+    assert len(names()) == 4
+    assert names(items="c") == ["c"] * 4
+    assert names(items="c", spread=True) == ["c"] * 4
+    assert names(items="c", via=["torrent"], trackers=["udp"]) == ["c"]
+
+
+def test_names_come_separated_by_commas_or_as_a_list() -> None:
+    assert sorted(set(names(items="c,c"))) == ["c"]
+    assert sorted(set(names(items=["a, b", "c"]))) == ["a, b", "c"], "a list may hold names with commas"
+
+
+def test_a_failure_is_a_sentence() -> None:
+    result = {"name": "c", "via": "magnet", "tracker": "udp", "step": "connect", "words": ["no peer", "refused"]}
+    assert aria2_download.sentence(result) == "c by magnet over udp: failed at connect: no peer; refused"
