@@ -1,0 +1,240 @@
+"""peer_info's engine against libtorrent, an independent client, and against peers that misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import libtorrent as lt
+import pytest
+from ansible.module_utils.seedbed import bencode
+from ansible.module_utils.seedbed.net import NetError
+from ansible.module_utils.seedbed.peer_encryption import Rc4, call
+from ansible.module_utils.seedbed.peer_wire import PROTOCOL, RESERVED, Settings, Target, client_name, probe, probe_all
+
+QUICK = Settings(timeout=3.0)
+PIECE = 16384
+CONTENT = bytes(range(256)) * 64 * 5 + b"the end"
+HASH = "2a" * 20
+OTHER = "2b" * 20
+
+
+def torrent(directory: Path, private: bool = False) -> lt.torrent_info:
+    (directory / "content").write_bytes(CONTENT)
+    entries = [lt.create_file_entry("content", len(CONTENT))]
+    made = lt.create_torrent(entries, PIECE, lt.create_torrent.v1_only)
+    made.set_priv(private)
+    lt.set_piece_hashes(made, str(directory))
+    return lt.torrent_info(made.generate())
+
+
+@contextmanager
+def seeder(directory: Path, *, encryption: int = 1, private: bool = False) -> Iterator[Target]:
+    """libtorrent seeding a small torrent on loopback; encryption 0 = forced, 1 = allowed, 2 = off."""
+    session = lt.session(
+        {
+            "listen_interfaces": "127.0.0.1:0",
+            "enable_dht": False,
+            "enable_lsd": False,
+            "enable_upnp": False,
+            "enable_natpmp": False,
+            "in_enc_policy": encryption,
+            "alert_mask": 0,
+        }
+    )
+    params = lt.add_torrent_params()
+    params.ti = torrent(directory, private)
+    params.save_path = str(directory)
+    params.flags = lt.torrent_flags.seed_mode
+    handle = session.add_torrent(params)
+    assert handle.is_valid()
+    yield Target("127.0.0.1", session.listen_port(), str(params.ti.info_hashes().v1))
+    session.pause()
+
+
+@contextmanager
+def fake(serve: Callable[[socket.socket], None]) -> Iterator[Target]:
+    """A peer on loopback that does with each connection what it is told."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def run() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    serve(client)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield Target("127.0.0.1", server.getsockname()[1], HASH)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(2)
+
+
+def greet(client: socket.socket, info_hash: str = HASH) -> None:
+    client.recv(68)
+    client.sendall(PROTOCOL + RESERVED + bytes.fromhex(info_hash) + b"-TR4100-abcdefghijkl")
+
+
+def message(kind: int, payload: bytes) -> bytes:
+    return (len(payload) + 1).to_bytes(4, "big") + bytes([kind]) + payload
+
+
+def test_a_plain_seeder_shows_all_that_a_magnet_needs(tmp_path: Path) -> None:
+    with seeder(tmp_path, encryption=2) as target:
+        result = probe(target, QUICK)
+    assert result["ok"], result
+    assert (result["encryption"], result["share"], result["metadata"]) == ("plain", 1.0, "ok"), result
+    assert result["client"].startswith("libtorrent")
+    assert result["utp"] == "not probed"
+
+
+def test_a_seeder_that_insists_on_encryption_is_recognised(tmp_path: Path) -> None:
+    with seeder(tmp_path, encryption=0) as target:
+        result = probe(target, QUICK)
+    assert (result["ok"], result["encryption"], result["metadata"]) == (True, "encrypted", "ok"), result
+
+
+def test_a_good_piece(tmp_path: Path) -> None:
+    with seeder(tmp_path) as target:
+        assert probe(target, QUICK._replace(piece=True))["piece"] == "ok"
+
+
+def test_a_damaged_piece(tmp_path: Path) -> None:
+    info = torrent(tmp_path).info_section()
+
+    def serve(client: socket.socket) -> None:
+        greet(client, hashlib.sha1(info).hexdigest())
+        hello = bencode.encode({"m": {"ut_metadata": 3}, "metadata_size": len(info)})
+        head = bencode.encode({"msg_type": 1, "piece": 0, "total_size": len(info)})
+        client.sendall(message(14, b"") + message(20, b"\0" + hello) + message(20, b"\x01" + head + info))
+        client.sendall(message(1, b""))
+        requests = b""
+        while b"\0\0\0\x0d\x06" not in requests:
+            requests += client.recv(1000)
+        at = requests.index(b"\0\0\0\x0d\x06") + 5
+        size = int.from_bytes(requests[at + 8 : at + 12], "big")
+        client.sendall(message(7, requests[at : at + 8] + bytes(size)))
+        client.recv(1000)
+
+    with fake(serve) as target:
+        result = probe(target._replace(info_hash=hashlib.sha1(info).hexdigest()), QUICK._replace(piece=True))
+    assert (result["metadata"], result["piece"], result["ok"]) == ("ok", "wrong_hash", True), result
+
+
+def test_the_metadata_of_a_private_torrent_is_not_served(tmp_path: Path) -> None:
+    with seeder(tmp_path, private=True) as target:
+        result = probe(target, QUICK)
+    assert (result["ok"], result["metadata"], result["share"]) == (True, "not_offered", 1.0), result
+
+
+def test_a_client_without_the_torrent_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    with seeder(tmp_path) as target, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        absent = Target("127.0.0.1", closed.getsockname()[1], HASH)
+        closed.close()
+        results = probe_all([target._replace(info_hash=HASH), absent], QUICK)
+    assert [result["reason"] for result in results] == ["not_served", "refused"]
+
+
+def test_a_silent_peer_costs_no_more_than_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        result = probe(Target("127.0.0.1", server.getsockname()[1], HASH), Settings(timeout=0.5))
+    assert result["reason"] == "timeout"
+    assert result["seconds"] < 1.5
+
+
+def test_the_share_of_a_partial_seed() -> None:
+    def serve(client: socket.socket) -> None:
+        greet(client)
+        client.sendall(message(5, b"\xff\x00") + message(20, b"\0" + bencode.encode({"m": {}})))
+        client.recv(1000)
+
+    with fake(serve) as target:
+        result = probe(target, QUICK)
+    assert (result["ok"], result["metadata"], result["client"]) == (True, "not_offered", "Transmission 4.1.0.0")
+    assert result["share"] == pytest.approx(8 / 9, abs=0.01)  # of 9 to 16 pieces
+
+
+@pytest.mark.parametrize(
+    ("serve", "reason"),
+    [
+        (lambda client: greet(client, OTHER), "wrong_hash"),
+        (lambda client: client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + bytes(100)), "malformed"),
+        (lambda client: client.recv(68), "not_served"),
+    ],
+)
+def test_peers_that_are_none(serve: Callable[[socket.socket], None], reason: str) -> None:
+    with fake(serve) as target:
+        result = probe(target, Settings(timeout=1.0))
+    assert (result["ok"], result["reason"]) == (False, reason), result
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (message(20, b"\0nonsense"), "malformed"),
+        (b"\xff\xff\xff\xff", "malformed"),
+        (message(20, b"\0" + bencode.encode({"m": {"ut_metadata": 3}, "metadata_size": 10**12})), ""),
+    ],
+)
+def test_nonsense_after_the_handshake(sent: bytes, reason: str) -> None:
+    def serve(client: socket.socket) -> None:
+        greet(client)
+        client.sendall(message(14, b"") + sent)
+        client.recv(1000)
+
+    with fake(serve) as target:
+        result = probe(target, Settings(timeout=1.0))
+    assert result["reason"] == reason, result
+    assert result.get("metadata", "malformed") == "malformed"
+
+
+def test_wrong_metadata_is_not_taken() -> None:
+    def serve(client: socket.socket) -> None:
+        greet(client)
+        size = 20
+        hello = bencode.encode({"m": {"ut_metadata": 3}, "metadata_size": size})
+        client.sendall(message(14, b"") + message(20, b"\0" + hello))
+        piece = bencode.encode({"msg_type": 1, "piece": 0, "total_size": size}) + bytes(size)
+        client.sendall(message(20, b"\x01" + piece))
+        client.recv(1000)
+
+    with fake(serve) as target:
+        assert probe(target, QUICK)["metadata"] == "wrong_hash"
+
+
+@pytest.mark.parametrize(
+    ("peer_id", "name"),
+    [(b"-TR3000-abcdefghijkl", "Transmission 3.0.0.0"), (b"-ZZ1a00-abcdefghijkl", "ZZ 1.a.0.0"), (b"M7-4-3--", "")],
+)
+def test_client_names(peer_id: bytes, name: str) -> None:
+    assert client_name(peer_id) == name
+
+
+def test_rc4_as_published() -> None:
+    # RFC 6229, key 0102030405, keystream at offset 1024: what is left after the first 1024 bytes are thrown away.
+    assert Rc4(bytes([1, 2, 3, 4, 5])).crypt(bytes(16)).hex() == "30abbcc7c20b01609f23ee2d5f6bb7df"
+
+
+def test_an_answer_without_the_constant_is_no_encryption() -> None:
+    def receive(size: int) -> bytes:
+        return bytes([7]) * size
+
+    sent: list[bytes] = []
+    with pytest.raises(NetError) as caught:
+        call(sent.append, receive, bytes(20), b"")
+    assert caught.value.reason == "not_encrypted"
+
+
+def test_the_result_is_plain_data(tmp_path: Path) -> None:
+    with seeder(tmp_path) as target:
+        result: dict[str, Any] = probe(target, QUICK)
+    assert all(isinstance(value, (str, int, float, bool, type(None))) for value in result.values())
