@@ -216,7 +216,7 @@ def apply(wanted: Wanted, unit: Unit, version: Version) -> tuple[list[Change], R
         new, changes = files.merge(current, wanted.settings, wanted.password, version)
         if changes:
             files.write(wanted.path, files.render(new), owner.pw_uid, owner.pw_gid)
-        if wanted.drop_in is not None:
+        if wanted.drop_in is not None and wanted.drop_in.encode() != old_drop_in:
             _put(unit.drop_in, wanted.drop_in.encode(), 0, 0, 0o644)
         unit.start_if(True)
         report = verify(wanted, unit, new)

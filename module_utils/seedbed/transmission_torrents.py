@@ -18,8 +18,8 @@ FIELDS = (
     "hashString status labels downloadDir uploadLimit uploadLimited haveValid totalSize sizeWhenDone"
     " leftUntilDone pieceSize recheckProgress error errorString trackerStats"
 )
-# One number a file: read once to compare, not again and again while waiting.
-COMPARED_FIELDS = FIELDS + " wanted"
+# Read once to compare, not again and again while waiting: `wanted` is one number a file.
+COMPARED_FIELDS = FIELDS + " wanted trackers"
 
 WHOLE = 1_000_000  # `available` counts in millionths
 
@@ -59,11 +59,11 @@ def wanted_from(entry: Mapping[str, Any]) -> Wanted:
         raise WantedError(name, f"info_hash is {info_hash!r}, expected 40 hexadecimal digits")
     if entry.get("state", "present") == "absent":
         return Wanted(name, info_hash, present=False)
-    metainfo, folder = str(entry.get("metainfo") or ""), str(entry.get("download_dir") or "")
+    metainfo, folder = "".join(str(entry.get("metainfo") or "").split()), str(entry.get("download_dir") or "")
     try:
         empty = not base64.b64decode(metainfo, validate=True)
     except binascii.Error as error:
-        raise WantedError(name, f"metainfo is not base64: {error}") from error
+        raise WantedError(name, "metainfo is not base64") from error
     if empty or not folder.startswith("/"):
         raise WantedError(name, f"expected metainfo and an absolute download_dir, got {folder!r}")
     limit = entry.get("upload_limit")
@@ -97,7 +97,9 @@ class Seen(NamedTuple):
     error: int
     error_text: str
     trackers: tuple[dict[str, Any], ...]
-    wants: frozenset[bool]  # of its files: all, none, or some of them; empty when it was not asked for
+    # Only when compared:
+    wants: frozenset[bool]  # of its files: all, none, or some of them
+    tracker_ids: dict[str, int]  # its own; `trackers` has the daemon's default-trackers, too
 
 
 def seen_from(fields: Mapping[str, Any]) -> Seen:
@@ -118,6 +120,7 @@ def seen_from(fields: Mapping[str, Any]) -> Seen:
         str(fields["errorString"]),
         tuple(fields["trackerStats"]),
         frozenset(map(bool, fields.get("wanted", ()))),
+        {tracker["announce"]: tracker["id"] for tracker in fields.get("trackers", ())},
     )
 
 
@@ -146,7 +149,8 @@ def announced(seen: Seen) -> list[str]:
 
 def unannounced(want: Wanted, seen: Seen) -> list[dict[str, Any]]:
     """The trackers that must yet answer; a backup of its tier is not asked while another one answers."""
-    asked = [tracker for tracker in seen.trackers if not tracker["isBackup"]]
+    own = [tracker for tracker in seen.trackers if tracker["announce"] in want.tracker_urls]
+    asked = [tracker for tracker in own if not tracker["isBackup"]]
     missing = [tracker for tracker in asked if not tracker["lastAnnounceSucceeded"]]
     if want.announce == "none" or (want.announce == "any" and len(missing) < len(asked)):
         return []
@@ -189,7 +193,7 @@ def _same_folder(wanted: str, seen: str, modern: bool) -> bool:
 
 def _tracker_fields(want: Wanted, seen: Seen, modern: bool) -> dict[str, Any]:
     urls = want.tracker_urls
-    present = {tracker["announce"]: tracker["id"] for tracker in seen.trackers}
+    present = seen.tracker_ids
     if set(urls) == set(present):
         return {}
     if modern:

@@ -41,6 +41,7 @@ class Simulation:
         self.log: list[str] = []
         self.dead: set[str] = set()
         self.refused: set[str] = set()
+        self.default_trackers: list[dict[str, Any]] = []
 
     def call(self, method: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         arguments = arguments or {}
@@ -99,6 +100,8 @@ class Simulation:
     def shown(self, torrent: dict[str, Any], fields: list[str]) -> dict[str, Any]:
         size = TOTAL if torrent["wanted"] == [1] else torrent["haveValid"]
         full = {**torrent, "sizeWhenDone": size, "leftUntilDone": size - torrent["haveValid"]}
+        full["trackers"] = torrent["trackerStats"]
+        full["trackerStats"] = torrent["trackerStats"] + self.default_trackers
         return {field: full[field] for field in fields}
 
     def pass_time(self, torrent: dict[str, Any]) -> None:
@@ -275,6 +278,13 @@ def test_tracker_that_comes_back_ends_the_wait(rpc: Simulation) -> None:
     assert reasons(converge(rpc, both)) == {"a": None}
 
 
+def test_default_trackers_of_the_daemon_are_not_ours() -> None:
+    rpc = Simulation("4.1.0", {A: TOTAL})
+    rpc.default_trackers = [{"announce": OTHER, "isBackup": False, "lastAnnounceSucceeded": False}]
+    assert reasons(converge(rpc, want(A))) == {"a": None}
+    assert not converge(rpc, want(A)).changed
+
+
 def test_torrents_of_others_are_never_removed(rpc: Simulation) -> None:
     converge(rpc, want(A), want(B), want(C))
     rpc.held[B]["labels"] = ["mine"]
@@ -341,7 +351,7 @@ def test_entry_of_the_modules_parameter() -> None:
     ("change", "message"),
     [
         ({"info_hash": "abc"}, "torrent 'x': info_hash is 'abc', expected 40 hexadecimal digits"),
-        ({"metainfo": "?"}, "torrent 'x': metainfo is not base64: Only base64 data is allowed"),
+        ({"metainfo": "?"}, "torrent 'x': metainfo is not base64"),
         ({"download_dir": "x"}, "torrent 'x': expected metainfo and an absolute download_dir, got 'x'"),
         ({"metainfo": None}, "torrent 'x': expected metainfo and an absolute download_dir, got '/srv/x/'"),
     ],
