@@ -7,9 +7,11 @@ turned knobs on one, one got a new password, one had its file broken and its por
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,20 +25,32 @@ SAMPLE, LOST = "f67a0bc6aa01377a78b5c775894d27d9968686b6", "6a79ebda9e3554511364
 UNIT = "transmission-daemon.service"
 
 
-def rpc(lab: Any, name: str, password: str = "", user: str = "seedbed") -> RpcClient:
+@contextlib.contextmanager
+def rpc(lab: Any, name: str, user: str = "seedbed", password: str = "", port: int = 8081) -> Iterator[RpcClient]:
     """A client on this machine, which is none of the hosts."""
-    return RpcClient(lab.address(name), 8081, (user, password or PASSWORDS.get(name, FIRST_PASSWORD)), timeout=5)
+    login = (user, password or PASSWORDS.get(name, FIRST_PASSWORD))
+    client = RpcClient(lab.address(name), port, login, timeout=5)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def ask(lab: Any, name: str, method: str = "session-get", **arguments: Any) -> dict[str, Any]:
+    """What a daemon answers to this machine."""
+    with rpc(lab, name) as client:
+        return client.call(method, arguments)
 
 
 def settings(host: Any) -> dict[str, Any]:
     return dict(json.loads(host.check_output("cat /etc/transmission-daemon/settings.json")))
 
 
-def inside(host: Any, method: str) -> dict[str, Any]:
+def inside(host: Any) -> dict[str, Any]:
     """What the altered daemon tells the host itself, over IPv6."""
-    command = "transmission-remote [::1]:8500 --authenv --debug --session-info 2>&1"
+    command = "transmission-remote http://[::1]:8500/transmission --authenv --debug --session-info 2>&1"
     answer = host.check_output(f"TR_AUTH='somebody:{FIRST_PASSWORD}' {command}")
-    return dict(json.loads(re.findall(r"^\{.*\}$", answer, re.MULTILINE | re.DOTALL)[-1])["arguments"])
+    return dict(json.loads(re.findall(r'^\{"arguments".*\}$', answer, re.MULTILINE)[-1])["arguments"])
 
 
 def listening(host: Any, protocol: str) -> set[int]:
@@ -45,29 +59,29 @@ def listening(host: Any, protocol: str) -> set[int]:
     return {int(line.split()[3].rpartition(":")[2]) for line in lines if "transmission" in line}
 
 
-@pytest.mark.parametrize(("name", "version"), zip(PLAIN, ["3.00", "3.00", "4.1.0"]))
+@pytest.mark.parametrize(("name", "version"), [("debian11", "3.00"), ("debian12", "3.00"), ("debian13", "4.1.0")])
 def test_the_daemon_answers_from_elsewhere(lab: Any, name: str, version: str) -> None:
-    client = rpc(lab, name)
-    assert client.call("session-get")["version"].startswith(version)
-    assert client.web_ui() == 200
+    with rpc(lab, name) as client:
+        assert client.call("session-get")["version"].startswith(version)
+        assert client.web_ui() == 200
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_nobody_else_gets_in(lab: Any, name: str) -> None:
     for user, password in (("transmission", "transmission"), ("seedbed", "wrong"), ("somebody", FIRST_PASSWORD)):
-        with pytest.raises(RpcDenied, match="401"):
-            rpc(lab, name, password, user).call("session-get")
+        with rpc(lab, name, user, password) as client, pytest.raises(RpcDenied, match="401"):
+            client.call("session-get")
 
 
 def test_a_changed_password_replaces_the_old_one(lab: Any) -> None:
-    with pytest.raises(RpcDenied, match="401"):
-        rpc(lab, "debian13", FIRST_PASSWORD).call("session-get")
+    with rpc(lab, "debian13", password=FIRST_PASSWORD) as client, pytest.raises(RpcDenied, match="401"):
+        client.call("session-get")
 
 
 def test_a_network_that_is_not_listed_stays_out(lab: Any) -> None:
-    with pytest.raises(RpcDenied, match="403"):
-        RpcClient(lab.address("altered"), 8500, ("somebody", FIRST_PASSWORD)).call("session-get")
-    assert inside(lab["altered"], "session-get")["version"].startswith("4.1")
+    with rpc(lab, "altered", "somebody", port=8500) as client, pytest.raises(RpcDenied, match="403"):
+        client.call("session-get")
+    assert inside(lab["altered"])["version"].startswith("4.1")
 
 
 @pytest.mark.parametrize("name", ["debian11", "debian13"])
@@ -88,7 +102,7 @@ def test_the_daemon_listens_on_its_two_ports_alone(lab: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_daemon_is_an_island_that_seeds_for_ever(lab: Any, name: str) -> None:
-    session = rpc(lab, name).call("session-get")
+    session = ask(lab, name)
     for switch in (
         "dht-enabled",
         "pex-enabled",
@@ -106,7 +120,7 @@ def test_the_daemon_is_an_island_that_seeds_for_ever(lab: Any, name: str) -> Non
 @pytest.mark.parametrize("name", PLAIN)
 def test_it_seeds_what_is_there_and_leeches_nothing(lab: Any, name: str) -> None:
     fields = ["hashString", "status", "leftUntilDone", "haveValid", "labels", "uploadLimit", "uploadLimited"]
-    torrents = {one["hashString"]: one for one in rpc(lab, name).call("torrent-get", {"fields": fields})["torrents"]}
+    torrents = {one["hashString"]: one for one in ask(lab, name, "torrent-get", fields=fields)["torrents"]}
     assert torrents[SAMPLE] == {
         "hashString": SAMPLE,
         "status": 6,
@@ -150,7 +164,7 @@ def test_the_unit_is_hardened_and_comes_back(lab: Any, name: str) -> None:
 
 
 def test_knobs_of_the_role_are_put_right_and_others_stay(lab: Any) -> None:
-    session = rpc(lab, "debian11").call("session-get")
+    session = ask(lab, "debian11")
     assert session["speed-limit-up-enabled"] is False
     assert session["alt-speed-up"] == 66
     assert settings(lab["debian11"])["alt-speed-up"] == 66
@@ -185,7 +199,7 @@ def test_every_variable_reaches_the_daemon(lab: Any) -> None:
         "utp-enabled": False,
     }
     assert {key: stored[key] for key in wanted} == wanted
-    live = inside(host, "session-get")
+    live = inside(host)
     assert 8510 <= live["peer-port"] <= 8519
     assert live["encryption"] == "required"
     assert listening(host, "tcp") == {8500, live["peer-port"]}
