@@ -15,6 +15,11 @@ options:
     type: list
     elements: str
     required: true
+  beside:
+    description: Entries to which those of the menu are added.
+    type: list
+    elements: dict
+    default: []
   trackers:
     description: The lab's tracker tiers, for entries that mix them with dead ones.
     type: list
@@ -41,7 +46,7 @@ _value:
 """
 
 import os
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import ansible.module_utils
 
@@ -53,12 +58,14 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import menu
 
 
-def catalogue_menu_entries(wanted: Any, *, trackers: Sequence[Sequence[str]] = ()) -> list[dict[str, Any]]:
+def catalogue_menu_entries(
+    wanted: Any, *, beside: Sequence[Mapping[str, Any]] = (), trackers: Sequence[Sequence[str]] = ()
+) -> list[Mapping[str, Any]]:
     """Entries of the menu."""
     faults = menu.menu_faults(wanted)
     if faults:
         raise AnsibleFilterError(f"catalogue_menu_entries: the order {faults[0]}")
-    return menu.menu_entries(wanted, trackers=trackers)
+    return [*beside, *menu.menu_entries(wanted, trackers=trackers)]
 
 
 class FilterModule:

@@ -132,11 +132,13 @@ LONG = GIB  # work of more bytes than this is done in a process of its own
 def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
     manifests = Manifests(os.path.join(params["state_dir"], "manifests"))
     client = installed_version(params["client"]) if params["client"] else ()
-    began = time.monotonic()
+    begins: dict[str, float] = {}
 
     def report(told: Report) -> None:
+        now = time.monotonic()
+        seconds = now - begins.setdefault(told.step, now)
         if job:
-            job.progress({"step": told.step, "done": told.done, "total": told.total, "for": time.monotonic() - began})
+            job.progress({"step": told.step, "done": told.done, "total": told.total, "for": seconds})
 
     host = Host(params["payload_dir"], manifests, client)
     store = Store(host, processes=params["processes"], check=check, report=report)

@@ -36,7 +36,7 @@ MENU: dict[str, Dish] = {
     ),
     "thousand-pieces": Dish("1,000 pieces: bitfields of 125 bytes", _one("16000KiB", piece_length="16KiB")),
     "odd-pieces": Dish("1,001 pieces: spare bits at the end of the bitfield", _one("16001KiB", piece_length="16KiB")),
-    "huge-piece": Dish("pieces of 64 MiB: 4,096 requests for one hash", _one("96MiB", piece_length="64MiB")),
+    "huge-piece": Dish("a piece of 64 MiB: 4,096 requests for one hash", _one("64MiB+16KiB", piece_length="64MiB")),
     "beside-empty-files": Dish(
         "empty files first, between and last: they belong to no piece", _many({"sizes": [0, "100KiB", 0, "50KiB", 0]})
     ),

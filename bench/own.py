@@ -1,0 +1,82 @@
+"""What the lab's engine does, as a process of its own, so that it is measured like any other tool.
+
+hash DIRECTORY PIECE_LENGTH v1|hybrid  prints the info hashes of what lies there
+make DIRECTORY BYTES FILES             makes content from a recipe there and hashes it, with SHA-256 of each file
+generate BYTES                         computes content on one core and throws it away
+"""
+
+# ruff: noqa: E402 - the package has to be set up before anything is imported from it
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import types
+
+# The modules' own way to import, without Ansible: AnsiballZ does the same on a host.
+for name, path in (
+    ("ansible", []),
+    ("ansible.module_utils", [os.path.join(os.path.dirname(__file__), "../module_utils")]),
+):
+    package = types.ModuleType(name)
+    package.__path__ = path
+    sys.modules[name] = package
+
+from ansible.module_utils.seedbed import content
+from ansible.module_utils.seedbed.entry import Host, walk
+from ansible.module_utils.seedbed.hashing import Source, Work, hash_all
+from ansible.module_utils.seedbed.layouts import File
+from ansible.module_utils.seedbed.manifest import Manifests
+from ansible.module_utils.seedbed.metainfo import torrent_metainfo
+from ansible.module_utils.seedbed.store import Store
+
+
+def hash_tree(path: str, piece_length: int, version: str) -> None:
+    single = os.path.isfile(path)
+    files = [File((), os.path.getsize(path))] if single else walk(path)
+    sources = [Source(file.length, os.path.join(path, *file.path)) for file in files]
+    hybrid = version == "hybrid"
+    (digests,), failed = hash_all([Work(sources, piece_length, hybrid=hybrid, single=single, checksums=False)])
+    if failed:
+        sys.exit(failed[0])
+    listed = [{"path": list(file.path), "length": file.length} for file in files]
+    for number, one in enumerate(listed if hybrid else []):
+        one["root"] = base64.b64encode(digests.roots[number]).decode()
+        one["layer"] = base64.b64encode(digests.layers[number]).decode()
+    payload = {
+        "name": os.path.basename(path),
+        "single_file": single,
+        "piece_length": piece_length,
+        "pieces": base64.b64encode(digests.pieces).decode(),
+        "length": sum(file.length for file in files),
+        "files": listed,
+        "hybrid": hybrid,
+    }
+    made = torrent_metainfo(payload)
+    print(made["info_hash"], made["info_hash_v2"])
+
+
+def make_tree(path: str, size: int, files: int) -> None:
+    sizes = {"size": size} if files == 1 else {"files": files, "size": size, "layout": "nested", "fanout": 10}
+    store = Store(Host(path, Manifests(os.path.join(path, ".state"))))
+    spec = {"name": "made", "kind": "synthetic", "state": "present", "hash": True, "recipe": {**sizes, "seed": "bench"}}
+    store.look([spec])
+    store.run()
+    if store.failures:
+        sys.exit(store.failures[0]["reason"])
+
+
+def generate(size: int) -> None:
+    key = content.file_key("bench", ())
+    for offset in range(0, size, content.GROUP_BYTES):
+        content.read(key, offset, content.GROUP_BYTES)
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    if what == "hash":
+        hash_tree(arguments[0], int(arguments[1]), arguments[2])
+    elif what == "make":
+        make_tree(arguments[0], int(arguments[1]), int(arguments[2]))
+    else:
+        generate(int(arguments[0]))

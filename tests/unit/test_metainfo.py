@@ -1,0 +1,219 @@
+"""Metainfo: magnets, foreign torrents with other trackers, and the filters around them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed.bencode import decode, encode
+from ansible.module_utils.seedbed.metainfo import (
+    MetainfoError,
+    magnet_link,
+    retarget,
+    torrent_info,
+    torrent_metainfo,
+)
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from hypothesis import given
+from hypothesis import strategies as st
+
+PAYLOAD: dict[str, Any] = {
+    "name": "hello.txt",
+    "single_file": True,
+    "piece_length": 16384,
+    "pieces": base64.b64encode(hashlib.sha1(b"hello").digest()).decode(),
+    "length": 5,
+    "files": [{"path": [], "length": 5}],
+}
+
+
+def render(template: str, **variables: Any) -> Any:
+    return Templar(loader=DataLoader(), variables=variables).template(trust_as_template(template))
+
+
+def test_the_smallest_torrent_byte_for_byte() -> None:
+    made = torrent_metainfo(PAYLOAD, trackers=[["http://t/announce"]])
+    info = b"d6:lengthi5e4:name9:hello.txt12:piece lengthi16384e6:pieces20:" + hashlib.sha1(b"hello").digest() + b"e"
+    assert base64.b64decode(made["metainfo"]) == (
+        b"d8:announce17:http://t/announce10:created by7:Seedbed4:info" + info + b"e"
+    )
+    assert made["info_hash"] == hashlib.sha1(info).hexdigest()
+
+
+def test_options_stand_where_they_belong() -> None:
+    made = torrent_metainfo(
+        PAYLOAD,
+        trackers=[["http://a/announce", "udp://a:1"], ["http://b/announce"]],
+        private=True,
+        webseeds=["http://w/"],
+        comment="c",
+        tag="t",
+        creation_date=7,
+    )
+    outer = decode(base64.b64decode(made["metainfo"]))
+    assert outer[b"announce-list"] == [[b"http://a/announce", b"udp://a:1"], [b"http://b/announce"]]
+    assert (outer[b"url-list"], outer[b"comment"], outer[b"creation date"]) == ([b"http://w/"], b"c", 7)
+    assert (outer[b"info"][b"private"], outer[b"info"][b"source"]) == (1, b"t")
+    assert made["magnet"] is None
+    plain = torrent_metainfo(PAYLOAD)
+    assert b"announce" not in decode(base64.b64decode(plain["metainfo"]))
+
+
+def test_magnets() -> None:
+    info_hash = "0123456789abcdef0123456789abcdef01234567"
+    assert magnet_link(info_hash) == f"magnet:?xt=urn:btih:{info_hash}"
+    assert magnet_link(
+        info_hash,
+        name="盲 &道",
+        size=5,
+        trackers=["udp://t:1/announce"],
+        webseeds=["http://w/x"],
+        peers=["192.0.2.1:8082", "[2001:db8::1]:8082"],
+        select="0,2-4",
+    ) == (
+        f"magnet:?xt=urn:btih:{info_hash}&dn=%E7%9B%B2%20%26%E9%81%93&xl=5&tr=udp%3A%2F%2Ft%3A1%2Fannounce"
+        "&ws=http%3A%2F%2Fw%2Fx&x.pe=192.0.2.1:8082&x.pe=[2001:db8::1]:8082&so=0,2-4"
+    )
+
+
+# A foreign torrent as clients really make them: keys out of order, unknown keys, no announce list.
+FOREIGN = (
+    b"d8:announce16:http://x/announc4:infod4:name1:x6:lengthi5e12:piece lengthi16384e6:pieces20:"
+    + bytes(20)
+    + b"7:unknown3:abce7:privatei0ee"
+)
+
+
+def test_a_foreign_info_section_is_kept_byte_for_byte() -> None:
+    start = FOREIGN.index(b"d4:name")
+    info = FOREIGN[start : FOREIGN.index(b"7:privatei0e")]
+    told = torrent_info(FOREIGN)
+    assert told["info_hash"] == hashlib.sha1(info).hexdigest()
+    for keep, tiers in ((True, [["http://x/announc"], ["udp://ours:1"]]), (False, [["udp://ours:1"]])):
+        ours = retarget(
+            FOREIGN, trackers=[["udp://ours:1", "http://x/announc"] if keep else ["udp://ours:1"]], keep=keep
+        )
+        assert info in ours
+        assert torrent_info(ours)["info_hash"] == told["info_hash"]
+        assert torrent_info(ours)["trackers"] == tiers
+        assert retarget(ours, trackers=[["udp://ours:1"]], keep=keep) == ours
+
+
+def test_what_is_no_torrent_cannot_be_retargeted() -> None:
+    with pytest.raises(MetainfoError, match="no info dictionary"):
+        retarget(b"d1:ai1ee", trackers=[])
+
+
+@given(st.data())
+def test_damaged_torrents_never_crash_the_reader(data: st.DataObject) -> None:
+    raw = bytearray(base64.b64decode(torrent_metainfo(PAYLOAD, trackers=[["http://t/announce"]])["metainfo"]))
+    for _change in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+    try:
+        torrent_info(bytes(raw))
+    except ValueError as error:
+        assert str(error)
+
+
+VALUES = st.recursive(
+    st.integers(-5, 2**63) | st.binary(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+KEYS = (b"name", b"piece length", b"pieces", b"length", b"files", b"file tree", b"meta version", b"private", b"source")
+
+
+@given(
+    st.dictionaries(st.sampled_from(KEYS), VALUES), st.dictionaries(st.sampled_from([b"announce", b"url-list"]), VALUES)
+)
+def test_any_shape_of_a_torrent_ends_in_a_reason(info: Any, outer: Any) -> None:
+    info = {b"name": b"x", b"piece length": 16384, **info}
+    try:
+        torrent_info(encode({**outer, b"info": info}))
+    except ValueError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        (
+            "{{ ((payload | torrent_metainfo(trackers=[['http://t/announce']])).metainfo | torrent_info).name }}",
+            "hello.txt",
+        ),
+        ("{{ ('0' * 40) | magnet_link(name='x') }}", "magnet:?xt=urn:btih:" + "0" * 40 + "&dn=x"),
+        ("{{ ('ff41' * 10) | info_hash_url }}", "%FFA" * 10),
+        ("{{ 'http://t:1/x/announce.php?k=1' | scrape_url }}", "http://t:1/x/scrape.php?k=1"),
+        ("{{ 'udp://t:1/announce' | scrape_url }}", "udp://t:1/announce"),
+        ("{{ '1GiB' | piece_length }}", 2**20),
+        ("{{ ([100000] * 50) | piece_length(hybrid=true) }}", 16384),
+        (
+            "{{ {'b': [1, 'x'], 'a': {'!binary': '/w=='}} | bencode }}",
+            base64.b64encode(b"d1:a1:\xff1:bli1e1:xee").decode(),
+        ),
+        (
+            "{{ {'b': [1, 'x'], 'a': {'!binary': '/w=='}} | bencode | bdecode }}",
+            {"a": {"!binary": "/w=="}, "b": [1, "x"]},
+        ),
+        ("{{ [{'name': 'x'}] | catalogue_faults | length }}", 1),
+        ("{{ [] | catalogue_faults(menu=['soup'], trackers=[['x']]) | length }}", 2),
+        (
+            "{{ (['one-byte'] | catalogue_menu_entries(beside=[{'name': 'y'}])) | map(attribute='name') }}",
+            ["y", "one-byte"],
+        ),
+        (
+            "{{ (['one-byte'] | catalogue_menu_entries | catalogue_entries('h', seeders=['h']))[0].recipe }}",
+            {"seed": "one-byte", "size": 1},
+        ),
+        (
+            "{{ (['one-byte'] | catalogue_menu_entries | catalogue_items({}, seeders=['h'])).failures }}",
+            ["one-byte: no seeder of it could be asked, so it is not published"],
+        ),
+        ("{{ [] | catalogue_seeds('h') }}", []),
+        (
+            "{{ ([] | catalogue_files(name='lab'))[0].content | b64decode | from_json }}",
+            {"schema_version": 1, "lab": "lab", "items": []},
+        ),
+        (
+            "{{ [{'lab_address': '192.0.2.1'}] | tracker_tiers }}",
+            [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
+        ),
+        ("{{ [{'lab_address': '::1', 'portal_port': 8001}] | webseed_urls }}", ["http://[::1]:8001/payload/"]),
+    ],
+)
+def test_filters_through_the_templar(template: str, value: Any) -> None:
+    assert render(template, payload=PAYLOAD) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ 5 | torrent_info }}", "torrent_info: expected base64 text, got int"),
+        ("{{ 'aTFl' | torrent_info }}", "torrent_info: not a dictionary"),
+        ("{{ {} | torrent_metainfo }}", "torrent_metainfo: the payload descriptor lacks 'piece_length'"),
+        ("{{ 'xyz' | magnet_link }}", "magnet_link: expected 40 lower-case hexadecimal digits, got 'xyz'"),
+        ("{{ 'xyz' | info_hash_url }}", "info_hash_url: expected 40 hexadecimal digits, got 'xyz'"),
+        ("{{ 'http://t/' | scrape_url }}", "scrape_url: the tracker's path / does not end in /announce"),
+        ("{{ '10 bananas' | piece_length }}", "piece_length: '10 bananas' is not a size"),
+        ("{{ 1.5 | bencode }}", "bencode: cannot bencode float"),
+        ("{{ 'aTE=' | bdecode }}", "bdecode: integer without an end at byte 0"),
+        ("{{ ['soup'] | catalogue_menu_entries }}", "catalogue_menu_entries: the order has no 'soup'"),
+        (
+            "{{ [{'inventory_hostname': 'h'}] | tracker_tiers }}",
+            "tracker_tiers: h has no known address; set lab_address",
+        ),
+    ],
+)
+def test_filters_name_what_is_wrong(template: str, message: str) -> None:
+    with pytest.raises(Exception, match=r".") as caught:
+        render(template)
+    texts = []
+    error: BaseException | None = caught.value
+    while error:
+        texts.append(str(error))
+        error = error.__cause__
+    assert any(message in text for text in texts), texts
