@@ -1,0 +1,60 @@
+"""What is published is what the schema promises to testers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible.module_utils.seedbed import catalogue
+
+SCHEMA = json.loads(
+    (Path(__file__).resolve().parents[2] / "roles/portal/files/catalogue.schema.json").read_text(encoding="utf-8")
+)
+ENTRIES: list[dict[str, Any]] = [
+    {"name": "plain.bin", "synthetic": {"size": "100KiB"}},
+    {"name": "many", "synthetic": {"size": "100KiB", "files": 3}, "comment": "盲道"},
+    {"name": "private", "synthetic": {"size": 1}, "private": True},
+    {"name": "slow", "synthetic": {"size": 1}, "swarm": {"upload_limit": "100KiB/s"}},
+    {"name": "hybrid", "synthetic": {"size": "40KiB", "files": 2}, "version": "hybrid"},
+    {"name": "hash # and?", "synthetic": {"size": 9}},
+]
+
+
+def published() -> dict[str, Any]:
+    held = [{**catalogue.computed_payload(entry), "download_dir": "/srv"} for entry in ENTRIES]
+    made = catalogue.catalogue_items(
+        ENTRIES,
+        {"seeder1": {"payloads": held, "failures": []}},
+        seeders=["seeder1"],
+        trackers=[["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
+    )
+    assert made["failures"] == []
+    files = {file["path"]: file["content"] for file in catalogue.published_files(made["items"], lab="seedbed")}
+    return json.loads(base64.b64decode(files["catalogue.json"]))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_what_is_published_is_what_the_schema_says() -> None:
+    told = published()
+    jsonschema.validate(told, SCHEMA)
+    assert [item["name"] for item in told["items"]] == [entry["name"] for entry in ENTRIES]
+
+
+def test_the_schema_describes_every_key() -> None:
+    described = set(SCHEMA["$defs"]["item"]["properties"])
+    assert {key for item in published()["items"] for key in item} <= described
+
+
+@pytest.mark.parametrize("key", SCHEMA["$defs"]["item"]["required"])
+def test_the_schema_notices_what_is_missing(key: str) -> None:
+    told = published()
+    del told["items"][0][key]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(told, SCHEMA)

@@ -1,0 +1,130 @@
+"""The portal's page: what it says about an item, that nothing in it is trusted, and its words in every language."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed.portal_page import amount, announce_urls, promises, shown_item
+from portal_files import portal_files
+from qr_svg import qr_svg
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "portal"
+TEXTS = yaml.safe_load((ROLE / "vars" / "texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
+
+
+def item(name: str, **more: Any) -> dict[str, Any]:
+    info_hash = name.encode().hex().ljust(40, "0")[:40]
+    return {
+        "name": name,
+        "comment": "",
+        "info_hash": info_hash,
+        "magnet": f"magnet:?xt=urn:btih:{info_hash}&dn=x",
+        "bare_magnet": f"magnet:?xt=urn:btih:{info_hash}",
+        "torrent": "torrents/x.torrent",
+        "private": False,
+        "size": 3_000_000,
+        "piece_length": 16384,
+        "pieces": 184,
+        "files": [{}],
+        "trackers": [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
+        "swarm": {"seeders": ["seeder1"], "available": "100%", "upload_limit": None},
+        **more,
+    }
+
+
+def files(*items: dict[str, Any], **more: Any) -> dict[str, str]:
+    codes = [qr_svg(one["magnet"]) for one in items if one["magnet"]]
+    made = portal_files(items, role=str(ROLE), lab="a lab", texts=TEXTS, codes=codes, **more)
+    return {file["path"]: base64.b64decode(file["content"]).decode() for file in made}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"), (5 << 50, "5120 TiB")],
+)
+def test_amounts(count: int, text: str) -> None:
+    assert amount(count) == text
+
+
+@pytest.mark.parametrize(
+    ("swarm", "webseeds", "told"),
+    [
+        (["s"], [], [("healthy", "")]),
+        (["s"], ["http://192.0.2.1/"], [("healthy", ""), ("webseed", "")]),
+        ([], ["http://192.0.2.1/"], [("seedless", ""), ("webseed", "")]),
+        ([], [], [("seedless", "")]),
+    ],
+)
+def test_promises_of_whole_swarms(swarm: list[str], webseeds: list[str], told: list[tuple[str, str]]) -> None:
+    made = promises(item("a", swarm={"seeders": swarm, "available": "100%", "upload_limit": None}, webseeds=webseeds))
+    assert [(promise["kind"], promise["value"]) for promise in made] == told
+
+
+def test_promises_of_weak_swarms() -> None:
+    weak = {"seeders": ["s"], "available": "60%", "upload_limit": 102400}
+    made = promises(item("a", swarm=weak))
+    assert made == [{"kind": "partial", "value": "60%"}, {"kind": "slow", "value": "100 KiB/s"}]
+
+
+def test_control_characters_of_names_are_shown_as_such() -> None:
+    assert shown_item(item("a\nb\x1b"))["name"] == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+
+
+def test_trackers_are_told_once() -> None:
+    assert announce_urls([item("a"), item("b"), item("c", trackers=["udp://192.0.2.1:8888/announce"])]) == [
+        "http://192.0.2.1:8888/announce",
+        "udp://192.0.2.1:8888/announce",
+    ]
+
+
+def test_nothing_of_the_catalogue_is_trusted() -> None:
+    hostile = '"><script>alert(1)</script>'
+    made = files(item(hostile, comment=hostile, magnet="magnet:?" + hostile, torrent="torrents/" + hostile))
+    for page in (made["index.en.html"], made["index.zh.html"]):
+        assert "<script>alert" not in page
+        assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
+
+
+def test_the_page_needs_no_exception_from_the_content_policy() -> None:
+    page = files(item("a"), trackers=["tracker1"], seeders=["seeder1"])["index.en.html"]
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script>", page)
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page), "nothing from other hosts"
+
+
+def test_a_private_item_has_neither_magnet_nor_code() -> None:
+    made = files(item("a", private=True, magnet=None, bare_magnet=None), item("b"))
+    assert [path for path in made if path.startswith("qr/")] == [f"qr/{item('b')['info_hash']}.svg"]
+    assert "peers never hand out its metadata" in made["index.en.html"]
+
+
+def test_every_language_has_every_word() -> None:
+    assert set(TEXTS) == {"en", "zh"}
+    assert set(TEXTS["en"]) == set(TEXTS["zh"])
+    used = set(re.findall(r"text\.(\w+)", (ROLE / "templates" / "index.html.j2").read_text(encoding="utf-8")))
+    assert used <= set(TEXTS["en"])
+    assert not used & set(dir(dict)), "such a name would be taken for a method"
+
+
+def test_an_empty_catalogue_says_so() -> None:
+    assert "The catalogue is empty." in files()["index.en.html"]
+
+
+def test_codes_are_dark_on_light_with_a_quiet_zone() -> None:
+    code = qr_svg("magnet:?xt=urn:btih:" + "0" * 40)
+    assert 'fill="#fff"' in code
+    assert "M4 4.5" in code
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "qr_svg: expected a text"), (None, "got NoneType"), ("x" * 3000, "3000 bytes do not fit into a QR code")],
+)
+def test_what_is_no_code(text: Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        qr_svg(text)
