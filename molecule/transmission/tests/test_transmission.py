@@ -131,7 +131,7 @@ def test_it_seeds_what_is_there_and_leeches_nothing(lab: Any, name: str) -> None
         "uploadLimited": True,
     }
     assert torrents[LOST]["status"] == 0
-    assert not lab[name].file("/srv/seedbed/lost.txt").exists
+    assert not lab[name].file("/srv/lost.txt").exists
 
 
 @pytest.mark.parametrize("name", ALL)
