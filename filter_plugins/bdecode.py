@@ -7,7 +7,8 @@ name: bdecode
 short_description: Read bencoded data
 description:
   - Decodes data of any origin. Depth, digits and size are bounded; an error names the byte offset.
-  - Strings that are not UTF-8 come back as C({"!binary": base64}), keys that are not UTF-8 with C(\\x) escapes.
+  - A string that is not UTF-8 comes back as a dictionary of the one key C(!binary) with its base64, a key that is not
+    UTF-8 with escapes for the odd bytes.
 positional: _input
 options:
   _input:

@@ -6,8 +6,8 @@ DOCUMENTATION = r"""
 name: bencode
 short_description: Bencode a value
 description:
-  - Bencodes numbers, text (as UTF-8), lists and dictionaries. Raw bytes are given as C({"!binary": base64}), the form
-    in which P(bdecode#filter) returns what is not text.
+  - Bencodes numbers, text (as UTF-8), lists and dictionaries. Raw bytes are given as a dictionary of the one key
+    C(!binary) with their base64, the form in which P(bdecode#filter) returns what is not text.
 positional: _input
 options:
   _input:

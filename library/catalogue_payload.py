@@ -126,6 +126,7 @@ from ansible.module_utils.seedbed.sizes import GIB, format_size
 from ansible.module_utils.seedbed.store import Report, Store
 from ansible.module_utils.seedbed.transmission_daemon import installed_version
 
+LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
 LONG = GIB  # work of more bytes than this is done in a process of its own
 
 
@@ -174,24 +175,23 @@ def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
 
 def _run(params: dict[str, Any]) -> dict[str, Any]:
     deadline = time.monotonic() + params["wait"]
-    job = Job(params["state_dir"], digest(params["entries"], params["prune"], params["payload_dir"]))
-    if not job.acquire(deadline):
-        return _unfinished(job.told())
-    found = job.collect()
-    if found is None:
+    about = digest(params["entries"], params["prune"], params["payload_dir"])
+    with Job(params["state_dir"], about) as job:
+        if not job.acquire(deadline):
+            return _unfinished(job.told())
+        found = job.collect()
+        if found is not None:
+            return found
         store = _store(params, False, job)
         if store.cost() < LONG:
             return _result(store)
         ended = job.start(lambda: _result(store))
-        job.release()
-        if not wait(ended, deadline - time.monotonic()):
-            return _unfinished(job.told())
-        job = Job(params["state_dir"], job.about)
-        if not job.acquire(time.monotonic() + 5):
-            return _unfinished(job.told())
-        found = job.collect()
-        if found is None:
-            raise JobError("the process that did the work was ended before it had a result; run again to go on")
+    if not wait(ended, deadline - time.monotonic()):
+        return _unfinished(job.told())
+    with Job(params["state_dir"], about) as job:
+        found = job.collect() if job.acquire(time.monotonic() + LOCK_SECONDS) else None
+    if found is None:
+        raise JobError("the process that did the work was ended before it had a result; run again to go on")
     return found
 
 

@@ -46,7 +46,11 @@ class Job:
                 return False
             select.select([], [], [], min(POLL, left))
 
-    def release(self) -> None:
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Let go of the lock, unless started work has it."""
         os.close(self._lock)
 
     def _read(self, path: str) -> dict[str, Any]:

@@ -381,28 +381,25 @@ def test_killed_at_any_moment_the_next_run_finishes(lab: Lab, tmp_path: Path) ->
 
 
 def test_long_work_goes_on_without_the_one_who_asked(tmp_path: Path) -> None:
-    job = Job(str(tmp_path), "a")
-    assert job.acquire(0)
     go, went = os.pipe()
-    ended = job.start(lambda: {"read": os.read(go, 10).decode()})
-    job.release()
+    with Job(str(tmp_path), "a") as job:
+        assert job.acquire(0)
+        ended = job.start(lambda: {"read": os.read(go, 10).decode()})
     assert not wait(ended, 0)
-    other = Job(str(tmp_path), "a")
-    assert not other.acquire(time.monotonic() + 0.05)
-    os.write(went, b"done")
-    assert other.acquire(time.monotonic() + 10)
-    assert other.collect() == {"read": "done"}
-    assert other.collect() is None
-    other.release()
+    with Job(str(tmp_path), "a") as job:
+        assert not job.acquire(time.monotonic() + 0.05)
+        os.write(went, b"done")
+        assert job.acquire(time.monotonic() + 10)
+        assert job.collect() == {"read": "done"}
+        assert job.collect() is None
 
 
 def test_work_that_breaks_is_told(tmp_path: Path) -> None:
-    job = Job(str(tmp_path), "a")
-    assert job.acquire(0)
-    ended = job.start(lambda: {"x": 1 // 0})
-    job.release()
+    with Job(str(tmp_path), "a") as job:
+        assert job.acquire(0)
+        ended = job.start(lambda: {"x": 1 // 0})
     assert wait(ended, 10)
-    job = Job(str(tmp_path), "a")
-    assert job.acquire(time.monotonic() + 10)
-    with pytest.raises(JobError, match="ZeroDivisionError"):
-        job.collect()
+    with Job(str(tmp_path), "a") as job:
+        assert job.acquire(time.monotonic() + 10)
+        with pytest.raises(JobError, match="ZeroDivisionError"):
+            job.collect()
