@@ -14,6 +14,7 @@ import pytest
 from ansible.module_utils.seedbed import bencode
 from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries
 from ansible.module_utils.seedbed.entry import Host
+from ansible.module_utils.seedbed.layouts import LAYOUTS
 from ansible.module_utils.seedbed.malformed import malformed, malformed_files
 from ansible.module_utils.seedbed.manifest import Manifests
 from ansible.module_utils.seedbed.menu import MENU, menu_entries, menu_faults
@@ -195,3 +196,10 @@ def test_there_are_at_least_20_malformed_files_each_with_its_reason() -> None:
     table = base64.b64decode(files[-1]["content"]).decode().splitlines()
     assert len(files) - 1 == len(table) == len(malformed()) >= 20
     assert all(len(line.split("\t")) == 2 for line in table)
+
+
+def test_the_documentation_lists_menus_and_layouts() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
+    rows = [(name, dish.why) for name, dish in MENU.items()] + [(one.name, one.why) for one in malformed()]
+    for name, why in [*rows, *((name, layout.why) for name, layout in LAYOUTS.items())]:
+        assert re.search(rf"^\| `{re.escape(name)}`[^|]*\| {re.escape(why)} \|$", text, re.MULTILINE), name
