@@ -17,13 +17,21 @@ options:
   trackers:
     type: list
     elements: str
-    required: true
+    default: []
     description: Announce addresses, C(http://), C(https://) or C(udp://), as they stand in a torrent.
   info_hashes:
     type: list
     elements: str
-    required: true
-    description: The torrents, as 40 hexadecimal digits each.
+    default: []
+    description: The torrents, as 40 hexadecimal digits each. Each is asked of each of I(trackers).
+  torrents:
+    type: list
+    elements: dict
+    default: []
+    description: Further torrents, each with trackers of its own.
+    suboptions:
+      info_hash: {type: str, required: true, description: 40 hexadecimal digits.}
+      trackers: {type: list, elements: str, required: true, description: Announce addresses.}
   kinds:
     type: list
     elements: str
@@ -77,7 +85,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One entry for each tracker, info hash and kind, in this order.
+  description: One entry for each tracker, info hash and kind.
   returned: always
   type: list
   elements: dict
@@ -115,38 +123,46 @@ import re
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.announce import Question, Settings, ask
 
+ARGUMENTS = {
+    "trackers": {"type": "list", "elements": "str", "default": []},
+    "info_hashes": {"type": "list", "elements": "str", "default": []},
+    "torrents": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "info_hash": {"type": "str", "required": True},
+            "trackers": {"type": "list", "elements": "str", "required": True},
+        },
+    },
+    "kinds": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["scrape", "announce"],
+        "default": ["scrape", "announce"],
+    },
+    "timeout": {"type": "float", "default": 5},
+    "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+    "numwant": {"type": "int", "default": 50},
+    "compact": {"type": "bool", "default": True},
+    "port": {"type": "int", "default": 1},
+    "raw": {"type": "bool", "default": False},
+}
+
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "trackers": {"type": "list", "elements": "str", "required": True},
-            "info_hashes": {"type": "list", "elements": "str", "required": True},
-            "kinds": {
-                "type": "list",
-                "elements": "str",
-                "choices": ["scrape", "announce"],
-                "default": ["scrape", "announce"],
-            },
-            "timeout": {"type": "float", "default": 5},
-            "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
-            "numwant": {"type": "int", "default": 50},
-            "compact": {"type": "bool", "default": True},
-            "port": {"type": "int", "default": 1},
-            "raw": {"type": "bool", "default": False},
-        },
+        argument_spec=ARGUMENTS,
         supports_check_mode=True,
     )
     params = module.params
-    for info_hash in params["info_hashes"]:
+    pairs = [(tracker, info_hash) for tracker in params["trackers"] for info_hash in params["info_hashes"]]
+    pairs += [(tracker, torrent["info_hash"]) for torrent in params["torrents"] for tracker in torrent["trackers"]]
+    for _, info_hash in pairs:
         if not re.fullmatch("[0-9a-fA-F]{40}", info_hash):
-            module.fail_json(msg=f"info_hashes has {info_hash!r}; expected 40 hexadecimal digits")
+            module.fail_json(msg=f"{info_hash!r} is no info hash; expected 40 hexadecimal digits")
     settings = Settings(**{name: params[name] for name in ("timeout", "family", "numwant", "compact", "port", "raw")})
-    questions = [
-        Question(tracker, kind, info_hash.lower())
-        for tracker in params["trackers"]
-        for info_hash in params["info_hashes"]
-        for kind in params["kinds"]
-    ]
+    questions = [Question(tracker, kind, info_hash.lower()) for tracker, info_hash in pairs for kind in params["kinds"]]
     module.exit_json(changed=False, results=ask(questions, settings))
 
 

@@ -1,0 +1,314 @@
+"""From what was seen of a swarm to one verdict: what is wrong, why, and what to do.
+
+The observations are those of tracker_info and peer_info from one viewpoint, seeder_info from each seeder and
+opentracker_info from each tracker. The cause nearest to the root counts: a tracker that does not answer before a
+seeder that is missing from its list, a seeder that is paused before its peer port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS
+
+Seen = Mapping[str, Any]
+
+
+def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mapping[str, Seen]) -> dict[str, Any]:
+    """The verdict on one item, seen from one viewpoint.
+
+    item: name, info_hash, private, trackers (tiers), swarm (seeders, available) as in catalogue.json.
+    view: from, address, trackers (results of tracker_info), peers (results of peer_info).
+    seeders: name -> address, peer_port, and info (seeder_info, null when the host cannot be reached).
+    trackers: name -> address, port, active.
+    """
+    mine = [answer for answer in view["trackers"] if answer["info_hash"] == item["info_hash"]]
+    announces = [answer for answer in mine if answer["kind"] == "announce"]
+    expected = {name: seeders[name] for name in (item.get("swarm") or {}).get("seeders") or [] if name in seeders}
+    findings = [
+        *_tracker_findings(item, announces, trackers),
+        *_swarm_findings(item, view, announces, expected),
+        *_oddities(announces, expected, view),
+    ]
+    findings.sort(key=lambda finding: SEVERITIES.index(finding["severity"]))  # stable: the root comes first
+    chosen = findings[0] if findings else _finding("healthy", detail=_numbers(mine))
+    return {
+        "item": item["name"],
+        "info_hash": item["info_hash"],
+        "from": view["from"],
+        **chosen,
+        "more": [finding["cause"] for finding in findings[1:]],
+        "remarks": _remarks(item, expected),
+    }
+
+
+def _finding(code: str, **particulars: Any) -> dict[str, str]:
+    kind = VERDICTS[code]
+    texts = {name: str(value) for name, value in particulars.items()}
+    return {
+        "verdict": code,
+        "severity": kind.severity,
+        "cause": kind.cause.format(**texts),
+        "remedy": kind.remedy.format(**texts),
+    }
+
+
+def _numbers(answers: Iterable[Seen]) -> str:
+    good = [answer for answer in answers if answer["ok"]]
+    seeders = max((answer["seeders"] or 0 for answer in good), default=0)
+    leechers = max((answer["leechers"] or 0 for answer in good), default=0)
+    return f"{seeders} seeders, {leechers} leechers"
+
+
+# -- trackers -------------------------------------------------------------------------------------------------------
+
+
+def _tracker_findings(item: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen]) -> list[dict[str, str]]:
+    if not announces:
+        return [_finding("private_without_tracker" if item["private"] else "no_tracker")]
+    bad = [answer for answer in announces if not answer["ok"]]
+    if len(bad) == len(announces):
+        return [_tracker_finding(answer, trackers) for answer in bad]
+    return [_partly(answer, announces) for answer in bad]
+
+
+def _where(answer: Seen) -> str:
+    parts = urlsplit(answer["tracker"])
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _partly(answer: Seen, announces: Sequence[Seen]) -> dict[str, str]:
+    """One of several trackers fails: not the end, but clients that know only this one are lost."""
+    parts = urlsplit(answer["tracker"])
+    host_answers = any(other["ok"] and urlsplit(other["tracker"]).netloc == parts.netloc for other in announces)
+    if host_answers and answer["reason"] in ("timeout", "unreachable", "refused"):
+        code = "tracker_udp_filtered" if parts.scheme == "udp" else "tracker_http_filtered"
+        return _finding(code, where=parts.netloc, detail=answer["message"])
+    return _finding("tracker_some_fail", where=_where(answer), detail=answer["message"])
+
+
+def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, str]:
+    reason, where, detail = answer["reason"], _where(answer), answer["message"]
+    parts = urlsplit(answer["tracker"])
+    for name, tracker in trackers.items():
+        ours = tracker["address"] in (parts.hostname, answer["address"])
+        if ours and reason in ("refused", "timeout", "unreachable", "reset"):
+            return _our_tracker_finding(name, tracker, parts.port, where, detail)
+    if reason == "http_status":
+        if answer.get("status") == 404:
+            return _finding("tracker_odd_path", where=where, detail=parts.path or "/")
+        return _finding("tracker_invalid_request", where=where, detail=detail)
+    code = {
+        "dns": "tracker_dns",
+        "refused": "tracker_refused",
+        "reset": "tracker_filtered",
+        "timeout": "tracker_filtered",
+        "unreachable": "tracker_filtered",
+        "blocked": "tracker_blocked_here",
+        "failure": "tracker_refuses",
+        "not_authorized": "tracker_not_authorized",
+    }.get(reason, "tracker_wrong_protocol")
+    return _finding(code, where=where, detail=detail)
+
+
+def _our_tracker_finding(name: str, tracker: Seen, port: int | None, where: str, detail: str) -> dict[str, str]:
+    """A tracker of the lab that does not answer: its host tells more than the network does."""
+    if tracker.get("active") is False:
+        return _finding("tracker_down", where=name)
+    if port != int(tracker["port"]):
+        return _finding("tracker_wrong_port", port=port, right=tracker["port"])
+    return _finding("tracker_filtered", where=where, detail=f"{detail}, though {name} runs it")
+
+
+# -- seeders and peers ----------------------------------------------------------------------------------------------
+
+
+def _swarm_findings(
+    item: Seen, view: Seen, announces: Sequence[Seen], expected: Mapping[str, Seen]
+) -> list[dict[str, str]]:
+    listed = {(peer["address"], peer["port"]) for answer in announces if answer["ok"] for peer in answer["peers"]}
+    answered = any(answer["ok"] for answer in announces)
+    peers = [peer for peer in view["peers"] if peer["info_hash"] == item["info_hash"]]
+    findings: list[dict[str, str]] = []
+    serving = 0
+    for name, seeder in expected.items():
+        problems = _seeder_findings(item, name, seeder, announces)
+        if not problems and answered:
+            problems = _listing_findings(name, seeder, listed)
+        met = [peer for peer in peers if (peer["address"], peer["port"]) == (seeder["address"], seeder["peer_port"])]
+        if not any(problem["severity"] == "fault" for problem in problems):
+            problems += [finding for peer in met for finding in _peer_findings(item, peer, seeder, view)]
+        serving += not any(problem["severity"] == "fault" for problem in problems)
+        findings += problems
+    if serving:  # somebody serves it: what is wrong with the others is a warning
+        findings = [{**finding, "severity": "warning"} for finding in findings]
+    elif not expected and answered:
+        findings += _stranger_findings(item, peers, listed, announces, view)
+    return findings + (_share_findings(item, peers) if serving else [])
+
+
+def _seeder_findings(item: Seen, name: str, seeder: Seen, announces: Sequence[Seen]) -> list[dict[str, str]]:
+    """What the seeder itself says that keeps it from serving."""
+    info = seeder["info"]
+    if info is None:
+        return [_finding("seeder_unreachable", where=name)]
+    if not info["active"]:
+        return [_finding("seeder_down", where=name)]
+    if info["reason"]:
+        return []  # it may serve all the same: the peers tell, a remark says that it could not be asked
+    torrent = next((entry for entry in info["torrents"] if entry["info_hash"] == item["info_hash"]), None)
+    if torrent is None:
+        return [_finding("torrent_not_added", where=name)]
+    return _torrent_findings(item, name, seeder, torrent) or _announce_findings(item, name, info, torrent, announces)
+
+
+def _torrent_findings(item: Seen, name: str, seeder: Seen, torrent: Seen) -> list[dict[str, str]]:
+    del seeder
+    if torrent["missing"]:
+        first, rest = torrent["missing"][0], len(torrent["missing"]) - 1
+        return [_finding("content_missing", where=name, detail=first + (f" and {rest} more" if rest else ""))]
+    if torrent["error"] == 3:
+        code = "disk_full" if "space" in torrent["error_string"].lower() or torrent["free"] == 0 else "content_missing"
+        if "data" not in torrent["error_string"].lower() and code == "content_missing":
+            code = "seeder_error"
+        return [_finding(code, where=name, detail=torrent["error_string"])]
+    if torrent["state"] == "stopped":
+        return [_finding("torrent_paused", where=name)]
+    if torrent["state"] in ("check_wait", "checking"):
+        return [_finding("torrent_verifying", where=name, detail=f"{torrent['checked']:.0%}")]
+    if torrent["left"] > 0 and _available(item) >= 1:
+        lost = f"{torrent['left']} of {torrent['size']} bytes are not right"
+        return [_finding("content_damaged", where=name, detail=lost)]
+    return []
+
+
+def _announce_findings(
+    item: Seen, name: str, info: Seen, torrent: Seen, announces: Sequence[Seen]
+) -> list[dict[str, str]]:
+    wanted = {url for tier in item["trackers"] for url in tier}
+    told = [tracker for tracker in torrent["trackers"] if tracker["announce"] in wanted]
+    if wanted and not told:
+        names = ", ".join(tracker["announce"] for tracker in torrent["trackers"]) or "nobody"
+        return [_finding("announced_elsewhere", where=name, detail=names)]
+    working = {answer["tracker"] for answer in announces if answer["ok"]}
+    tried = [tracker for tracker in told if tracker["announced"] and not tracker["backup"]]
+    if tried and not any(tracker["succeeded"] for tracker in tried):
+        if _udp_alone(item) and not info["default_route"] and not info["version"].startswith("3"):
+            return [_finding("no_default_route", where=name, detail=info["version"])]
+        if working:
+            return [_finding("seeder_cannot_announce", where=name, detail=tried[0]["result"])]
+    return []
+
+
+def _listing_findings(name: str, seeder: Seen, listed: Iterable[tuple[str, int]]) -> list[dict[str, str]]:
+    """Whether the tracker hands out the address that the inventory means."""
+    known = set(listed)
+    right = (seeder["address"], seeder["peer_port"])
+    if right in known:
+        return []
+    family = ipaddress.ip_address(seeder["address"]).version
+    others = sorted(
+        peer for peer in known if peer[1] == seeder["peer_port"] and ipaddress.ip_address(peer[0]).version == family
+    )
+    if not others:
+        return [_finding("not_announced", where=name)]
+    why = "an address behind NAT, of a bridge or a proxy"
+    if ipaddress.ip_address(others[0][0]).is_loopback:
+        why = "it announced through loopback, and nobody else can reach it there"
+    return [_finding("wrong_address", where=name, detail=others[0][0], why=why)]
+
+
+def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> list[dict[str, str]]:
+    where = f"{peer['address']}:{peer['port']}"
+    info = (seeder or {}).get("info") or {}
+    if not peer["ok"]:
+        if (
+            peer["reason"] == "not_served"
+            and info.get("version", "").startswith("3")
+            and view["address"] == peer["address"]
+        ):
+            return [_finding("same_address", where=where, detail=info["version"])]
+        code = {
+            "refused": "peer_port_closed",
+            "timeout": "peer_port_filtered",
+            "unreachable": "peer_port_filtered",
+            "blocked": "peer_port_filtered",
+        }.get(peer["reason"], "peer_not_serving")
+        return [_finding(code, where=where)]
+    findings = []
+    if peer["encryption"] == "encrypted":
+        findings.append(_finding("encryption_required", where=where))
+    if peer.get("piece") == "wrong_hash":
+        findings.append(_finding("content_damaged", where=where, detail=peer["piece_message"]))
+    if not item["private"] and peer.get("metadata", "ok") != "ok":
+        findings.append(_finding("metadata_unavailable", detail=peer["metadata_message"]))
+    return findings
+
+
+def _stranger_findings(
+    item: Seen, peers: Sequence[Seen], listed: Iterable[tuple[str, int]], announces: Sequence[Seen], view: Seen
+) -> list[dict[str, str]]:
+    """A torrent that is not the lab's: all that is known are the tracker's peers."""
+    known = list(listed)
+    if not known:
+        return [_finding("nobody")]
+    if not any(peer["ok"] for peer in peers):
+        return [finding for peer in peers for finding in _peer_findings(item, peer, None, view)]
+    if not any((answer["seeders"] or 0) for answer in announces if answer["ok"]):
+        share = max((peer["share"] or 0 for peer in peers), default=0)
+        return [] if share >= 1 else [_finding("only_leechers", detail=len(known)), *_share_findings(item, peers)]
+    good = [peer for peer in peers if peer["ok"]]
+    findings = [finding for peer in good for finding in _peer_findings(item, peer, None, view)]
+    return findings + _share_findings(item, peers)
+
+
+def _available(item: Seen) -> float:
+    text = str((item.get("swarm") or {}).get("available") or "100%").rstrip("%")
+    return float(text) / 100
+
+
+def _share_findings(item: Seen, peers: Sequence[Seen]) -> list[dict[str, str]]:
+    shares = [peer["share"] for peer in peers if peer["ok"] and peer["share"] is not None]
+    best = max(shares, default=1.0)
+    # A piece more or less, and a bitfield without known length, are no news.
+    if best >= min(1.0, _available(item)) - 0.02:
+        return []
+    return [_finding("partial", detail=f"{best:.0%}")]
+
+
+# -- oddities and remarks -------------------------------------------------------------------------------------------
+
+
+def _oddities(announces: Sequence[Seen], expected: Mapping[str, Seen], view: Seen) -> list[dict[str, str]]:
+    found = []
+    intervals = {answer["interval"] for answer in announces if answer["ok"] and answer["interval"] is not None}
+    found += [_finding("interval_odd", detail=odd) for odd in sorted(intervals) if not 60 <= odd <= 7200]
+    for name, seeder in expected.items():
+        skew = abs((seeder["info"] or {}).get("clock", 0) - view.get("clock", 0))
+        if seeder["info"] and view.get("clock") and skew > 300:
+            found.append(_finding("clock_skew", where=name, detail=skew))
+    return found
+
+
+def _udp_alone(item: Seen) -> bool:
+    urls = [url for tier in item["trackers"] for url in tier]
+    return bool(urls) and all(url.startswith("udp:") for url in urls)
+
+
+def _remarks(item: Seen, expected: Mapping[str, Seen]) -> list[str]:
+    remarks = []
+    if item["private"]:
+        remarks.append(REMARKS["private_magnet"])
+    if _udp_alone(item):
+        remarks.append(REMARKS["udp_only"])
+    if _available(item) < 1:
+        remarks.append(REMARKS["partial_on_purpose"].format(detail=f"{_available(item):.0%}"))
+    for name, seeder in expected.items():
+        info = seeder["info"] or {}
+        if info.get("reason"):
+            remarks.append(REMARKS["seeder_rpc"].format(where=name, detail=info["message"]))
+        if info.get("version", "").startswith("3."):
+            remarks.append(REMARKS["slow_seeder"].format(where=name, detail=info["version"]))
+    return remarks

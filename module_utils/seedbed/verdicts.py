@@ -1,0 +1,164 @@
+"""What the doctor can say: each verdict's severity, its cause in words with a place for particulars, and what to do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """What a verdict means: how bad it is, in words with a place for particulars, and what to do."""
+
+    severity: str
+    cause: str
+    remedy: str
+
+
+VERDICTS = {
+    "healthy": Kind("ok", "{detail}", ""),
+    # The tracker
+    "no_tracker": Kind(
+        "fault", "the torrent names no tracker", "give it one: without DHT nobody finds peers otherwise"
+    ),
+    "private_without_tracker": Kind(
+        "fault", "the torrent is private and names no tracker, so DHT is forbidden too", "give it a tracker"
+    ),
+    "tracker_dns": Kind(
+        "fault", "{detail}", "use a name that every client resolves, or the IP address, in the torrent"
+    ),
+    "tracker_down": Kind(
+        "fault", "the tracker's service is not running on {where}", "systemctl start opentracker there"
+    ),
+    "tracker_wrong_port": Kind(
+        "fault",
+        "the torrent announces to port {port}, the tracker listens on {right}",
+        "run the site playbook: it gives every torrent the tracker's present address",
+    ),
+    "tracker_refused": Kind(
+        "fault", "nothing listens at {where} (connection refused)", "start the tracker, or correct address and port"
+    ),
+    "tracker_filtered": Kind(
+        "fault", "{where} does not answer: {detail}", "look for a firewall between, and whether the host is up"
+    ),
+    "tracker_http_filtered": Kind(
+        "warning",
+        "{where} answers over UDP but not over HTTP: {detail}",
+        "open the port for TCP, for clients without UDP",
+    ),
+    "tracker_udp_filtered": Kind(
+        "warning", "{where} answers over HTTP but not over UDP: {detail}", "open the port for UDP, too"
+    ),
+    "tracker_blocked_here": Kind("fault", "{where}: {detail}", "open this host's own firewall for outgoing traffic"),
+    "tracker_not_authorized": Kind(
+        "fault",
+        "the tracker's access list does not allow this torrent",
+        "add the info hash to opentracker_accesslist_hashes, or take it off the black list, and run the site playbook",
+    ),
+    "tracker_refuses": Kind("fault", "{where}: {detail}", "do what the tracker's text asks for"),
+    "tracker_invalid_request": Kind(
+        "fault",
+        "{where} takes the request for invalid: {detail}",
+        "look at the announce address; it says so to compact=0, wrong or doubled info hashes, ports above 65535",
+    ),
+    "tracker_odd_path": Kind(
+        "fault",
+        "{where} knows no {detail}",
+        "announce addresses of opentracker end in /announce",
+    ),
+    "tracker_wrong_protocol": Kind(
+        "fault", "{where} is no tracker of this protocol: {detail}", "correct scheme and port of the announce address"
+    ),
+    "tracker_some_fail": Kind("warning", "{where}: {detail}", "mend it or take it out; others of its trackers answer"),
+    # The seeder
+    "seeder_unreachable": Kind("fault", "the seeder {where} cannot be reached by SSH", "look whether the host is up"),
+    "seeder_down": Kind("fault", "Transmission is not running on {where}", "systemctl start transmission-daemon there"),
+    "seeder_rpc": Kind("fault", "{where}: {detail}", "run the site playbook: it sets port, user and password"),
+    "torrent_not_added": Kind("fault", "the seeder {where} does not have the torrent", "run the site playbook"),
+    "torrent_paused": Kind("fault", "the torrent is paused on {where}", "resume it, or run the site playbook"),
+    "torrent_verifying": Kind(
+        "fault", "{where} is still verifying the content ({detail})", "wait; it announces when it is done"
+    ),
+    "content_missing": Kind(
+        "fault", "content is missing on {where}: {detail}", "put it back and run the site playbook, which verifies it"
+    ),
+    "content_damaged": Kind(
+        "fault",
+        "the content on {where} is not the torrent's: {detail}",
+        "verify the torrent there, replace the content",
+    ),
+    "disk_full": Kind("fault", "the disk of {where} is full", "make room where the content lies"),
+    "seeder_error": Kind("fault", "{where} reports: {detail}", "do what the text asks for, then resume the torrent"),
+    "announced_elsewhere": Kind(
+        "fault",
+        "{where} announces to {detail}, not to the torrent's trackers",
+        "run the site playbook: it brings the seeder's trackers up to date",
+    ),
+    "seeder_cannot_announce": Kind(
+        "fault", "{where} cannot announce: {detail}", "look at the way from the seeder to the tracker"
+    ),
+    "no_default_route": Kind(
+        "fault",
+        "{where} has no default route, and Transmission {detail} uses no UDP tracker without one",
+        "give the host a default route or the torrent an HTTP tracker",
+    ),
+    "not_announced": Kind(
+        "fault",
+        "the tracker does not list the seeder {where}, though it seeds",
+        "reannounce there; a restarted tracker has forgotten it until the next announce",
+    ),
+    "wrong_address": Kind(
+        "fault",
+        "the tracker hands out {detail} for the seeder {where}: {why}",
+        "let the seeder announce to the tracker's lab_address, without loopback, NAT or proxy between",
+    ),
+    # The peer
+    "peer_port_closed": Kind(
+        "fault",
+        "nothing listens on the peer port {where} (connection refused)",
+        "start the seeder, correct its peer port",
+    ),
+    "peer_port_filtered": Kind(
+        "fault",
+        "the peer port {where} does not answer",
+        "open it in the firewalls between: lab_firewall, the network's",
+    ),
+    "peer_not_serving": Kind(
+        "fault",
+        "{where} answers, but does not serve this info hash",
+        "look whether the torrent is running there; a client may also refuse this address",
+    ),
+    "same_address": Kind(
+        "fault",
+        "Transmission {detail} on {where} serves no peer at its own address",
+        "use Debian 13 for the seeder, or another address for the leecher (leecher_address)",
+    ),
+    "encryption_required": Kind(
+        "warning",
+        "{where} closes on plain connections and serves encrypted ones alone",
+        "set transmission_encryption to preferred, unless every client encrypts",
+    ),
+    "partial": Kind(
+        "fault",
+        "only {detail} of the content is to be had, so a download stalls there",
+        "add a seeder that has all of it",
+    ),
+    "only_leechers": Kind("fault", "{detail} peers, and none has the whole content", "add a seeder"),
+    "nobody": Kind(
+        "fault", "the tracker knows nobody for this torrent", "start a seeder that announces to this tracker"
+    ),
+    "metadata_unavailable": Kind(
+        "fault", "the metadata cannot be had, so a magnet does not work: {detail}", "hand out the .torrent file"
+    ),
+    "interval_odd": Kind(
+        "warning", "the tracker asks for an announce every {detail} s", "set a usual interval, 30 minutes"
+    ),
+    "clock_skew": Kind("warning", "the clock of {where} is {detail} s off", "let the host synchronise its clock"),
+}
+SEVERITIES = ("fault", "warning", "ok")
+
+REMARKS = {
+    "private_magnet": "private: use the .torrent, its magnet can never work",
+    "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
+    "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
+    "udp_only": "UDP trackers alone: an aria2 without DHT cannot use them",
+    "seeder_rpc": "{where} could not be asked: {detail}",
+}
