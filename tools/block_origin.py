@@ -64,7 +64,10 @@ def main() -> int:
         "--step", type=int, default=content.BLOCK, help="look at every so many bytes (default 16384; 1 is slow)"
     )
     options = parser.parse_args()
-    known = read_catalogue(options.catalogue)
+    try:
+        known = read_catalogue(options.catalogue)
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"{options.catalogue} cannot be read as a catalogue: {error}")
     found = unknown = 0
     with open(options.file, "rb") as file:
         if not os.fstat(file.fileno()).st_size:

@@ -87,14 +87,16 @@ class Manifests:
         found = (self._read(os.path.join(self.directory, file)) for file in files if file.endswith(".json"))
         return [known["name"] for known in found if "name" in known]
 
-    def save(self, name: str, known: dict[str, Any]) -> None:
+    def save(self, name: str, known: dict[str, Any], *, lasting: bool = True) -> None:
+        """Write a manifest; lasting: not even a power cut takes it back."""
         make_directory(self.directory)
         path = self.path(name)
         part = path + ".part"
         with open(part, "w", encoding="utf-8") as file:
             json.dump({**known, "format": FORMAT, "name": name}, file, separators=(",", ":"))
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         os.rename(part, path)
 
     def remove(self, name: str) -> None:

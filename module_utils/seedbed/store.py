@@ -158,7 +158,9 @@ class Store:
     def _begin(self, entry: Entry) -> list[list[Piece]]:
         """Create the missing files of an entry, still empty, beside their places; returns what to write."""
         # From here on what lies in its place is ours, finished or not.
-        self.manifests.save(entry.name, {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"]})
+        self.manifests.save(
+            entry.name, {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"]}, lasting=False
+        )
         batches: list[list[Piece]] = [[]]
         weight = 0
         for number in entry.missing:
