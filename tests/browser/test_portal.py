@@ -133,7 +133,7 @@ def test_a_silent_tracker_is_no_zero(open_browser: Callable[..., Browser], porta
     browser.emulate("Network.setBlockedURLs", {"urls": ["*/live/*"]})
     browser.open(portal)
     wait_until("it is said", lambda: set(browser.texts(".state .light")) == {"does not answer"})
-    assert set(browser.texts(".live dd")) == {"–"}
+    assert set(browser.texts(".live dd, .tile dd")) == {"–"}
 
 
 @pytest.mark.parametrize(

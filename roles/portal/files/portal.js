@@ -195,20 +195,18 @@ function light(element, up) {
 }
 
 async function lookAtTracker(tile) {
-  const list = tile.querySelector('dl');
+  const places = { torrents: 'torrents > count_mutex', peers: 'peers > count', completed: 'completed > count' };
+  let stats = null;
   try {
     const text = await (await ask(`live/${tile.dataset.tracker}/stats`)).text();
-    const stats = new DOMParser().parseFromString(text, 'text/xml');
-    const count = (path) => stats.querySelector(path)?.textContent ?? '–';
-    list.querySelector('[data-of=torrents]').textContent = count('torrents > count_mutex');
-    list.querySelector('[data-of=peers]').textContent = count('peers > count');
-    list.querySelector('[data-of=completed]').textContent = count('completed > count');
-    list.hidden = false;
-    light(tile, true);
+    stats = new DOMParser().parseFromString(text, 'text/xml');
   } catch {
-    list.hidden = true;
-    light(tile, false);
+    // Said below: no answer is no zero.
   }
+  for (const field of tile.querySelectorAll('dd')) {
+    field.textContent = stats?.querySelector(places[field.dataset.of])?.textContent ?? '–';
+  }
+  light(tile, stats !== null);
 }
 
 async function lookAtSeeder(seeder) {
