@@ -1,0 +1,70 @@
+"""What an operator reads when the inventory is wrong: playbooks/preflight.yml refuses it before any host is asked.
+
+The hosts of inventories/local need not exist: a run that got as far as asking them would say so instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def preflight(**variables: object) -> str:
+    run = subprocess.run(
+        [
+            "ansible-playbook",
+            "--inventory=inventories/local",
+            "playbooks/preflight.yml",
+            "--extra-vars",
+            json.dumps({"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    return " ".join(run.stdout.split())
+
+
+def entry(**keys: object) -> list[dict[str, object]]:
+    return [{"name": "a", "synthetic": {"size": "1MiB"}} | keys]
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentences"),
+    [
+        (
+            {"opentracker_port": 9500},
+            ["tracker1: opentracker_port is 9500, outside lab_port_range 8000-9000"],
+        ),
+        (
+            {"transmission_peer_port": 8081},
+            ["seeder1: transmission_rpc_port and transmission_peer_port are both 8081 (tcp)"],
+        ),
+        ({"transmission_rpc_password": ""}, ["transmission_rpc_password"]),
+        ({"catalogue_torrents": entry(source="/srv/x")}, ["both source and synthetic"]),
+        ({"catalogue_torrents": [{"name": "a"}]}, ["source", "synthetic"]),
+        ({"catalogue_torrents": entry() + entry()}, ["a"]),
+        ({"catalogue_torrents": entry(synthetic={"size": "10 bananas"})}, ["10 bananas"]),
+        ({"catalogue_torrents": entry(name="a/b")}, ["a/b"]),
+        ({"catalogue_torrents": entry(name="..")}, ["'..'"]),
+        # several faults come together
+        (
+            {"opentracker_port": 9500, "portal_port": 80, "catalogue_torrents": entry(name="a/b")},
+            ["opentracker_port is 9500", "portal_port is 80", "a/b"],
+        ),
+    ],
+)
+def test_fault_is_told_before_any_host_is_asked(variables: dict[str, object], sentences: list[str]) -> None:
+    told = preflight(**variables)
+    assert "Nothing was changed. Mend th" in told
+    for sentence in sentences:
+        assert sentence in told
