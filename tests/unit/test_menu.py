@@ -58,7 +58,7 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
 
 
 def said(*command: str | Path) -> str:
-    """What a program prints; tests/README tells how it comes onto the machine."""
+    """What a program prints (Debian packages transmission-cli and aria2)."""
     done = subprocess.run([str(word) for word in command], capture_output=True, check=True, timeout=60)
     return done.stdout.decode(errors="replace")
 
