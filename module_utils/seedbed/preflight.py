@@ -90,6 +90,8 @@ def argument_faults(results: Sequence[Mapping[str, Any]]) -> list[str]:
                     faults.append(f"{name} is not set; it takes: {_description(option)}")
             else:
                 faults.append(f"{error} (a variable of role {result['role']})")
+        if result.get("failed") and "argument_errors" not in result:  # a value that cannot be computed
+            faults.append(f"{result['msg']} (a variable of role {result['role']})")
     return faults
 
 
