@@ -169,7 +169,8 @@ function showItem(item, counts) {
   if (!counts) return;
   item.history = [...item.history, counts.complete + counts.incomplete].slice(-HISTORY);
   const top = Math.max(...item.history, 1);
-  const points = item.history.map((peers, i) => `${(i * 60) / (HISTORY - 1)},${17 - (peers * 16) / top}`);
+  const first = HISTORY - item.history.length;
+  const points = item.history.map((peers, i) => `${first + i + 1},${17 - (peers * 16) / top}`);
   item.live.querySelector('polyline').setAttribute('points', points.join(' '));
 }
 
