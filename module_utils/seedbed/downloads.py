@@ -96,7 +96,8 @@ class Download:
         if time.monotonic() - self.moved > stall_seconds:
             aria2.give_up(self.gid)
             whom = f"{self.connections} connections" if self.connections else "no peer that answered"
-            return self.fail(self.step(), [f"no progress for {stall_seconds:.0f} s with {whom}"])
+            there = f", {100 * self.bytes // self.job.item['size']} % there" if self.step() == "stall" else ""
+            return self.fail(self.step(), [f"no progress for {stall_seconds:.0f} s with {whom}{there}"])
         return False
 
     def progress(self, count: int, connections: int) -> None:

@@ -123,7 +123,7 @@ def test_no_more_run_side_by_side_than_allowed(tmp_path: Path) -> None:
     ("via", "status", "step", "said"),
     [
         ("torrent", {**ACTIVE, "connections": "0"}, "connect", "no progress for 0 s with no peer that answered"),
-        ("torrent", {**ACTIVE, "completedLength": "7"}, "stall", "no progress for 0 s with 1 connections"),
+        ("torrent", {**ACTIVE, "completedLength": "7"}, "stall", "no progress for 0 s with 1 connections, 16 % there"),
         ("magnet", ACTIVE, "metadata", "no progress for 0 s with 1 connections"),
         ("torrent", {**ACTIVE, "status": "error", "errorMessage": "disk full"}, "connect", "disk full"),
     ],
