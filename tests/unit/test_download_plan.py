@@ -64,9 +64,7 @@ def test_items_by_name_in_the_wanted_order_each_once() -> None:
 
 
 def test_an_unknown_name_is_told_with_its_neighbours() -> None:
-    with pytest.raises(
-        PlanError, match=r"named 'smal'; did you mean small or slow or many\?$"
-    ):
+    with pytest.raises(PlanError, match=r"named 'smal'; did you mean small or slow or many\?$"):
         select(CATALOGUE, "smal", 0)
     with pytest.raises(PlanError, match=r"^the catalogue has no item named 'xyz'$"):
         select(CATALOGUE, ["xyz"], 0)
