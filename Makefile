@@ -25,6 +25,9 @@ lab: setup ## Boot the lab on this machine, provision it, download from it and s
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml
 	ansible-playbook --inventory $(INVENTORY) playbooks/site.yml
 
+doctor: setup ## Say of every torrent why it does, or does not, download
+	ansible-playbook --inventory $(INVENTORY) playbooks/doctor.yml
+
 down: setup ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host images for the next time)
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \
 	  --extra-vars '{"container_host_state": "absent", "container_host_remove_images": $(if $(KEEP_IMAGES),false,true)}'
