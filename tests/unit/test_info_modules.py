@@ -1,0 +1,69 @@
+"""The read-only modules as Ansible runs them: arguments in, JSON out, nothing changed, bad news as results."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+HASH = "2a" * 20
+
+
+def run(name: str, capsys: pytest.CaptureFixture[str], **arguments: Any) -> dict[str, Any]:
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        importlib.import_module(name).main()
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_tracker_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
+    tracker = f"http://127.0.0.1:{closed_port}/announce"
+    result = run("tracker_info", capsys, trackers=[tracker], info_hashes=[HASH.upper()], timeout=1)
+    assert [(answer["kind"], answer["reason"]) for answer in result["results"]] == [
+        ("scrape", "refused"),
+        ("announce", "refused"),
+    ]
+    result = run("tracker_info", capsys, torrents=[{"info_hash": HASH, "trackers": [tracker]}], kinds=["scrape"])
+    assert (result["changed"], result["results"][0]["info_hash"]) == (False, HASH)
+    assert "expected 40 hexadecimal digits" in run("tracker_info", capsys, trackers=["x"], info_hashes=["y"])["msg"]
+
+
+def test_peer_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
+    target = {"address": "127.0.0.1", "port": closed_port, "info_hash": HASH}
+    result = run("peer_info", capsys, targets=[target])
+    assert (result["changed"], result["results"][0]["reason"]) == (False, "refused")
+    assert run("peer_info", capsys, targets=[])["results"] == []
+    assert "expected 40" in run("peer_info", capsys, targets=[{**target, "info_hash": "x"}])["msg"]
+
+
+def test_seeder_info(capsys: pytest.CaptureFixture[str], closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.module_utils.seedbed.seeder_state.service_active", lambda _: False)
+    result = run("seeder_info", capsys, port=closed_port, password="secret", timeout=1)
+    assert (result["changed"], result["active"], result["reason"]) == (False, False, "unreachable")
+    assert "secret" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_opentracker_info(capsys: pytest.CaptureFixture[str], closed_port: int, tmp_path: Path) -> None:
+    result = run(
+        "opentracker_info", capsys, cc="/nonexistent/cc", prefix=str(tmp_path), user="no-such-user", port=closed_port,
+        unit="no-such.service",
+    )  # fmt: skip
+    assert (result["changed"], result["compiler"], result["builds"], result["holders"]) == (False, "", [], [])
+
+
+def test_source_archives(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    archive = {"name": "x.tar.xz", "sha256": "0" * 64, "pin": "x_sha256", "urls": [f"file://{tmp_path}/missing"]}
+    result = run("source_archives", capsys, route="url", directory=str(tmp_path), archives=[archive])
+    assert result["failed"]
+    assert result["msg"].startswith("x.tar.xz: no mirror delivered it")
