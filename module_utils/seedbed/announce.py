@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     compact: bool = True
     port: int = PROBE_PORT
     raw: bool = False
-    workers: int = 64
+    workers: int = 200
     peer_id: bytes = b"-SB0100-" + os.urandom(6).hex().encode()
 
 
@@ -51,9 +51,9 @@ class Question(NamedTuple):
 def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
     """All answers, in the order of the questions.
 
-    Scrapes come before announces, so that no scrape counts us. Questions about one torrent to one host follow each
-    other, since its trackers over HTTP and UDP may be one process that would count our other entry; all else is
-    asked side by side.
+    Scrapes come before announces, so that no scrape counts us. Announces of one torrent to one host follow each other,
+    since its trackers over HTTP and UDP may be one process that would count our other entry; all else is asked side
+    by side.
     """
     results: list[Result] = [{}] * len(questions)
 
@@ -62,10 +62,11 @@ def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
             results[index] = answer(questions[index], settings)
 
     for kind in ("scrape", "announce"):
-        groups: dict[tuple[str | None, str], list[int]] = {}
+        groups: dict[Any, list[int]] = {}
         for index, question in enumerate(questions):
             if question.kind == kind:
-                groups.setdefault((_host(question.tracker), question.info_hash), []).append(index)
+                together = (_host(question.tracker), question.info_hash) if kind == "announce" else index
+                groups.setdefault(together, []).append(index)
         if groups:
             with ThreadPoolExecutor(min(settings.workers, len(groups))) as pool:
                 list(pool.map(work, groups.values()))
