@@ -8,10 +8,13 @@ range does. Every item can be fetched in every way. Faults end in one sentence, 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=inventories/local"
 
 GET = """
@@ -174,6 +177,25 @@ def test_every_item_can_be_fetched_in_every_way(lab, published, tmp_path: Path):
         for via, tracker in ways
         if not (item["private"] and via == "magnet")
     }
+
+
+def test_page_and_web_interface_work_in_a_real_browser(lab):
+    environment = {
+        "SEEDBED_PORTAL": url(lab.address("tracker1"), 8000, "/"),
+        "SEEDBED_INVENTORY": "inventories/local",
+        "SEEDBED_WEB_UI": url(lab.address("seeder1"), 8081, "/transmission/web/"),
+        "SEEDBED_WEB_UI_LOGIN": f"seedbed:{lab.rpc_password}",
+    }
+    run = subprocess.run(
+        ["pytest", "--exitfirst", "tests/browser"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=540,
+    )
+    assert run.returncode == 0, run.stdout[-5000:]
 
 
 def test_missing_source_is_named_and_the_other_entries_are_done(lab, published):
