@@ -34,7 +34,7 @@ def choose(**variables: str) -> None:
             os.environ["SEEDBED_INVENTORY"],
             "tests/browser/web_ui.yml",
             "-e",
-            json.dumps(variables),
+            json.dumps({"lab_name": os.environ["SEEDBED_LAB"], **variables}),
         ],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},

@@ -183,6 +183,7 @@ def test_page_and_web_interface_work_in_a_real_browser(lab):
     environment = {
         "SEEDBED_PORTAL": url(lab.address("tracker1"), 8000, "/"),
         "SEEDBED_INVENTORY": "inventories/local",
+        "SEEDBED_LAB": lab.directory.name,
         "SEEDBED_WEB_UI": url(lab.address("seeder1"), 8081, "/transmission/web/"),
         "SEEDBED_WEB_UI_LOGIN": f"seedbed:{lab.rpc_password}",
     }
