@@ -14,6 +14,8 @@ description:
   - Ends when every torrent seeds (nothing left, every byte valid) and its trackers have taken its announce, or cannot.
     A torrent that cannot is a result with a reason, and the others are still done. Waiting ends when nothing has moved
     for O(timeout) seconds.
+  - A torrent that its tracker has forgotten, as after a restart of the tracker, is announced again at once instead of
+    when the daemon's interval is over.
   - Torrents that lack the label of this module belong to somebody else and are never removed.
 options:
   torrents:
@@ -204,6 +206,9 @@ def difference(plan: catalogue.Plan, wanted: Sequence[Wanted]) -> dict[str, Any]
     after = {want.name: "seeding" for want in plan.add}
     for info_hash, calls in plan.edit.items():
         after[names[info_hash]] = [arguments or method for method, arguments in calls.items()]
+    for info_hash in plan.announce:
+        before[names[info_hash]] = "forgotten by its tracker"
+        after.setdefault(names[info_hash], "seeding")
     for info_hash in plan.start:
         before[names[info_hash]] = "stopped"
         after.setdefault(names[info_hash], "seeding")

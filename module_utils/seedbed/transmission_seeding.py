@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import AbstractSet, Any, Iterable, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import transmission_torrents as torrents
+from ansible.module_utils.seedbed.tracker_memory import forgotten
 from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcFailed, version_of
 from ansible.module_utils.seedbed.transmission_torrents import Outcome, Seen, Wanted
 
@@ -70,15 +71,16 @@ class Plan(NamedTuple):
     edit: dict[str, dict[str, dict[str, Any]]]  # hash to calls
     check: list[str]
     start: list[str]  # stopped, queued or leeching: shall seed
+    announce: list[str]  # forgotten by their tracker: shall be announced again
 
     def __bool__(self) -> bool:
-        return bool(self.remove or self.add or self.edit or self.start)
+        return bool(self.remove or self.add or self.edit or self.start or self.announce)
 
 
 def plan(wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool) -> Plan:
-    """Compares; changes nothing."""
+    """Compares, and asks the trackers whether they still know what seeds; changes nothing."""
     by_hash = {want.info_hash: want for want in wanted}
-    found = Plan({}, [], {}, [], [])
+    found = Plan({}, [], {}, [], [], forgotten(list(by_hash.values()), seen))
     for info_hash, one in seen.items():
         want = by_hash.get(info_hash)
         # Without our label somebody else added it: not ours to remove.
@@ -131,8 +133,10 @@ def apply(
             if torrents.needs_check(want, one, True, daemon.modern):
                 check.append(want.info_hash)
     _edit_and_check(daemon, seen, edits, check)
+    # Only a stop and a start announce before the tracker's interval is over.
+    daemon.send("torrent-stop", steps.announce)
     seconds = {"adding": time.monotonic() - begin}
-    wait = Wait(daemon, taken, timeout)
+    wait = Wait(daemon, taken, timeout, restart=set(steps.announce))
     outcomes = wait.run()
     for want in wanted:
         if want.present and refused.get(want.info_hash) is not None:
@@ -161,8 +165,11 @@ def _edit_and_check(
 class Wait:
     """Follows torrents until each seeds and is announced, or cannot; gives up when nothing moves for `timeout`."""
 
-    def __init__(self, daemon: Daemon, wanted: Sequence[Wanted], timeout: float) -> None:
+    def __init__(
+        self, daemon: Daemon, wanted: Sequence[Wanted], timeout: float, restart: AbstractSet[str] = frozenset()
+    ) -> None:
         self.daemon, self.timeout = daemon, timeout
+        self.restart = restart
         self.pending = {want.info_hash: want for want in wanted}
         self.started: set[str] = set()
         self.kicks: dict[str, int] = {}
@@ -195,7 +202,8 @@ class Wait:
             if one is None:
                 done.append(torrents.outcome(want, None, "vanished", "somebody removed it meanwhile"))
             elif torrents.seeding(want, one) and not torrents.unannounced(want, one):
-                done.append(torrents.outcome(want, one))
+                if self._listed(want, one):
+                    done.append(torrents.outcome(want, one))
             elif one.status == torrents.DOWNLOADING:
                 leeching.append(info_hash)
             elif one.status in (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT):
@@ -212,6 +220,12 @@ class Wait:
         self.started.update(ready)
         self._kick(seen)
         return done
+
+    def _listed(self, want: Wanted, one: Seen) -> bool:
+        """A forgotten torrent's own word counts for nothing until it was started again and the tracker knows it."""
+        if want.info_hash not in self.restart:
+            return True
+        return want.info_hash in self.started and not forgotten([want], {want.info_hash: one})
 
     def _kick(self, seen: dict[str, Seen]) -> None:
         """Stops those whose tracker failed, to be started again: the one thing that cuts the daemon's long pause after

@@ -75,6 +75,11 @@ def url(address, port, path):
     return f"http://[{address}]:{port}{path}" if ":" in address else f"http://{address}:{port}{path}"
 
 
+def scraped(lab, item):
+    info_hash = "".join(f"%{item['info_hash'][at : at + 2]}" for at in range(0, 40, 2))
+    return lab.python("leecher1", GET, url(lab.address("tracker1"), 8888, f"/scrape?info_hash={info_hash}"))[2]
+
+
 def test_tracker_answers_over_both_protocols_and_both_families(lab):
     found = addresses(lab, "tracker1")
     assert {":" in address for address in found} == {True, False}
@@ -88,13 +93,7 @@ def test_tracker_answers_over_both_protocols_and_both_families(lab):
 def test_tracker_knows_one_seeder_of_every_torrent(lab, published, wait_until):
     assert len(published["items"]) == 7
     for item in published["items"]:
-        info_hash = "".join(f"%{item['info_hash'][at : at + 2]}" for at in range(0, 40, 2))
-        address = url(lab.address("tracker1"), 8888, f"/scrape?info_hash={info_hash}")
-
-        def one_seeder(address=address):
-            return "8:completei1e" in lab.python("leecher1", GET, address)[2]
-
-        wait_until(one_seeder, what=f"one seeder of {item['name']}")
+        wait_until(lambda item=item: "8:completei1e" in scraped(lab, item), what=f"one seeder of {item['name']}")
 
 
 def test_seeder_holds_every_byte(lab, published):
@@ -197,6 +196,14 @@ def test_page_and_web_interface_work_in_a_real_browser(lab):
         timeout=540,
     )
     assert run.returncode == 0, run.stdout[-5000:]
+
+
+def test_restarted_tracker_knows_the_seeders_again_after_a_run(lab, published):
+    lab["tracker1"].check_output("systemctl restart opentracker")
+    run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars=lab_acceptance=never")
+    assert run.returncode == 0, run.stdout[-3000:]
+    for item in published["items"]:
+        assert "8:completei1e" in scraped(lab, item), item["name"]
 
 
 def test_missing_source_is_named_and_the_other_entries_are_done(lab, published):

@@ -1,0 +1,80 @@
+"""A tracker that was restarted knows nobody; the seeder's own state does not show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.module_utils.seedbed import tracker_memory
+from ansible.module_utils.seedbed.transmission_torrents import Seen, Wanted
+
+TRACKER = "http://192.0.2.1:8888/announce"
+
+
+def wanted(number: int, **keys: Any) -> Wanted:
+    return Wanted(f"item {number}", f"{number:040x}", trackers=((TRACKER,),), **keys)
+
+
+def seen(want: Wanted, *, status: int = 6, succeeded: bool = True) -> Seen:
+    stats = {"announce": TRACKER, "isBackup": False, "lastAnnounceSucceeded": succeeded}
+    return Seen(
+        want.info_hash, status, (), "/srv", None, 100, 100, 100, 0, 16, 0.0, 0, "", (stats,), frozenset({True}), {}
+    )
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the tracker knows, and which torrents it was asked about."""
+    state: dict[str, Any] = {"seeders": {}, "leechers": {}, "answers": True, "asked": []}
+
+    def ask(questions: Any, settings: Any) -> list[dict[str, Any]]:
+        state["asked"] += [question.info_hash for question in questions]
+        return [
+            {
+                "ok": state["answers"],
+                "seeders": state["seeders"].get(question.info_hash, 0),
+                "leechers": state["leechers"].get(question.info_hash, 0),
+            }
+            for question in questions
+        ]
+
+    monkeypatch.setattr(tracker_memory, "ask", ask)
+    return state
+
+
+def look(wants: list[Wanted], **keys: Any) -> list[str]:
+    return tracker_memory.forgotten(wants, {want.info_hash: seen(want, **keys) for want in wants})
+
+
+def test_a_few_torrents_tell_that_a_tracker_remembers(tracker: dict[str, Any]) -> None:
+    wants = [wanted(number) for number in range(100)]
+    tracker["seeders"] = {want.info_hash: 1 for want in wants}
+    assert look(wants) == []
+    assert len(tracker["asked"]) == tracker_memory.SAMPLE
+
+
+def test_a_restarted_tracker_has_forgotten_all(tracker: dict[str, Any]) -> None:
+    wants = [wanted(number) for number in range(100)]
+    tracker["seeders"] = {wants[7].info_hash: 1}
+    assert look(wants) == sorted(want.info_hash for want in wants if want is not wants[7])
+
+
+def test_one_that_holds_only_part_is_known_as_a_leecher(tracker: dict[str, Any]) -> None:
+    part = wanted(1, available=500_000)
+    tracker["leechers"] = {part.info_hash: 1}
+    assert look([part]) == []
+    tracker["leechers"] = {}
+    assert look([part]) == [part.info_hash]
+
+
+@pytest.mark.parametrize("keys", [{"status": 0}, {"succeeded": False}])
+def test_what_does_not_seed_or_was_never_announced_is_not_asked_about(
+    tracker: dict[str, Any], keys: dict[str, Any]
+) -> None:
+    assert look([wanted(1)], **keys) == []
+    assert tracker["asked"] == []
+
+
+def test_a_tracker_that_does_not_answer_has_forgotten_nothing(tracker: dict[str, Any]) -> None:
+    tracker["answers"] = False
+    assert look([wanted(1)]) == []
