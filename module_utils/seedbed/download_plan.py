@@ -50,10 +50,15 @@ def tracker_kind(url: str) -> str:
 
 
 def is_prompt(item: dict[str, Any]) -> bool:
-    """Tell whether the swarm promises all of the item at full speed, by peers alone."""
+    """Tell whether the swarm promises all of the item at full speed, by peers alone, to a client that knows v1 only.
+
+    aria2 1.36 gives hybrid torrents a wrong info hash: it drops their empty dictionary keys.
+    """
     swarm = item.get("swarm") or {}
     partial = swarm.get("available") not in (None, "100%", 100)
-    return not (partial or swarm.get("upload_limit") or item.get("webseeds"))
+    seeded = swarm.get("seeders") != [] and bool(trackers(item))
+    plain = item.get("version", "v1") == "v1"
+    return seeded and plain and not (partial or swarm.get("upload_limit") or item.get("webseeds"))
 
 
 def select(items: Sequence[dict[str, Any]], wanted: str | Sequence[str], largest: int) -> list[dict[str, Any]]:

@@ -37,6 +37,9 @@ CATALOGUE = [
     item("partial", 2, swarm={"available": "60%"}),
     item("slow", 3, swarm={"upload_limit": "100KiB/s"}),
     item("webseed", 4, webseeds=["http://192.0.2.1/"]),
+    item("hybrid", 2, version="hybrid"),
+    item("nobody-seeds-it", 2, swarm={"seeders": []}),
+    item("no-tracker", 2, trackers=[]),
     item("private", 7, private=True, magnet=None),
 ]
 
