@@ -75,9 +75,9 @@ def url(address, port, path):
     return f"http://[{address}]:{port}{path}" if ":" in address else f"http://{address}:{port}{path}"
 
 
-def scraped(lab, item):
+def scraped(lab, item, port=8888):
     info_hash = "".join(f"%{item['info_hash'][at : at + 2]}" for at in range(0, 40, 2))
-    return lab.python("leecher1", GET, url(lab.address("tracker1"), 8888, f"/scrape?info_hash={info_hash}"))[2]
+    return lab.python("leecher1", GET, url(lab.address("tracker1"), port, f"/scrape?info_hash={info_hash}"))[2]
 
 
 def test_tracker_answers_over_both_protocols_and_both_families(lab):
@@ -204,6 +204,20 @@ def test_restarted_tracker_knows_the_seeders_again_after_a_run(lab, published):
     assert run.returncode == 0, run.stdout[-3000:]
     for item in published["items"]:
         assert "8:completei1e" in scraped(lab, item), item["name"]
+
+
+def test_moved_tracker_keeps_every_info_hash(lab, published):
+    run = lab.playbook(
+        INVENTORY, "playbooks/site.yml", "--extra-vars=lab_acceptance=never", "--extra-vars=opentracker_port=8889"
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    _, _, body = lab.python("leecher1", GET, url(lab.address("tracker1"), 8000, "/catalogue.json"))
+    moved = json.loads(body.encode("latin-1").decode("utf-8"))["items"]
+    assert {item["info_hash"] for item in moved} == {item["info_hash"] for item in published["items"]}
+    assert all(":8889/announce" in tracker for item in moved for tier in item["trackers"] for tracker in tier)
+    for item in moved:
+        assert "8:completei1e" in scraped(lab, item, port=8889), item["name"]
+    assert lab.python("leecher1", KNOCK, lab.address("tracker1"), 8888) == "closed"
 
 
 def test_missing_source_is_named_and_the_other_entries_are_done(lab, published):
