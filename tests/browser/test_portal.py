@@ -29,7 +29,7 @@ def shown(name: str) -> str:
 def test_lists_every_item_of_the_catalogue(browser: Browser, catalogue: list[dict[str, Any]]) -> None:
     names = browser.run("return [...document.querySelectorAll('.item h3')].map(e => e.textContent.trim())")
     assert names == [shown(item["name"]) for item in catalogue]
-    assert browser.texts("#count") == [str(len(catalogue))]
+    browser.shows("#count", [str(len(catalogue))])
 
 
 def test_links_are_those_of_the_catalogue(browser: Browser, catalogue: list[dict[str, Any]]) -> None:
@@ -50,15 +50,15 @@ def test_a_private_item_says_why_it_has_no_magnet(browser: Browser, catalogue: l
 def test_search_narrows_the_list(browser: Browser, catalogue: list[dict[str, Any]]) -> None:
     item = some_public(catalogue)
     browser.type("#search", item["info_hash"][:12])
-    assert browser.texts(".item h3") == [shown(item["name"])]
+    browser.shows(".item h3", [shown(item["name"])])
     browser.type("#search", "no such torrent")
-    assert browser.texts(".item h3") == []
-    assert browser.texts("#none") == ["No torrent matches."]
+    browser.shows(".item h3", [])
+    browser.shows("#none", ["No torrent matches."])
 
 
 def test_filter_shows_one_kind(browser: Browser, catalogue: list[dict[str, Any]]) -> None:
     browser.click("[value=private]")
-    assert browser.texts(".item h3") == [shown(item["name"]) for item in catalogue if item["private"]]
+    browser.shows(".item h3", [shown(item["name"]) for item in catalogue if item["private"]])
 
 
 def test_the_qr_code_is_the_magnet(browser: Browser, catalogue: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_copies_the_magnet(browser: Browser, catalogue: list[dict[str, Any]]) ->
     item = some_public(catalogue)
     wait_until("the buttons are there", lambda: browser.find(f"[id='{item['info_hash']}'] .copy"))
     browser.click(f"[id='{item['info_hash']}'] .copy")
-    assert browser.texts("#said") == ["Copied"]
+    browser.shows("#said", ["Copied"])
     browser.click("#search")
     browser.run("document.querySelector('#search').focus(); document.execCommand('paste')")
     field = browser.find("#search")[0]
