@@ -113,7 +113,7 @@ class Browser:
         )
 
     def shows(self, selector: str, expected: list[str], seconds: float = 10.0) -> None:
-        """Wait until the visible elements of a selector have these texts: what a click changes is drawn a moment later."""
+        """Wait until the visible elements of a selector have these texts: a click is drawn a moment later."""
         deadline = time.monotonic() + seconds
         while (found := self.texts(selector)) != expected and time.monotonic() < deadline:
             time.sleep(0.05)  # between two looks; the deadline bounds the wait
