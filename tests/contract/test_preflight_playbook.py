@@ -68,3 +68,19 @@ def test_fault_is_told_before_any_host_is_asked(variables: dict[str, object], se
     assert "Nothing was changed. Mend th" in told
     for sentence in sentences:
         assert sentence in told
+
+
+def test_a_configuration_that_is_not_in_force_is_named(tmp_path: Path) -> None:
+    """As in a directory that everybody may write to, where Ansible ignores ansible.cfg."""
+    other = tmp_path / "ansible.cfg"
+    other.write_text("[defaults]\n", encoding="utf-8")
+    run = subprocess.run(
+        ["ansible-playbook", "--inventory=inventories/local", "playbooks/preflight.yml"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(other), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert f"The project's ansible.cfg is not in force (Ansible read {other})" in " ".join(run.stdout.split())
