@@ -140,7 +140,7 @@ class Aria2:
                     words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or str(error)
                     self.__exit__()
                     raise Aria2Error(f"aria2 does not answer on port {self.settings.rpc_port}: {words}") from error
-                time.sleep(0.05)
+                time.sleep(0.05)  # between two questions; the deadline above bounds the wait
 
     def call(self, method: str, *params: Any) -> Any:
         """Make one call and return its result."""

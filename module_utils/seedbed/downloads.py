@@ -191,7 +191,7 @@ def run(jobs: Sequence[Job], aria2: Aria2, portal: str, limits: Limits) -> list[
                 for download in active + waiting:
                     download.fail(download.step(), [f"the run's {limits.seconds:.0f} s were over"])
                 break
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # between two looks; the deadline above bounds the run
         for download in downloads:
             conclude(download, directory)
     return [download.result() for download in downloads]

@@ -173,7 +173,7 @@ def verify(wanted: Wanted, unit: Unit, settings: Mapping[str, Any]) -> Report:
                 if time.monotonic() > deadline or not unit.active():
                     last = unit.journal() or "none"
                     raise DaemonError(f"{error}. Last words of {unit.name}: {last}") from error
-            time.sleep(POLL)
+            time.sleep(POLL)  # between two questions; the deadline above bounds the wait
     finally:
         rpc.close()
 

@@ -34,7 +34,7 @@ class Daemon:
         """All torrents, once their number stands still: 3.00 answers before it has read them after its start."""
         found = self.torrents()
         while not self.modern and self.rpc.call("session-stats")["current-stats"]["secondsActive"] < YOUNG:
-            time.sleep(LONGEST_POLL)
+            time.sleep(LONGEST_POLL)  # the daemon tells no event; its own age bounds the wait
             again = self.torrents()
             if found.keys() == again.keys():
                 return again
@@ -190,7 +190,7 @@ class Wait:
                 self.best, self.moved = score, time.monotonic()
             elif time.monotonic() - self.moved > self.timeout:
                 return outcomes + [self._late(want, seen[one]) for one, want in self.pending.items()]
-            time.sleep(pause)
+            time.sleep(pause)  # between two questions; ends when nothing moves for the timeout
             pause = min(pause * 1.5, LONGEST_POLL)
 
     def _round(self, seen: dict[str, Seen]) -> list[Outcome]:

@@ -22,7 +22,7 @@ def wait_until(what: str, done: Callable[[], Any], seconds: float = 20.0) -> Any
         answer = done()
         if answer:
             return answer
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks; the deadline bounds the wait
     raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
