@@ -26,15 +26,13 @@ from ansible.module_utils.seedbed import content
 from ansible.module_utils.seedbed.entry import Host, walk
 from ansible.module_utils.seedbed.hashing import Source, Work, hash_all
 from ansible.module_utils.seedbed.layouts import File
-from ansible.module_utils.seedbed.manifest import Manifests
 from ansible.module_utils.seedbed.metainfo import torrent_metainfo
-from ansible.module_utils.seedbed.store import Store
 
 
 def hash_tree(path: str, piece_length: int, version: str) -> None:
     single = os.path.isfile(path)
     files = [File((), os.path.getsize(path))] if single else walk(path)
-    sources = [Source(file.length, os.path.join(path, *file.path)) for file in files]
+    sources = [Source(file.length, "/".join((path, *file.path))) for file in files]
     hybrid = version == "hybrid"
     (digests,), failed = hash_all([Work(sources, piece_length, hybrid=hybrid, single=single, checksums=False)])
     if failed:
@@ -57,6 +55,9 @@ def hash_tree(path: str, piece_length: int, version: str) -> None:
 
 
 def make_tree(path: str, size: int, files: int) -> None:
+    from ansible.module_utils.seedbed.manifest import Manifests  # noqa: PLC0415 - not of what hashing costs
+    from ansible.module_utils.seedbed.store import Store  # noqa: PLC0415
+
     sizes = {"size": size} if files == 1 else {"files": files, "size": size, "layout": "nested", "fanout": 10}
     store = Store(Host(path, Manifests(os.path.join(path, ".state"))))
     spec = {"name": "made", "kind": "synthetic", "state": "present", "hash": True, "recipe": {**sizes, "seed": "bench"}}

@@ -31,8 +31,12 @@ class BencodeTypeError(SeedbedError):
         self.value = value
 
 
+class Encoded(bytes):
+    """A value that is bencode already and stays as it is."""
+
+
 def encode(value: Any) -> bytes:
-    """Bencode of int, str (as UTF-8), bytes, list, tuple and dict; dictionary keys are sorted as raw bytes."""
+    """Bencode of int, str (as UTF-8), bytes, list, tuple, dict and Encoded; keys are sorted as raw bytes."""
     out: list[bytes] = []
     _encode(value, out)
     return b"".join(out)
@@ -40,7 +44,7 @@ def encode(value: Any) -> bytes:
 
 def _encode(value: Any, out: list[bytes]) -> None:
     if isinstance(value, bytes):
-        out.append(b"%d:%b" % (len(value), value))
+        out.append(value if isinstance(value, Encoded) else b"%d:%b" % (len(value), value))
     elif isinstance(value, str):
         raw = value.encode()
         out.append(b"%d:%b" % (len(raw), raw))

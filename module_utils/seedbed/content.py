@@ -63,18 +63,18 @@ def _group(key: bytes, group: int, first: int, end: int, length: int) -> bytes:
     bank = _bank()
     boxes, rows, stamp_box = bank.boxes, bank.rows, bank.stamp_box
     choices = _derive("group", key, struct.pack("<Q", group)).digest(_CHOICES.size)  # type: ignore[call-arg]
-    parts = []
+    blocks = []
     number = group * GROUP + first
     for at in range(first * 5, end * 5, 5):
         row, one, two, three, four = choices[at : at + 5]
         table = boxes[one].translate(boxes[two]).translate(boxes[three]).translate(boxes[four])
-        parts.append(_STAMP.pack(key, number).translate(stamp_box))
+        blocks.append(_STAMP.pack(key, number).translate(stamp_box))
         # The last block may be wanted in part only: many small files live from this.
         body = rows[row] if length >= BLOCK else rows[row][: max(0, length - STAMP)]
-        parts.append(body.translate(table))
+        blocks.append(body.translate(table))
         number += 1
         length -= BLOCK
-    return b"".join(parts)
+    return b"".join(blocks)
 
 
 def prepare() -> None:
@@ -82,19 +82,25 @@ def prepare() -> None:
     _bank()
 
 
-def read(key: bytes, offset: int, length: int) -> bytes:
-    """Bytes offset..offset+length of the file; quickest for ranges inside one group of 1 MiB."""
-    parts = []
+def parts(key: bytes, offset: int, length: int) -> list[bytes]:
+    """Bytes offset..offset+length of the file, cut where its groups of 1 MiB begin."""
+    made = []
     while length > 0:
         group, inside = divmod(offset, GROUP_BYTES)
         take = min(length, GROUP_BYTES - inside)
         first, skip = divmod(inside, BLOCK)
         end = (inside + take + BLOCK - 1) // BLOCK
-        made = _group(key, group, first, end, skip + take)
-        parts.append(made[skip : skip + take] if skip or len(made) != take else made)
+        run = _group(key, group, first, end, skip + take)
+        made.append(run[skip : skip + take] if skip or len(run) != take else run)
         offset += take
         length -= take
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return made
+
+
+def read(key: bytes, offset: int, length: int) -> bytes:
+    """Bytes offset..offset+length of the file."""
+    made = parts(key, offset, length)
+    return made[0] if len(made) == 1 else b"".join(made)
 
 
 def decode_stamp(block: bytes) -> tuple[bytes, int]:

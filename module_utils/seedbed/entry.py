@@ -7,13 +7,14 @@ import hashlib
 import os
 import stat
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import content, layouts, sizes
 from ansible.module_utils.seedbed.client_names import name_on_3, path_on_3
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.hashing import Digests, Source, Work
-from ansible.module_utils.seedbed.layouts import File
+from ansible.module_utils.seedbed.layouts import File, Path
 from ansible.module_utils.seedbed.manifest import Manifests, Stat, digest, stat_of
 
 STAGE = ".seedbed"  # beside the payloads: what is being made, and links to content with another name
@@ -196,23 +197,26 @@ def _look_synthetic(entry: Entry, host: Host) -> None:
 def walk(root: str) -> list[File]:
     """Every file of a directory, hidden and empty ones too, in component-wise byte order."""
     files: list[File] = []
-    stack: list[tuple[str, ...]] = [()]
+    stack: list[tuple[Path, os.DirEntry[str]]] = []
+
+    def scan(path: Path, directory: str) -> None:
+        with os.scandir(directory) as found:
+            # Text sorts like its UTF-8; the first name has to lie on top.
+            stack.extend(((*path, one.name), one) for one in sorted(found, key=attrgetter("name"), reverse=True))
+
+    scan((), root)
     while stack:
-        path = stack.pop()
-        with os.scandir(os.path.join(root, *path)) as found:
-            for one in found:
-                part = (*path, one.name)
-                try:
-                    one.name.encode()
-                except UnicodeEncodeError:
-                    raise EntryError(f"{os.fsencode(one.path)!r} has a name that is not UTF-8") from None
-                if one.is_dir(follow_symlinks=False):
-                    stack.append(part)
-                elif one.is_file():
-                    files.append(File(part, one.stat().st_size))
-                else:
-                    raise EntryError(f"{one.path} is neither a file nor a directory")
-    files.sort(key=lambda file: layouts.sort_key(file.path))
+        path, one = stack.pop()
+        try:
+            one.name.encode()
+        except UnicodeEncodeError:
+            raise EntryError(f"{os.fsencode(one.path)!r} has a name that is not UTF-8") from None
+        if one.is_dir(follow_symlinks=False):
+            scan(path, one.path)
+        elif one.is_file():
+            files.append(File(path, one.stat().st_size))
+        else:
+            raise EntryError(f"{one.path} is neither a file nor a directory")
     return files
 
 
@@ -235,7 +239,7 @@ def _look_source(entry: Entry, host: Host) -> None:
     else:
         raise EntryError(f"{path} is neither a file nor a directory")
     _set_piece_length(entry)
-    entry.sources = [Source(file.length, os.path.join(path, *file.path)) for file in entry.files]
+    entry.sources = [Source(file.length, "/".join((path, *file.path))) for file in entry.files]
     _link(entry, host)
 
 
