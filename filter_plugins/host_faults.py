@@ -7,11 +7,13 @@ name: host_faults
 short_description: Faults that show only on the host, as sentences
 description:
   - Compares what a host's roles want to listen on with what listens there now, and checks the address by which the
-    other hosts reach it and the groups that it serves together.
+    other hosts reach it, the groups that it serves together, and whether its release is new enough.
 positional: _input
 options:
   _input:
-    description: What the roles of the host listen on, each with C(variable), C(port), C(protocols) and C(unit).
+    description:
+      - What the roles of the host listen on, each with C(variable), C(port), C(protocols) and C(unit), and C(releases)
+        where only newer releases of a distribution have what it needs.
     type: list
     elements: dict
     required: true
@@ -65,7 +67,12 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.preflight import address_faults, foreign_port_faults, topology_faults
+from ansible.module_utils.seedbed.preflight import (
+    address_faults,
+    foreign_port_faults,
+    release_faults,
+    topology_faults,
+)
 
 
 def host_faults(
@@ -81,6 +88,7 @@ def host_faults(
         *address_faults(address),
         *foreign_port_faults(listeners, sockets),
         *topology_faults(groups, distribution, version),
+        *release_faults(listeners, distribution, version),
     ]
 
 

@@ -10,7 +10,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 # Set by playbooks for the roles, or needed from the inventory: specified without a default.
-WITHOUT_DEFAULT = {"transmission_rpc_password"}
+WITHOUT_DEFAULT = {"transmission_rpc_password", "flood_password"}
 
 
 def load(path: Path) -> dict:

@@ -1,0 +1,142 @@
+#!/usr/bin/python
+"""Ansible module: the account by which Flood is used."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flood_user
+short_description: Keep the account by which Flood is used
+description:
+  - Keeps the administrator's account in Flood's file of accounts, with the daemon that it shows, so that Flood never
+    offers to make one to its first visitor. Accounts that were made in Flood stay.
+  - Where something differs, the unit is stopped first, since a running Flood writes its own state over the file.
+options:
+  path:
+    description: The file of accounts. Its directory is made where it is missing, for the owner alone.
+    type: path
+    required: true
+  owner:
+    description: The system user that Flood runs as.
+    type: str
+    required: true
+  unit:
+    description: The systemd unit of Flood.
+    type: str
+    required: true
+  username:
+    description: Who logs in to Flood.
+    type: str
+    required: true
+  password:
+    description: With what.
+    type: str
+    required: true
+  url:
+    description: The daemon's RPC.
+    type: str
+    required: true
+  rpc_username:
+    description: Who Flood is for the daemon.
+    type: str
+    required: true
+  rpc_password:
+    description: With what.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    description: The file holds secrets.
+author: [Seedbed maintainers (@seedbed)]
+"""
+
+EXAMPLES = r"""
+- name: Make the account before the first start
+  flood_user:
+    path: /var/lib/seedbed-flood/db/users.db
+    owner: seedbed-flood
+    unit: seedbed-flood.service
+    username: seedbed
+    password: "{{ flood_password }}"
+    url: http://127.0.0.1:8081/transmission/rpc
+    rpc_username: seedbed
+    rpc_password: "{{ transmission_rpc_password }}"
+"""
+
+RETURN = r"""
+reason:
+  description: What was not as wanted.
+  returned: always
+  type: str
+  sample: the account was missing or different
+"""
+
+import os
+import pwd
+import secrets
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed import flood
+from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.transmission_daemon import Unit
+
+ARGUMENTS = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str", "required": True},
+    "unit": {"type": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "url": {"type": "str", "required": True},
+    "rpc_username": {"type": "str", "required": True},
+    "rpc_password": {"type": "str", "required": True, "no_log": True},
+}
+
+
+def read(path: str) -> str:
+    """The file's text, empty when there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def write(path: str, text: str, owner: str) -> None:
+    """Replace the file at once, readable for its owner alone, as is the directory that is made for it."""
+    user = pwd.getpwnam(owner)
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.makedirs(directory, mode=0o700)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+    new = path + ".seedbed"
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchown(file.fileno(), user.pw_uid, user.pw_gid)
+        file.write(text)
+    os.replace(new, path)
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    account = flood.Account(**{field: params[field] for field in flood.Account._fields})
+    try:
+        if flood.is_there(flood.parse(read(params["path"])), account, flood.verify):
+            module.exit_json(changed=False, reason="")
+        if not module.check_mode:
+            stored = flood.hash_password(account.password, secrets.token_hex(8))
+            unit = Unit(params["unit"])
+            if unit.active():
+                unit.stop()
+            # Once more: its end may have written what was changed in it.
+            records = flood.parse(read(params["path"]))
+            write(params["path"], flood.dump(flood.with_account(records, account, stored, int(time.time()))), params["owner"])
+    except SeedbedError as error:
+        module.fail_json(msg=f"{params['path']}: {error}")
+    module.exit_json(changed=True, reason="the account was missing or different")
+
+
+if __name__ == "__main__":
+    main()
