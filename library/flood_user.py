@@ -132,7 +132,11 @@ def main() -> None:
                 unit.stop()
             # Once more: its end may have written what was changed in it.
             records = flood.parse(read(params["path"]))
-            write(params["path"], flood.dump(flood.with_account(records, account, stored, int(time.time()))), params["owner"])
+            write(
+                params["path"],
+                flood.dump(flood.with_account(records, account, stored, int(time.time()))),
+                params["owner"],
+            )
     except SeedbedError as error:
         module.fail_json(msg=f"{params['path']}: {error}")
     module.exit_json(changed=True, reason="the account was missing or different")

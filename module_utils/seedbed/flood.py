@@ -92,7 +92,7 @@ def with_account(records: list[dict[str, Any]], account: Account, stored: str, n
         "timestamp": now,
         "_id": OUR_ID,
     }
-    others = [record for record in records if OUR_ID != record["_id"] and record.get("username") != account.username]
+    others = [record for record in records if record["_id"] != OUR_ID and record.get("username") != account.username]
     return [*others, ours]
 
 
@@ -100,7 +100,10 @@ def hash_password(password: str, salt: str) -> str:
     """The password as Flood stores it; the tool reads it from its standard input, where no other user can see it."""
     try:
         done = subprocess.run(
-            ["argon2", salt, *COSTS], input=password.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
+            ["argon2", salt, *COSTS],
+            input=password.encode(),
+            capture_output=True,
+            check=False,  # its own words are told
         )
     except FileNotFoundError:
         raise Argon2Error("the program argon2 is not installed; install the package of that name") from None

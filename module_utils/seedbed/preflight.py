@@ -143,7 +143,8 @@ def release_faults(listeners: Sequence[Listener], distribution: str, version: st
     """Services that this release of the distribution is too old for: a listener's ``releases`` names the first one."""
     return [
         f"{listener['variable']}: {distribution} {version} is too old for {listener['unit']}, which needs "
-        f"{distribution} {listener['releases'][distribution]} or newer; leave it out on this host"
+        f"{distribution} {listener['releases'][distribution]} or newer; run it on a newer host, or leave it off "
+        "on this one"
         for listener in listeners
         if int(version) < int(listener.get("releases", {}).get(distribution, 0))
     ]
@@ -156,14 +157,18 @@ def archive_faults(archive: str, sha256: str, *, variable: str, pin: str, found:
         faults.append(f"{variable} is empty; it takes a URL, a file on the controller, or npm:NAME@VERSION")
     elif archive.startswith("npm:"):
         if not re.fullmatch(r"npm:(@[a-z0-9~._-]+/)?[a-z0-9~._-]+@\d[\w.+-]*", archive):
-            faults.append(f"{variable} is {archive!r}; from npm it takes a name and one version, as in npm:flood@4.11.0")
+            faults.append(
+                f"{variable} is {archive!r}; from npm it takes a name and one version, as in npm:flood@4.11.0"
+            )
         elif not npm:
             faults.append(
                 f"{variable} is {archive!r}, but this controller has no npm to fetch it with; install npm, or name the "
                 f"file that `npm pack {archive[4:]}` makes elsewhere"
             )
     elif not re.match("https?://", archive) and not found:
-        faults.append(f"{variable} is {archive!r}, which is neither a URL nor a file on the controller; correct the path")
+        faults.append(
+            f"{variable} is {archive!r}, which is neither a URL nor a file on the controller; correct the path"
+        )
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         faults.append(f"{pin} is {sha256!r}; it takes the 64 digits that sha256sum tells of the archive")
     return faults

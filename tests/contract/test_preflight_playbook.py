@@ -56,6 +56,18 @@ def entry(**keys: object) -> list[dict[str, object]]:
         ({"catalogue_torrents": entry(synthetic={"size": "10 bananas"})}, ["10 bananas"]),
         ({"catalogue_torrents": entry(name="a/b")}, ["a/b"]),
         ({"catalogue_torrents": entry(name="..")}, ["'..'"]),
+        (
+            {"flood_enabled": True, "flood_port": 8081, "flood_password": "", "flood_archive": "npm:flood"},
+            [
+                "seeder1: transmission_rpc_port and flood_port are both 8081 (tcp)",
+                "seeder1: flood_password is not set",
+                "seeder1: flood_archive is 'npm:flood'",
+            ],
+        ),
+        (
+            {"transmission_web_ui": "archive", "transmission_web_ui_archive": "no/such.zip"},
+            ["transmission_web_ui_archive is 'no/such.zip', which is neither", "transmission_web_ui_sha256 is ''"],
+        ),
         # several faults come together
         (
             {"opentracker_port": 9500, "portal_port": 80, "catalogue_torrents": entry(name="a/b")},

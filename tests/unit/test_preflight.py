@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.listeners import _unit, listening_sockets
 from ansible.module_utils.seedbed.preflight import (
     address_faults,
+    archive_faults,
     argument_faults,
     fault_report,
     foreign_port_faults,
     network_faults,
     port_faults,
     range_faults,
+    release_faults,
     topology_faults,
 )
 
@@ -175,3 +178,71 @@ def test_listening_sockets_of_this_machine_are_found_with_their_holder() -> None
 )
 def test_unit_of_a_process(cgroups: str, unit: str) -> None:
     assert _unit(cgroups) == unit
+
+
+SHA = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("archive", "more", "told"),
+    [
+        ("https://archive.example.com/ui.zip", {}, []),
+        ("npm:flood@4.11.0", {"npm": True}, []),
+        ("npm:@scope/ui@1.0.0-rc.1", {"npm": True}, []),
+        ("files/ui.zip", {"found": "/play/files/ui.zip"}, []),
+        ("", {}, ["x_archive is empty; it takes a URL, a file on the controller, or npm:NAME@VERSION"]),
+        (
+            "npm:flood",
+            {"npm": True},
+            ["x_archive is 'npm:flood'; from npm it takes a name and one version, as in npm:flood@4.11.0"],
+        ),
+        (
+            "npm:flood@4.11.0",
+            {},
+            [
+                "x_archive is 'npm:flood@4.11.0', but this controller has no npm to fetch it with; install npm, or "
+                "name the file that `npm pack flood@4.11.0` makes elsewhere"
+            ],
+        ),
+        (
+            "ui.zip",
+            {"sha256": "abc"},
+            [
+                "x_archive is 'ui.zip', which is neither a URL nor a file on the controller; correct the path",
+                "x_sha256 is 'abc'; it takes the 64 digits that sha256sum tells of the archive",
+            ],
+        ),
+    ],
+)
+def test_archives(archive: str, more: dict[str, Any], told: list[str]) -> None:
+    options = {"sha256": SHA, "variable": "x_archive", "pin": "x_sha256", "found": "", "npm": False, **more}
+    assert archive_faults(archive, **options) == told
+
+
+@pytest.mark.parametrize(
+    ("distribution", "version", "told"),
+    [
+        (
+            "Debian",
+            "11",
+            [
+                "flood_port: Debian 11 is too old for seedbed-flood.service, which needs Debian 12 or newer; "
+                "run it on a newer host, or leave it off on this one"
+            ],
+        ),
+        ("Debian", "12", []),
+        ("Rocky", "9", []),
+    ],
+)
+def test_a_release_that_is_too_old(distribution: str, version: str, told: list[str]) -> None:
+    listeners = [
+        {"variable": "portal_port", "port": 8000, "protocols": ["tcp"], "unit": "seedbed-portal.service"},
+        {
+            "variable": "flood_port",
+            "port": 8083,
+            "protocols": ["tcp"],
+            "unit": "seedbed-flood.service",
+            "releases": {"Debian": 12},
+        },
+    ]
+    assert release_faults(listeners, distribution, version) == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import archive_faults
 import fault_report
 import host_faults
 import lab_faults
@@ -41,6 +42,11 @@ def test_faults_of_the_host() -> None:
         "set it to the address by which the other hosts reach this one",
         "portal_port is 8000, but tcp port 8000 is held by caddy (caddy.service); stop that or choose another port",
     ]
+
+
+def test_archive() -> None:
+    told = archive_faults.FilterModule().filters()["archive_faults"]("", sha256="0" * 63, variable="portal_ui_archive")
+    assert [sentence.split(" is ")[0] for sentence in told] == ["portal_ui_archive", "portal_ui_sha256"]
 
 
 def test_report() -> None:
