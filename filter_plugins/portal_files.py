@@ -43,6 +43,10 @@ options:
     type: list
     elements: str
     default: []
+  aria2_ui:
+    description: Whether an interface for aria2 is served below C(/aria2/).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -84,6 +88,7 @@ def portal_files(
     codes: Sequence[str] = (),
     trackers: Sequence[str] = (),
     seeders: Sequence[str] = (),
+    aria2_ui: bool = False,
 ) -> list[dict[str, str]]:
     """Make the portal's page."""
     environment = jinja2.Environment(
@@ -99,6 +104,7 @@ def portal_files(
         "announce_urls": portal_page.announce_urls(items),
         "trackers": trackers,
         "seeders": seeders,
+        "aria2_ui": aria2_ui,
         "languages": {language: words["language"] for language, words in texts.items()},
     }
     template = environment.get_template("index.html.j2")

@@ -57,9 +57,14 @@ options:
     type: str
     required: true
   rpc_port:
-    description: The port of aria2's RPC, on loopback.
+    description: The port of aria2's RPC.
     type: int
     required: true
+  rpc_secret:
+    description:
+      - With it the RPC can be used from other hosts by those who know it. Empty for loopback and a secret of its own.
+    type: str
+    default: ""
   peer_port:
     description: The port of its peers, and by UDP the one from which it asks UDP trackers.
     type: int
@@ -149,6 +154,7 @@ ARGUMENTS = {
     "keep": {"type": "bool", "default": False},
     "user": {"type": "str", "required": True},
     "rpc_port": {"type": "int", "required": True},
+    "rpc_secret": {"type": "str", "default": "", "no_log": True},
     "peer_port": {"type": "int", "required": True},
     "address": {"type": "str", "default": ""},
     "parallel": {"type": "int", "default": 16},
@@ -156,7 +162,7 @@ ARGUMENTS = {
     "seconds": {"type": "int", "default": 600},
 }
 # What goes to aria2 as it is.
-SHARED = ("user", "rpc_port", "peer_port", "address", "parallel")
+SHARED = ("user", "rpc_port", "rpc_secret", "peer_port", "address", "parallel")
 
 
 def jobs(params: dict[str, Any], portal: str) -> list[download_plan.Job]:

@@ -1,4 +1,4 @@
-"""aria2 as a guarded process of its own: started by systemd, told what to do over JSON-RPC on loopback."""
+"""aria2 as a guarded process of its own: started by systemd, told what to do over JSON-RPC."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Settings(NamedTuple):
     address: str
     parallel: int
     seconds: int
+    rpc_secret: str = ""
 
 
 def configuration(settings: Settings, secret: str) -> str:
@@ -55,7 +56,9 @@ def configuration(settings: Settings, secret: str) -> str:
     """
     options = {
         "enable-rpc": "true",
-        "rpc-listen-all": "false",
+        # A secret that somebody was given is there for other hosts, and for pages from other hosts.
+        "rpc-listen-all": "true" if settings.rpc_secret else "false",
+        "rpc-allow-origin-all": "true" if settings.rpc_secret else "false",
         "rpc-listen-port": settings.rpc_port,
         "rpc-secret": secret,
         "rpc-max-request-size": "64M",
@@ -107,7 +110,7 @@ class Aria2:
     def __init__(self, settings: Settings) -> None:
         """Remember the settings; `__enter__` starts the process."""
         self.settings = settings
-        self.secret = secrets.token_hex(16)
+        self.secret = settings.rpc_secret or secrets.token_hex(16)
 
     def __enter__(self) -> Aria2:
         """Start the process and wait until it answers."""

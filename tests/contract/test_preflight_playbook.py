@@ -68,6 +68,19 @@ def entry(**keys: object) -> list[dict[str, object]]:
             {"transmission_web_ui": "archive", "transmission_web_ui_archive": "no/such.zip"},
             ["transmission_web_ui_archive is 'no/such.zip', which is neither", "transmission_web_ui_sha256 is ''"],
         ),
+        (
+            {
+                "portal_aria2_ui_archive": "no/such.zip",
+                "portal_aria2_rpc": ["192.0.2.31:8084", "https://x/"],
+                "leecher_rpc_secret": "a b",
+            },
+            [
+                "tracker1: portal_aria2_ui_archive is 'no/such.zip', which is neither",
+                "tracker1: portal_aria2_ui_sha256 is ''",
+                "tracker1: portal_aria2_rpc has https://x/, which is not HOST:PORT",
+                "leecher1: leecher_rpc_secret is shorter than 8 characters",
+            ],
+        ),
         # several faults come together
         (
             {"opentracker_port": 9500, "portal_port": 80, "catalogue_torrents": entry(name="a/b")},

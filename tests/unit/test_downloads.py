@@ -193,3 +193,9 @@ def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path)
     assert {"enable-peer-exchange=false", "bt-enable-lpd=false", "rpc-listen-all=false"} <= set(lines)
     assert {"rpc-secret=s3cret", "listen-port=8085", "dht-listen-port=8085", "interface=192.0.2.9"} <= set(lines)
     assert Aria2(settings).secret != Aria2(settings).secret
+
+
+def test_a_secret_that_was_given_opens_the_rpc_to_those_who_know_it(tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60, "known to testers")
+    lines = configuration(settings, Aria2(settings).secret).splitlines()
+    assert {"rpc-listen-all=true", "rpc-allow-origin-all=true", "rpc-secret=known to testers"} <= set(lines)

@@ -44,6 +44,13 @@ def files(*items: dict[str, Any], **more: Any) -> dict[str, str]:
     return {file["path"]: base64.b64decode(file["content"]).decode() for file in made}
 
 
+def test_the_way_to_the_interface_for_aria2_is_there_when_it_is() -> None:
+    for language, there in (("en", "aria2 control"), ("zh", "aria2 控制台")):
+        page = f"index.{language}.html"
+        assert f'<a href="aria2/">{there}</a>' in files(aria2_ui=True)[page]
+        assert "aria2/" not in files()[page]
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"), (5 << 50, "5120 TiB")],

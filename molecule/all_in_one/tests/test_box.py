@@ -2,16 +2,73 @@
 
 The run has ended with a download of the box from itself, over HTTP and UDP; the tracker hands out the box's own address
 and never loopback; the firewall has every port of the budget open to others and none besides.
+
+Flood, beside the daemon's own interface, lets nobody in without its password and shows the torrents with it; it takes
+no second administrator and shows its secrets to nobody. The portal serves an interface for aria2 that may talk to the
+leecher and to nobody else. Flood switched off is gone.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+INVENTORY = "--inventory=molecule/all_in_one/inventory.yml"
+PASSWORDS = ["only for this test", "another one for this test"]
 
 GET_HEX = """
 import json, sys, urllib.request
 print(json.dumps(urllib.request.urlopen(sys.argv[1], timeout=5).read().hex()))
+"""
+
+# Prints what Flood answers to one question, asked with a session of the account that is given, or without.
+FLOOD = """
+import http.cookiejar, json, sys, urllib.error, urllib.request
+path, account, body = (json.loads(word) for word in sys.argv[1:])
+opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+def ask(path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request("http://127.0.0.1:8083/api/" + path, data, {"Content-Type": "application/json"})
+    try:
+        answer = opener.open(request, timeout=10)
+        return [answer.status, json.loads(answer.read())]
+    except urllib.error.HTTPError as error:
+        return [error.code, None]
+if account is not None:
+    assert ask("auth/authenticate", account)[0] == 200
+print(json.dumps(ask(path, body)))
+"""
+
+# Prints which processes show a secret in their command line or environment; the secrets come as hex, so that this one
+# does not.
+SHOWN = """
+import json, pathlib, sys
+secrets = [bytes.fromhex(word) for word in sys.argv[1:]]
+shown = []
+for name in ("cmdline", "environ"):
+    for file in pathlib.Path("/proc").glob("[0-9]*/" + name):
+        try:
+            content = file.read_bytes()
+        except OSError:
+            continue
+        shown += [str(file) for secret in secrets if secret in content]
+print(json.dumps(shown))
+"""
+
+HEAD = """
+import json, sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=5)
+except urllib.error.HTTPError as error:
+    answer = error
+print(json.dumps([answer.status, dict(answer.headers), answer.read().decode()]))
 """
 
 
@@ -36,6 +93,110 @@ def test_tracker_never_hands_out_loopback(lab):
 
 
 def test_firewall_opens_the_whole_budget_and_nothing_else(lab):
-    for protocol, ports in {"tcp": {8000, 8081, 8082, 8085, 8888}, "udp": {8082, 8085, 8888}}.items():
+    for protocol, ports in {"tcp": {8000, 8081, 8082, 8083, 8085, 8888}, "udp": {8082, 8085, 8888}}.items():
         opened = lab["box"].check_output(f"nft list set inet seedbed open_{protocol}")
         assert {int(port) for port in re.findall(r"\d{4}", opened)} == ports
+
+
+def flood(lab, path: str, account: dict | None = None, body: dict | None = None) -> list:
+    return lab.python("box", FLOOD, *(json.dumps(word) for word in (path, account, body)))
+
+
+ACCOUNT = {"username": "seedbed", "password": "another one for this test"}
+
+
+def test_flood_shows_the_torrents_to_its_user(lab):
+    status, answer = flood(lab, "torrents", ACCOUNT)
+    torrents = {torrent["name"]: torrent for torrent in answer["torrents"].values()}
+    assert status == 200
+    assert set(torrents) == {"single", "many"}
+    assert all(torrent["percentComplete"] == 100 and "seeding" in torrent["status"] for torrent in torrents.values())
+
+
+@pytest.mark.parametrize("path", ["torrents", "auth/users", "client/connection-test", "directory-list?path=/"])
+def test_flood_tells_a_stranger_nothing(lab, path):
+    assert flood(lab, path) == [401, None]
+
+
+def test_flood_takes_no_other_password(lab):
+    assert flood(lab, "auth/authenticate", None, {**ACCOUNT, "password": PASSWORDS[0]}) == [401, None]
+
+
+def test_flood_takes_no_second_administrator_from_a_stranger(lab):
+    client = {"client": "Transmission", "type": "rpc", "version": 1, "url": "http://x/", "username": "", "password": ""}
+    wish = {"username": "stranger", "password": "stranger", "client": client, "level": 10}
+    assert flood(lab, "auth/register", None, wish)[0] in (401, 403)
+    assert [user["username"] for user in flood(lab, "auth/users", ACCOUNT)[1]] == ["seedbed"]
+
+
+def test_flood_runs_as_a_user_of_its_own_who_alone_sees_its_secrets(lab):
+    box = lab["box"]
+    pid = box.check_output("systemctl show --property=MainPID --value seedbed-flood.service")
+    assert box.check_output(f"stat --format=%U /proc/{pid}") == "seedbed-flood"
+    assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood") == "seedbed-flood 700"
+    assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood/db/users.db") == "seedbed-flood 600"
+    assert lab.python("box", SHOWN, *(password.encode().hex() for password in PASSWORDS)) == []
+    assert box.run(f"grep -rF -e '{PASSWORDS[0]}' -e '{PASSWORDS[1]}' /etc /opt").stdout == ""
+    assert box.run(f"journalctl --unit=seedbed-flood.service | grep -F '{PASSWORDS[1]}'").stdout == ""
+
+
+def test_the_daemons_own_interface_is_beside_it(lab):
+    status, headers, _ = lab.python("box", HEAD, "http://127.0.0.1:8081/transmission/web/")
+    assert (status, headers["Server"]) == (401, "Transmission")
+
+
+@pytest.fixture(scope="module")
+def interface(lab, tmp_path_factory) -> str:
+    """The URL of an interface for aria2 from an archive; the same run has switched Flood off."""
+    archive = tmp_path_factory.mktemp("archive") / "ui.tar.gz"
+    pages = {"ui-1.0/index.html": b"<title>aria2 here</title>", "ui-1.0/js/ui.js": b"// nothing", "README": b"no page"}
+    with tarfile.open(archive, "w:gz") as made:
+        for name, content in pages.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    wanted = {
+        "portal_aria2_ui_archive": str(archive),
+        "portal_aria2_ui_sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+        "leecher_rpc_secret": "for testers only",
+        "flood_enabled": False,
+    }
+    run = lab.playbook(INVENTORY, "molecule/all_in_one/interfaces.yml", "--extra-vars", json.dumps(wanted))
+    assert run.returncode == 0, run.stdout + run.stderr
+    return "http://127.0.0.1:8000/aria2/"
+
+
+def policy(headers: dict) -> dict[str, str]:
+    """The directives of a Content-Security-Policy."""
+    return dict(directive.split(" ", 1) for directive in headers["Content-Security-Policy"].split("; "))
+
+
+def test_the_interface_for_aria2_may_talk_to_the_leecher_alone(lab, interface, wait_until):
+    # nginx takes a new configuration a moment after it was told to.
+    wait_until(lambda: lab.python("box", HEAD, interface)[0] == 200, seconds=10)
+    _, headers, page = lab.python("box", HEAD, interface)
+    rpc = f"{lab.address('box')}:8084"
+    assert page == "<title>aria2 here</title>"
+    assert policy(headers)["connect-src"] == f"'self' http://{rpc} ws://{rpc}"
+    assert policy(headers)["default-src"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert lab.python("box", HEAD, interface + "js/ui.js")[2] == "// nothing"
+    assert lab.python("box", HEAD, interface + "README")[0] == 404
+
+
+def test_the_portals_own_page_is_as_strict_as_before(lab, interface):
+    _, headers, _ = lab.python("box", HEAD, "http://127.0.0.1:8000/")
+    assert policy(headers)["connect-src"] == policy(headers)["style-src"] == "'self'"
+
+
+def test_the_secret_of_the_rpc_is_not_published(lab, interface):
+    assert lab["box"].run("grep -rF 'for testers only' /etc/seedbed /srv/seedbed/portal /opt/seedbed").stdout == ""
+
+
+def test_flood_is_gone_when_switched_off(lab, interface):
+    box = lab["box"]
+    assert box.run("systemctl cat seedbed-flood.service").rc != 0
+    assert not box.run("ss --no-header --listening --numeric --tcp 'sport = :8083'").stdout
+    for path in ("/opt/seedbed/flood", "/var/lib/seedbed-flood"):
+        assert not box.file(path).exists
+    assert box.run("id seedbed-flood").rc != 0
