@@ -14,7 +14,7 @@ import pytest
 import testinfra
 
 ROOT = Path(__file__).resolve().parent.parent
-UNITS = ("opentracker", "transmission-daemon", "nginx", "seedbed-firewall")
+UNITS = ("opentracker", "transmission-daemon", "seedbed-portal", "seedbed-flood", "seedbed-firewall")
 Result = TypeVar("Result")
 
 
