@@ -47,6 +47,10 @@ options:
     description: Whether an interface for aria2 is served below C(/aria2/).
     type: bool
     default: false
+  malformed:
+    description: Whether malformed files are published beside the catalogue, to be listed.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -77,6 +81,7 @@ ansible.module_utils.__path__.append(
 
 import jinja2
 from ansible.module_utils.seedbed import portal_page
+from ansible.module_utils.seedbed.malformed import malformed_list
 
 
 def portal_files(
@@ -89,6 +94,7 @@ def portal_files(
     trackers: Sequence[str] = (),
     seeders: Sequence[str] = (),
     aria2_ui: bool = False,
+    malformed: bool = False,
 ) -> list[dict[str, str]]:
     """Make the portal's page."""
     environment = jinja2.Environment(
@@ -105,6 +111,7 @@ def portal_files(
         "trackers": trackers,
         "seeders": seeders,
         "aria2_ui": aria2_ui,
+        "malformed": malformed_list() if malformed else [],
         "languages": {language: words["language"] for language, words in texts.items()},
     }
     template = environment.get_template("index.html.j2")

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from ansible.module_utils.seedbed import sizes
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, name_faults
-from ansible.module_utils.seedbed.malformed import malformed_files
+from ansible.module_utils.seedbed.malformed import malformed_files, malformed_list
 from ansible.module_utils.seedbed.metainfo import Links, retarget, stream_files, torrent_info, torrent_metainfo
 from ansible.module_utils.seedbed.virtual import virtual_payload
 
@@ -421,6 +421,7 @@ def _item(
     payload: Mapping[str, Any],
     holders: Mapping[str, Mapping[str, Any]],
     *,
+    seeders: Sequence[str],
     trackers: Sequence[Sequence[str]],
     webseed_urls: Sequence[str],
     read: Read,
@@ -454,7 +455,7 @@ def _item(
         # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
         "announce": "none" if not any(tiers) else "all" if tiers == trackers else "any",
         "swarm": {
-            "seeders": [host for host in holders if payload["length"] and host in _seeders_of(entry, list(holders))],
+            "seeders": [host for host in _seeders_of(entry, seeders) if payload["length"] and host in holders],
             "available": swarm.get("available", "100%"),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
         },
@@ -501,7 +502,10 @@ def catalogue_items(
             if kind_of(entry) == "synthetic" and not _holders_of(entry, seeders, portals):
                 payload = computed_payload(entry)
             if payload:
-                items.append(_item(entry, payload, holders, trackers=trackers, webseed_urls=webseed_urls, read=read))
+                item = _item(
+                    entry, payload, holders, seeders=seeders, trackers=trackers, webseed_urls=webseed_urls, read=read
+                )
+                items.append(item)
             elif found not in failed:
                 faults.append(f"{found}: no seeder of it could be asked, so it is not published")
     return {"items": items, "failures": faults}
@@ -541,7 +545,9 @@ def published_files(
     """The .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
     files = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
     told = [{key: value for key, value in item.items() if key not in _UNPUBLISHED} for item in items]
-    text = json.dumps({"schema_version": 1, "lab": lab, "items": told}, ensure_ascii=False, indent=1) + "\n"
+    broken = malformed_list() if with_malformed else []
+    whole = {"schema_version": 1, "lab": lab, "items": told, "malformed": broken}
+    text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
     files.append({"path": "catalogue.json", "content": base64.b64encode(text.encode()).decode()})
     return files + (malformed_files() if with_malformed else [])
 

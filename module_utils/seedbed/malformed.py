@@ -110,6 +110,11 @@ def malformed() -> list[Malformed]:
     return [Malformed(*row) for row in table]
 
 
+def malformed_list() -> list[dict[str, str]]:
+    """What the catalogue tells of each: its name, where it is published, and what it breaks."""
+    return [{"name": one.name, "torrent": f"malformed/{one.name}.torrent", "about": one.why} for one in malformed()]
+
+
 def malformed_files() -> list[dict[str, str]]:
     """What is published of them: the files, and what each breaks."""
     rows = malformed()

@@ -24,7 +24,7 @@ ENTRIES: list[dict[str, Any]] = [
 ]
 
 
-def published() -> dict[str, Any]:
+def published(with_malformed: bool = False) -> dict[str, Any]:
     held = [{**catalogue.computed_payload(entry), "download_dir": "/srv"} for entry in ENTRIES]
     made = catalogue.catalogue_items(
         ENTRIES,
@@ -33,7 +33,11 @@ def published() -> dict[str, Any]:
         trackers=[["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
     )
     assert made["failures"] == []
-    files = {file["path"]: file["content"] for file in catalogue.published_files(made["items"], lab="seedbed")}
+    published = catalogue.published_files(made["items"], lab="seedbed", with_malformed=with_malformed)
+    files = {file["path"]: file["content"] for file in published}
+    assert {one["torrent"] for one in json.loads(base64.b64decode(files["catalogue.json"]))["malformed"]} == {
+        path for path in files if path.startswith("malformed/") and path.endswith(".torrent")
+    }
     return json.loads(base64.b64decode(files["catalogue.json"]))
 
 
@@ -45,6 +49,13 @@ def test_what_is_published_is_what_the_schema_says() -> None:
     told = published()
     jsonschema.validate(told, SCHEMA)
     assert [item["name"] for item in told["items"]] == [entry["name"] for entry in ENTRIES]
+
+
+def test_malformed_files_are_told_where_they_are_published() -> None:
+    told = published(with_malformed=True)
+    jsonschema.validate(told, SCHEMA)
+    assert len(told["malformed"]) > 20
+    assert published()["malformed"] == []
 
 
 def test_the_schema_describes_every_key() -> None:

@@ -203,6 +203,13 @@ def test_failures_name_host_entry_and_path_and_others_are_made() -> None:
     assert [(item["name"], item["swarm"]["seeders"]) for item in made["items"]] == [("a", ["seeder1"])]
 
 
+def test_a_portal_that_serves_the_content_is_no_seeder() -> None:
+    entry = {"name": "a", "synthetic": {"size": 9}, "webseed": True}
+    results = {host: {"payloads": [payload("a")], "failures": []} for host in ("seeder1", "portal1")}
+    (item,) = catalogue_items([entry], results, seeders=["seeder1"], portals=["portal1"])["items"]
+    assert item["swarm"]["seeders"] == ["seeder1"]
+
+
 def test_the_published_files() -> None:
     results = {"seeder1": {"payloads": [payload("盲 道")], "failures": []}}
     items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS)["items"]

@@ -16,7 +16,11 @@ const items = [...document.querySelectorAll('.item')].map((element) => ({
 }));
 const byElement = new Map(items.map((item) => [item.element, item]));
 const groups = [];
-for (let start = 0; start < items.length; start += GROUP) groups.push(items.slice(start, start + GROUP));
+for (let first = 0; first < items.length; first += GROUP) {
+  const group = { items: items.slice(first, first + GROUP), asked: false };
+  for (const item of group.items) item.group = group;
+  groups.push(group);
+}
 const tiles = [...document.querySelectorAll('[data-tracker]')];
 const seeders = [...document.querySelectorAll('[data-seeder]')];
 
@@ -75,26 +79,29 @@ function copyBySelection(text) {
   return done;
 }
 
+// A button beside what it copies; both stay on one line.
+function addButton(beside, text, label) {
+  const button = document.querySelector('#copy').content.firstElementChild.cloneNode(true);
+  button.ariaLabel = label;
+  button.title = label;
+  button.addEventListener('click', () => copy(text, button));
+  const pair = Object.assign(document.createElement('span'), { className: 'pair' });
+  beside.replaceWith(pair);
+  pair.append(beside, button);
+}
+
 function addButtons(item) {
-  const get = item.element.querySelector('.get');
-  const [magnet, hash] = document.querySelector('#copy').content.cloneNode(true).children;
-  const link = get.querySelector('[href^="magnet:"]');
-  const code = get.querySelector('code');
-  if (link) {
-    magnet.addEventListener('click', () => copy(link.getAttribute('href'), magnet));
-    get.querySelector('details').before(magnet);
+  const name = item.element.querySelector('h3').textContent;
+  const [magnet, bare] = item.element.querySelectorAll('[href^="magnet:"]');
+  if (magnet) {
+    addButton(magnet, magnet.getAttribute('href'), `${words.magnet}: ${name}`);
+    addButton(bare, bare.getAttribute('href'), `${words.bare}: ${name}`);
   }
-  hash.addEventListener('click', () => copy(item.hash, hash));
-  code.after(hash);
+  addButton(item.element.querySelector('code'), item.hash, `${words.hash}: ${name}`);
 }
 
 for (const code of document.querySelectorAll('footer code')) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'button copy';
-  button.append(Object.assign(document.createElement('span'), { textContent: words.copy }));
-  button.addEventListener('click', () => copy(code.textContent, button));
-  code.after(button);
+  addButton(code, code.textContent, `${words.copy}: ${code.textContent}`);
 }
 
 // --- live numbers
@@ -109,9 +116,12 @@ const observer = new IntersectionObserver((entries) => {
       item.element.querySelector('.facts').after(document.querySelector('#live').content.cloneNode(true));
       item.live = item.element.querySelector('.live');
     }
+    if (isIntersecting) show(item);
   }
-  start();
+  // What comes into view for the first time is asked for at once, the rest in its turn.
+  for (const group of groups.filter((one) => !one.asked && one.items.some((item) => item.visible))) lookAt(group);
 });
+
 // The tracker answers in bencode: i5e, 4:text, l...e, d...e. Texts are kept byte by byte.
 function bdecode(text) {
   let at = 0;
@@ -148,52 +158,61 @@ function bdecode(text) {
 const pairs = (hash) => hash.match(/../g);
 const bytes = (hash) => pairs(hash).map((pair) => `%${pair}`).join('');
 
+class NoAnswer extends Error {}
+
+// An answer, or an error: NoAnswer when the portal reached nobody, any other when the portal itself is not reached.
 async function ask(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(EVERY * 2) });
-  if (!answer.ok) throw new Error(answer.status);
+  if (!answer.ok) throw new NoAnswer(answer.status);
   return answer;
 }
 
-async function scrape(tracker, group) {
-  const query = group.map((item) => `info_hash=${bytes(item.hash)}`).join('&');
+async function scrape(tracker, hashes) {
+  const query = hashes.map((hash) => `info_hash=${bytes(hash)}`).join('&');
   const buffer = await (await ask(`live/${tracker}/scrape?${query}`)).arrayBuffer();
   return bdecode(String.fromCharCode(...new Uint8Array(buffer))).get('files');
 }
 
-function showItem(item, counts) {
-  const values = counts && [counts.complete, counts.incomplete, counts.downloaded];
-  item.live.classList.toggle('unknown', !counts);
-  item.live.querySelectorAll('dd').forEach((field, i) => {
-    field.textContent = values ? values[i] : '–';
-  });
-  if (!counts) return;
-  item.history = [...item.history, counts.complete + counts.incomplete].slice(-HISTORY);
-  const top = Math.max(...item.history, 1);
-  const first = HISTORY - item.history.length;
-  const points = item.history.map((peers, i) => `${first + i + 1},${17 - (peers * 16) / top}`);
-  item.live.querySelector('polyline').setAttribute('points', points.join(' '));
-}
-
 // A torrent that a tracker does not know has no peers there; a tracker that does not answer tells nothing.
 async function lookAt(group) {
-  const answers = await Promise.allSettled(tiles.map((_, tracker) => scrape(tracker, group)));
+  group.asked = true;
+  const hashes = group.items.map((item) => item.hash);
+  const answers = await Promise.allSettled(tiles.map((_, tracker) => scrape(tracker, hashes)));
   const known = answers.filter((answer) => answer.status === 'fulfilled').map((answer) => answer.value);
-  for (const item of group.filter((one) => one.live)) {
+  for (const item of group.items) {
     const raw = pairs(item.hash).map((pair) => String.fromCharCode(parseInt(pair, 16))).join('');
     const of = (key) => Math.max(0, ...known.map((files) => files.get(raw)?.get(key) ?? 0));
-    showItem(item, known.length > 0 && {
-      complete: of('complete'), incomplete: of('incomplete'), downloaded: of('downloaded'),
-    });
+    item.counts = known.length > 0 && ['complete', 'incomplete', 'downloaded'].map(of);
+    if (item.counts) item.history = [...item.history, item.counts[0] + item.counts[1]].slice(-HISTORY);
+    if (item.visible) show(item);
   }
 }
 
-function light(element, up) {
-  const lamp = element.querySelector('.light');
-  const text = up ? words.up : words.down;
-  if (lamp.textContent !== text) lamp.textContent = text;
-  element.classList.toggle('up', up);
-  element.classList.toggle('down', !up);
+function show({ live, counts, history }) {
+  live.classList.toggle('unknown', !counts);
+  live.querySelectorAll('dd').forEach((field, i) => {
+    field.textContent = counts ? counts[i] : '–';
+    field.classList.toggle('some', Boolean(counts && counts[i]));
+  });
+  if (!history.length) return;
+  const top = Math.max(...history, 1);
+  // A line from the first look on, which ends at the right.
+  const drawn = history.length > 1 ? history : [history[0], history[0]];
+  const step = 60 / (HISTORY - 1);
+  const points = drawn.map((peers, i) => `${60 - (drawn.length - 1 - i) * step},${19 - (peers * 17) / top}`);
+  live.querySelector('polyline').setAttribute('points', points.join(' '));
+  live.querySelector('polygon').setAttribute('points', `${60 - (drawn.length - 1) * step},20 ${points.join(' ')} 60,20`);
 }
+
+function light(element, state) {
+  const lamp = element.querySelector('.light');
+  // Said again only when it changes: screen readers read it aloud.
+  if (lamp.textContent !== words[state]) lamp.textContent = words[state];
+  element.classList.toggle('up', state === 'up');
+  element.classList.toggle('down', state !== 'up');
+}
+
+const why = (error) => (error instanceof NoAnswer ? 'down' : 'lost');
 
 async function lookAtTracker(tile) {
   const places = { torrents: 'torrents > count_mutex', peers: 'peers > count', completed: 'completed > count' };
@@ -201,28 +220,29 @@ async function lookAtTracker(tile) {
   try {
     const text = await (await ask(`live/${tile.dataset.tracker}/stats`)).text();
     stats = new DOMParser().parseFromString(text, 'text/xml');
-  } catch {
-    // Said below: no answer is no zero.
+    light(tile, 'up');
+  } catch (error) {
+    light(tile, why(error));
   }
+  // No answer is no zero.
   for (const field of tile.querySelectorAll('dd')) {
     field.textContent = stats?.querySelector(places[field.dataset.of])?.textContent ?? '–';
   }
-  light(tile, stats !== null);
 }
 
 async function lookAtSeeder(seeder) {
   try {
     await ask(`live/seeders/${seeder.dataset.seeder}`);
-    light(seeder, true);
-  } catch {
-    light(seeder, false);
+    light(seeder, 'up');
+  } catch (error) {
+    light(seeder, why(error));
   }
 }
 
 async function look() {
   if (document.visibilityState === 'visible') {
     await Promise.allSettled([
-      ...groups.filter((group) => group.some((item) => item.visible)).map(lookAt),
+      ...groups.filter((group) => group.asked && group.items.some((item) => item.visible)).map(lookAt),
       ...tiles.map(lookAtTracker),
       ...seeders.map(lookAtSeeder),
     ]);
@@ -230,14 +250,5 @@ async function look() {
   setTimeout(look, EVERY);
 }
 
-// The first look waits until it is known which items are seen.
-let started = tiles.length + seeders.length === 0;
-
-function start() {
-  if (started) return;
-  started = true;
-  look();
-}
-
-if (items.length === 0) start();
 for (const item of items) observer.observe(item.element);
+look();
