@@ -73,14 +73,6 @@ def signal() -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def artefacts() -> Path:
-    """Where pictures of the page are kept."""
-    path = Path(os.environ.get("SEEDBED_ARTEFACTS", "artifacts/portal"))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests: a start costs as much as a test."""
     with Browser() as browser:

@@ -195,13 +195,12 @@ function show({ live, counts, history }) {
     field.classList.toggle('some', Boolean(counts && counts[i]));
   });
   if (!history.length) return;
-  const top = Math.max(...history, 1);
-  // A line from the first look on, which ends at the right.
+  // From the first look to the last, with room above the highest.
+  const top = Math.max(...history, 1) * 1.2;
   const drawn = history.length > 1 ? history : [history[0], history[0]];
-  const step = 60 / (HISTORY - 1);
-  const points = drawn.map((peers, i) => `${60 - (drawn.length - 1 - i) * step},${19 - (peers * 17) / top}`);
-  live.querySelector('polyline').setAttribute('points', points.join(' '));
-  live.querySelector('polygon').setAttribute('points', `${60 - (drawn.length - 1) * step},20 ${points.join(' ')} 60,20`);
+  const line = drawn.map((peers, i) => `${(60 * i) / (drawn.length - 1)},${19 - (18 * peers) / top}`).join(' ');
+  live.querySelector('polyline').setAttribute('points', line);
+  live.querySelector('polygon').setAttribute('points', `0,20 ${line} 60,20`);
 }
 
 function light(element, state) {
