@@ -81,6 +81,14 @@ def entry(**keys: object) -> list[dict[str, object]]:
                 "leecher1: leecher_rpc_secret is shorter than 8 characters",
             ],
         ),
+        (
+            {"portal_users": ["me:secret"], "portal_networks": ["office"], "portal_seeders": ["seeder9"]},
+            [
+                "portal_users has an entry for me that is not NAME:HASH",
+                "portal_networks has office, which is no network",
+                "portal_trackers or portal_seeders names seeder9, which is not in the inventory",
+            ],
+        ),
         # several faults come together
         (
             {"opentracker_port": 9500, "portal_port": 80, "catalogue_torrents": entry(name="a/b")},

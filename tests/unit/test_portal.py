@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import re
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,17 @@ def test_every_language_has_every_word() -> None:
     used = set(re.findall(r"text\.(\w+)", (ROLE / "templates" / "index.html.j2").read_text(encoding="utf-8")))
     assert used <= set(TEXTS["en"])
     assert not used & set(dir(dict)), "such a name would be taken for a method"
+
+
+def test_a_thousand_items_are_one_small_page() -> None:
+    made = files(*(item(f"item {number}", info_hash=f"{number * 2654435761 % 2**160:040x}") for number in range(1000)))
+    first = [made[name] for name in ("index.en.html", "portal.css", "portal.js")]
+    assert sum(len(gzip.compress(text.encode(), 6)) for text in first) < 100_000, "as nginx sends it; the codes come later"
+
+
+def test_malformed_files_are_listed_where_they_are_published() -> None:
+    assert files(malformed=True)["index.en.html"].count('href="malformed/') > 20
+    assert "malformed" not in files()["index.en.html"]
 
 
 def test_an_empty_catalogue_says_so() -> None:
