@@ -82,7 +82,7 @@ function copyBySelection(text) {
 // A button beside what it copies; both stay on one line.
 function addButton(beside, text, label) {
   const button = document.querySelector('#copy').content.firstElementChild.cloneNode(true);
-  button.ariaLabel = label;
+  button.setAttribute('aria-label', label);
   button.title = label;
   button.addEventListener('click', () => copy(text, button));
   const pair = Object.assign(document.createElement('span'), { className: 'pair' });
