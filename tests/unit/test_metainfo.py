@@ -176,7 +176,7 @@ def test_any_shape_of_a_torrent_ends_in_a_reason(info: Any, outer: Any) -> None:
         ("{{ [] | catalogue_seeds('h') }}", []),
         (
             "{{ ([] | catalogue_files(name='lab'))[0].content | b64decode | from_json }}",
-            {"schema_version": 1, "lab": "lab", "items": []},
+            {"schema_version": 1, "lab": "lab", "items": [], "malformed": []},
         ),
         (
             "{{ [{'lab_address': '192.0.2.1'}] | tracker_tiers }}",
