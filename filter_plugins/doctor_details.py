@@ -9,18 +9,20 @@ description:
   - Lays out the results of tracker_info and peer_info for people.
 positional: _input
 options:
-  _input: {description: Results of tracker_info., type: list, elements: dict, required: true}
+  _input: {description: Items as in catalogue.json., type: list, elements: dict, required: true}
+  answers: {description: Results of tracker_info., type: list, elements: dict, required: true}
   peers: {description: Results of peer_info., type: list, elements: dict, default: []}
+  view: {description: The host from which it was seen., type: str, required: true}
 """
 
 EXAMPLES = r"""
 - name: Show what they said
-  ansible.builtin.debug:
-    msg: "{{ answers.results | doctor_details(peers=peers.results) }}"
+  show_lines:
+    lines: "{{ catalogue | doctor_details(answers=answers.results, peers=peers.results, view='leecher1') }}"
 """
 
 RETURN = r"""
-_value: {description: One line a question., type: str}
+_value: {description: Lines for show_lines., type: list, elements: dict}
 """
 
 import os
@@ -35,8 +37,14 @@ ansible.module_utils.__path__.append(
 from ansible.module_utils.seedbed.doctor import details
 
 
-def doctor_details(answers: Sequence[Mapping[str, Any]], *, peers: Sequence[Mapping[str, Any]] = ()) -> str:
-    return details(answers, peers)
+def doctor_details(
+    items: Sequence[Mapping[str, Any]],
+    *,
+    answers: Sequence[Mapping[str, Any]],
+    peers: Sequence[Mapping[str, Any]] = (),
+    view: str,
+) -> list[dict[str, str]]:
+    return details(items, answers, peers, view)
 
 
 class FilterModule:

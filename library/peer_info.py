@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: peer_info
 short_description: Meet BitTorrent peers and see what they have
 description:
-  - Connects to peers over TCP, shakes hands for an info hash, plainly and, where that fails, encrypted, and tells
-    client and share of pieces held.
+  - Connects to peers over TCP, shakes hands for an info hash, plain and encrypted, and tells which of the two the peer
+    takes, its client, and the share of pieces held.
   - Fetches the metadata and checks it against the info hash, so that it is known whether a bare magnet works, and with
     I(piece) reads one piece and checks its hash.
   - A peer that is not there, refuses or talks nonsense is a result with a reason, not a failure of the task.
@@ -39,6 +39,10 @@ options:
     type: float
     default: 25
     description: Seconds to wait for the piece.
+  source:
+    type: str
+    default: ""
+    description: The address of this host to look from, where it has several; empty for the system's choice.
 attributes:
   check_mode:
     support: full
@@ -72,6 +76,9 @@ results:
       type: str
     message: {description: The reason for people., type: str}
     encryption: {description: 'C(plain), or C(encrypted) for a peer that closes on a plain handshake.', type: str}
+    plain_only:
+      description: Whether the peer, which takes plain connections, refuses encrypted ones; null where it is not known.
+      type: bool
     client: {description: 'The client, by its own word.', type: str}
     share: {description: 'Share of the pieces that it holds, 0 to 1.', type: float}
     metadata: {description: 'C(ok), or why the metadata cannot be had, such as C(not_offered).', type: str}
@@ -101,6 +108,7 @@ def main() -> None:
             "metadata": {"type": "bool", "default": True},
             "piece": {"type": "bool", "default": False},
             "piece_timeout": {"type": "float", "default": 25},
+            "source": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

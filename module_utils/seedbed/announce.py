@@ -53,19 +53,23 @@ def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
 
     Scrapes come before announces, so that no scrape counts us. Announces of one torrent to one host follow each other,
     since its trackers over HTTP and UDP may be one process that would count our other entry; all else is asked side
-    by side.
+    by side, what answered no scrape too, lest dead trackers cost their time-outs one after another.
     """
     results: list[Result] = [{}] * len(questions)
+    silent: set[tuple[str, str]] = set()
 
     def work(indexes: list[int]) -> None:
         for index in indexes:
             results[index] = answer(questions[index], settings)
+            if results[index]["reason"] in ("timeout", "unreachable", "dns"):
+                silent.add((questions[index].tracker, questions[index].info_hash))
 
     for kind in ("scrape", "announce"):
         groups: dict[Any, list[int]] = {}
         for index, question in enumerate(questions):
             if question.kind == kind:
-                together = (_host(question.tracker), question.info_hash) if kind == "announce" else index
+                alone = kind == "scrape" or (question.tracker, question.info_hash) in silent
+                together = index if alone else (_host(question.tracker), question.info_hash)
                 groups.setdefault(together, []).append(index)
         if groups:
             with ThreadPoolExecutor(min(settings.workers, len(groups))) as pool:

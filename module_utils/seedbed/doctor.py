@@ -1,23 +1,35 @@
-"""Around the verdicts: which peers to meet, what a magnet says, and the report for people."""
+"""Around the verdicts: what to look at, which peers to meet, and the report for people."""
 
 from __future__ import annotations
 
 import base64
 import re
 import unicodedata
-from typing import Any, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
+from ansible.module_utils.seedbed import metainfo
+from ansible.module_utils.seedbed.controller_files import torrent_reader
 from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.verdicts import SEVERITIES
+from ansible.module_utils.seedbed.verdicts import count
 
 MAX_PEERS = 20  # of one torrent: enough to judge a swarm by
 HEAD = ["", "item", "from", "verdict", "cause"]
-MARKS = {"ok": "ok", "warning": "WARN", "fault": "FAIL"}
+# Worst first. A view that does not count, the controller's beside a leecher's, is a note whatever it says.
+MARKS = {"fault": "FAIL", "warning": "WARN", "note": "note", "ok": "ok"}
+CONTROLLER = "controller"
+_NO_WAY = {"tracker_dns", "tracker_filtered", "tracker_refused", "tracker_blocked_here"}
+
+Line = Dict[str, str]
+"""A line for people, with the severity that colours it."""
 
 
 class MagnetError(SeedbedError):
     """A magnet without a usable v1 info hash."""
+
+
+class TorrentFileError(SeedbedError):
+    """A file that is no torrent the doctor can look at."""
 
 
 def magnet_item(magnet: str) -> dict[str, Any]:
@@ -31,7 +43,43 @@ def magnet_item(magnet: str) -> dict[str, Any]:
             name = fields.get("dn", [info_hash])[0]
             trackers = [[url] for url in fields.get("tr", [])]
             return {"name": name, "info_hash": info_hash, "private": False, "trackers": trackers, "swarm": None}
-    raise MagnetError(f"{magnet!r} has no v1 info hash; expected magnet:?xt=urn:btih: and 40 hexadecimal digits")
+    raise MagnetError(
+        f"magnet is {magnet!r}, which has no v1 info hash; expected magnet:?xt=urn:btih: and 40 hexadecimal digits"
+    )
+
+
+def subject(
+    catalogue: Sequence[Mapping[str, Any]], names: Sequence[str], torrent_file: str, magnet: str
+) -> dict[str, Any]:
+    """The items to look at, and what is wrong with what was asked for."""
+    if sum(map(bool, (names, torrent_file, magnet))) > 1:
+        return {"items": [], "faults": ["torrent, torrent_file and magnet exclude each other; give one of them"]}
+    try:
+        if torrent_file:
+            return {"items": [torrent_item(torrent_file)], "faults": []}
+        if magnet:
+            return {"items": [magnet_item(magnet)], "faults": []}
+    except SeedbedError as error:
+        return {"items": [], "faults": [str(error)]}
+    known = [item["name"] for item in catalogue]
+    faults = [
+        f"torrent is {name!r}, which the catalogue does not have; it has {', '.join(known)}"
+        for name in names
+        if name not in known
+    ]
+    return {"items": [item for item in catalogue if item["name"] in names or not names], "faults": faults}
+
+
+def torrent_item(path: str) -> dict[str, Any]:
+    """Any .torrent file of this machine as an item."""
+    data = torrent_reader("")(path)
+    try:
+        info = metainfo.torrent_info(data)
+    except SeedbedError as error:
+        raise TorrentFileError(f"torrent_file is {path}, which is no .torrent: {error}") from error
+    if info["version"] == "v2":
+        raise TorrentFileError(f"torrent_file is {path}, which is of version 2 alone; the doctor knows v1 and hybrid")
+    return {**{key: info[key] for key in ("name", "info_hash", "private", "trackers")}, "swarm": None}
 
 
 def questions(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -68,9 +116,10 @@ def peer_targets(
     return targets
 
 
-def report(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """An aligned table, worst first, with what to do under each line that is not well."""
-    ranked = sorted(_merged(verdicts), key=lambda entry: SEVERITIES.index(entry["severity"]))
+def report(verdicts: Sequence[Mapping[str, Any]], silent: Sequence[str] = ()) -> list[Line]:
+    """An aligned table, worst first, with what to do under each line that is not well; silent: who could not look."""
+    entries, blind = _counted(verdicts)
+    ranked = sorted(_merged(entries), key=lambda entry: list(MARKS).index(entry["severity"]))
     rows = [HEAD] + [
         [
             MARKS[entry["severity"]],
@@ -82,15 +131,39 @@ def report(verdicts: Sequence[Mapping[str, Any]]) -> str:
         for entry in ranked
     ]
     widths = [max(map(_width, column)) for column in zip(*rows)]
-    lines = [_line(rows[0], widths)]
+    lines = [_line("", ""), _line("", _row(rows[0], widths))]
     indent = " " * (widths[0] + 2)
     for entry, row in zip(ranked, rows[1:]):
-        lines.append(_line(row, widths))
+        lines.append(_line(entry["severity"], _row(row, widths)))
         if entry["remedy"]:
-            lines.append(f"{indent}-> {entry['remedy']}")
-        lines += [f"{indent}also: {_printable(more)}" for more in entry["more"]]
-        lines += [f"{indent}note: {_printable(remark)}" for remark in entry["remarks"]]
-    return "\n".join(lines)
+            lines.append(_line(entry["severity"], f"{indent}-> {entry['remedy']}"))
+        lines += [_line("", f"{indent}also: {_printable(more)}") for more in entry["more"]]
+        lines += [_line("", f"{indent}note: {_printable(remark)}") for remark in entry["remarks"]]
+    lines += [_line("warning", f"WARN  {name} cannot be reached by SSH: its view is missing") for name in silent]
+    if blind:
+        lines.append(
+            _line("note", f"note  the {CONTROLLER} has no way of its own to the trackers ({blind}); the leechers count")
+        )
+    return lines
+
+
+def _counted(verdicts: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], str]:
+    """The entries for the table, and why the controller sees nothing at all, as behind a jump host."""
+    ours = [entry for entry in verdicts if entry["from"] == CONTROLLER]
+    theirs = [entry for entry in verdicts if entry["from"] != CONTROLLER]
+    if not ours or not theirs:
+        return list(verdicts), ""
+    seen_alike = {(entry["info_hash"], entry["verdict"]) for entry in theirs}
+    if all(entry["verdict"] in _NO_WAY for entry in ours):
+        alone = [entry["cause"] for entry in ours if (entry["info_hash"], entry["verdict"]) not in seen_alike]
+        return theirs, alone[0] if alone else ""
+    notes = [
+        entry
+        if entry["severity"] == "ok" or (entry["info_hash"], entry["verdict"]) in seen_alike
+        else {**entry, "severity": "note"}
+        for entry in ours
+    ]
+    return [*theirs, *notes], ""
 
 
 def _merged(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -105,37 +178,73 @@ def _merged(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(merged.values())
 
 
-def details(answers: Sequence[Mapping[str, Any]], peers: Sequence[Mapping[str, Any]]) -> str:
-    """What each tracker and each peer said, decoded."""
+def details(
+    items: Sequence[Mapping[str, Any]],
+    answers: Sequence[Mapping[str, Any]],
+    peers: Sequence[Mapping[str, Any]],
+    view: str,
+) -> list[Line]:
+    """What each tracker and each peer said about each item, decoded."""
     lines = []
-    for answer in answers:
-        if answer["ok"]:
-            said = f"{answer['seeders']} seeders, {answer['leechers']} leechers, {answer['downloaded']} downloads"
-            if answer["kind"] == "announce":
-                given = ", ".join(f"{peer['address']}:{peer['port']}" for peer in answer["peers"]) or "nobody"
-                said += f", again in {answer['interval']} s, peers: {given}"
-        else:
-            said = f"{answer['reason']}: {answer['message']}"
-        lines.append(f"{answer['kind']:8}  {answer['tracker']}  {_printable(said)}")
-    for peer in peers:
-        said = f"{peer['reason']}: {peer['message']}"
-        if peer["ok"]:
-            held = "?" if peer["share"] is None else f"{peer['share']:.0%}"
-            said = f"{peer['client'] or 'unknown client'}, {peer['encryption']}, holds {held}"
-            said += f", metadata {peer['metadata']}" if "metadata" in peer else ""
-            said += f", piece {peer['piece']}" if "piece" in peer else ""
-        lines.append(f"peer      {peer['address']}:{peer['port']}  {_printable(said)}")
-    return "\n".join(lines)
+    for item in items:
+        kind = ", private" if item["private"] else ""
+        lines.append(_line("", f"{_printable(item['name'])} ({item['info_hash']}{kind}) as {view} sees it"))
+        mine = [answer for answer in answers if answer["info_hash"] == item["info_hash"]]
+        for tracker in dict.fromkeys(answer["tracker"] for answer in mine):
+            lines.append(_line("", f"  {_printable(tracker)}"))
+            lines += [_answer_line(answer) for answer in mine if answer["tracker"] == tracker]
+        met = [peer for peer in peers if peer["info_hash"] == item["info_hash"]]
+        lines.append(_line("", "  peers, over TCP (uTP is not probed)" if met else "  no peers to meet"))
+        lines += [_peer_line(peer) for peer in met]
+        lines.append(_line("", ""))
+    return lines
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell + " " * (size - _width(cell)) for cell, size in zip(cells, widths)).rstrip()
+def _answer_line(answer: Mapping[str, Any]) -> Line:
+    head = f"    {answer['kind']:8}  "
+    if not answer["ok"]:
+        return _line("fault", f"{head}{answer['reason']}: {_printable(answer['message'])}")
+    said = [count(answer["seeders"], "seeder"), count(answer["leechers"], "leecher")]
+    if answer["downloaded"] is not None:
+        said.append(count(answer["downloaded"], "download"))
+    if answer["kind"] == "announce":
+        said.append(f"again in {answer['interval']} s")
+        said += [f"sees us as {answer['seen_as']}"] if answer.get("seen_as") else []
+        said += [f"warns: {answer['warning']}"] if answer.get("warning") else []
+        peers = ", ".join(f"{peer['address']}:{peer['port']}" for peer in answer["peers"])
+        said.append(f"peers: {peers or 'nobody'}")
+    elif not answer["known"]:
+        said = ["does not know the torrent"]
+    return _line("", head + _printable(", ".join(said)))
+
+
+def _peer_line(peer: Mapping[str, Any]) -> Line:
+    head = f"    {peer['address']}:{peer['port']}  "
+    if not peer["ok"]:
+        return _line("fault", f"{head}{peer['reason']}: {_printable(peer['message'])}")
+    takes = {True: "plain alone", False: "plain and encrypted", None: "plain"}[peer["plain_only"]]
+    said = [
+        peer["client"] or "a client that does not name itself",
+        f"holds {'?' if peer['share'] is None else format(peer['share'], '.0%')}",
+        f"takes {'encrypted alone' if peer['encryption'] == 'encrypted' else takes}",
+    ]
+    said += [f"{what} {peer[what].replace('_', ' ')}" for what in ("metadata", "piece") if what in peer]
+    return _line("", head + _printable(", ".join(said)))
+
+
+def _line(severity: str, text: str) -> Line:
+    return {"severity": severity, "text": text.rstrip()}
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell + " " * (size - _width(cell)) for cell, size in zip(cells, widths))
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, combining ones none."""
+    """Columns on a terminal: wide characters take two, marks on the character before none."""
     return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+        0 if unicodedata.category(char) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
     )
 
 

@@ -50,7 +50,7 @@ class Deadline:
         """Seconds until the end; past it, the reason ``timeout``."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise NetError("timeout", f"no answer within {self.seconds:g} s")
+            raise NetError("timeout", f"no answer within {self.seconds:.2g} s")
         return left
 
     def share(self, parts: int) -> Deadline:
@@ -61,7 +61,7 @@ class Deadline:
 def net_error(error: OSError, deadline: Deadline) -> NetError:
     """The reason behind an OSError."""
     if isinstance(error, socket.timeout):  # TimeoutError itself only since Python 3.10
-        return NetError("timeout", f"no answer within {deadline.seconds:g} s")
+        return NetError("timeout", f"no answer within {deadline.seconds:.2g} s")
     reason, message = _REASONS.get(error.errno or 0, ("os_error", str(error)))
     return NetError(reason, message)
 
@@ -85,7 +85,7 @@ def resolve(host: str, port: int, family: str, deadline: Deadline) -> list[Addre
     if failure:
         raise NetError("dns", f"the name {host} does not resolve ({failure[0]})")
     if thread.is_alive() or not found:
-        raise NetError("dns", f"no resolver told the address of {host} within {deadline.seconds:g} s")
+        raise NetError("dns", f"no resolver told the address of {host} within {deadline.seconds:.2g} s")
     return found
 
 
@@ -101,7 +101,7 @@ def try_each(addresses: list[Address], deadline: Deadline, ask: Callable[[Addres
     raise failure
 
 
-def open_tcp(address: Address, deadline: Deadline, source: str | None = None) -> socket.socket:
+def open_tcp(address: Address, deadline: Deadline, source: str = "") -> socket.socket:
     """A connected TCP socket whose next operation is bounded by the deadline."""
     sock = socket.socket(address[0], socket.SOCK_STREAM)
     try:

@@ -42,7 +42,8 @@ class Settings(NamedTuple):
     metadata: bool = True
     piece: bool = False
     piece_timeout: float = 25.0  # a seeder serves a new peer at its next choke cycle, ten seconds on
-    workers: int = 64
+    source: str = ""
+    workers: int = 128
 
 
 class Wire:
@@ -96,11 +97,37 @@ class Wire:
 
 
 def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, Any]]:
-    """All peers side by side, in the order given."""
+    """All peers side by side, in the order given; what a client takes beside plain connections is asked once each."""
     if not targets:
         return []
     with ThreadPoolExecutor(min(settings.workers, len(targets))) as pool:
-        return list(pool.map(lambda target: probe(target, settings), targets))
+        results = list(pool.map(lambda target: probe(target, settings), targets))
+        met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
+        answers = pool.map(lambda target: refuses_encryption(target, settings), met.values())
+        refusing = dict(zip(met, answers))
+    for target, result in zip(targets, results):
+        result["plain_only"] = refusing.get(target[:2])
+    return results
+
+
+def refuses_encryption(target: Target, settings: Settings) -> bool | None:
+    """Whether a peer that takes plain connections takes no encrypted ones; None where it cannot be told."""
+    reason = _greeting(target, settings, encrypted=True)
+    if reason not in ("closed", "reset", "malformed", "not_encrypted"):
+        return None if reason else False
+    # A client may also close on one who comes again so soon: then it closes on a plain connection, too.
+    return True if _greeting(target, settings, encrypted=False) == "" else None
+
+
+def _greeting(target: Target, settings: Settings, *, encrypted: bool) -> str:
+    """Why a peer does not shake hands; nothing if it does."""
+    deadline = Deadline(settings.timeout)
+    try:
+        with _connect(target, settings, deadline) as sock:
+            _shake_hands(Wire(sock, deadline), bytes.fromhex(target.info_hash), encrypted=encrypted)
+    except NetError as error:
+        return error.reason
+    return ""
 
 
 def probe(target: Target, settings: Settings) -> dict[str, Any]:
@@ -116,6 +143,7 @@ def probe(target: Target, settings: Settings) -> dict[str, Any]:
         "reason": "",
         "message": "",
         "encryption": "",
+        "plain_only": None,
         "client": "",
         "share": None,
         "utp": "not probed",
@@ -149,12 +177,15 @@ def _look_again(target: Target, settings: Settings, result: dict[str, Any], firs
 
 def _look(target: Target, settings: Settings, result: dict[str, Any], *, encrypted: bool) -> None:
     deadline = Deadline(settings.timeout)
-    address = resolve(target.address, target.port, "any", deadline)[0]
-    with open_tcp(address, deadline) as sock:
+    with _connect(target, settings, deadline) as sock:
         wire = Wire(sock, deadline)
         peer_id = _shake_hands(wire, bytes.fromhex(target.info_hash), encrypted=encrypted)
         result.update(ok=True, encryption="encrypted" if encrypted else "plain", client=client_name(peer_id))
         _Visit(wire, target, settings, result).run()
+
+
+def _connect(target: Target, settings: Settings, deadline: Deadline) -> socket.socket:
+    return open_tcp(resolve(target.address, target.port, "any", deadline)[0], deadline, settings.source)
 
 
 def _shake_hands(wire: Wire, info_hash: bytes, *, encrypted: bool) -> bytes:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any, Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS
+from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS, count
 
 Seen = Mapping[str, Any]
+# By what Transmission's texts of local errors (3) are told apart.
+_LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data": "content_missing"}
 
 
 def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mapping[str, Seen]) -> dict[str, Any]:
@@ -32,7 +34,10 @@ def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mappi
         *_swarm_findings(item, view, announces, expected),
         *_oddities(announces, expected, view),
     ]
-    findings.sort(key=lambda finding: SEVERITIES.index(finding["severity"]))  # stable: the root comes first
+    told: dict[str, dict[str, str]] = {}
+    for finding in findings:  # what a tracker's two protocols show alike is told once
+        told.setdefault(finding["cause"], finding)
+    findings = sorted(told.values(), key=lambda finding: SEVERITIES.index(finding["severity"]))  # the root stays first
     chosen = findings[0] if findings else _finding("healthy", detail=_numbers(mine))
     return {
         "item": item["name"],
@@ -59,7 +64,7 @@ def _numbers(answers: Iterable[Seen]) -> str:
     good = [answer for answer in answers if answer["ok"]]
     seeders = max((answer["seeders"] or 0 for answer in good), default=0)
     leechers = max((answer["leechers"] or 0 for answer in good), default=0)
-    return f"{seeders} seeders, {leechers} leechers"
+    return f"{count(seeders, 'seeder')}, {count(leechers, 'leecher')}"
 
 
 # -- trackers -------------------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ def _tracker_findings(item: Seen, announces: Sequence[Seen], trackers: Mapping[s
     bad = [answer for answer in announces if not answer["ok"]]
     if len(bad) == len(announces):
         return [_tracker_finding(answer, trackers) for answer in bad]
-    return [_partly(answer, announces) for answer in bad]
+    return [_partly(answer, announces, trackers) for answer in bad]
 
 
 def _where(answer: Seen) -> str:
@@ -79,14 +84,15 @@ def _where(answer: Seen) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _partly(answer: Seen, announces: Sequence[Seen]) -> dict[str, str]:
+def _partly(answer: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen]) -> dict[str, str]:
     """One of several trackers fails: not the end, but clients that know only this one are lost."""
     parts = urlsplit(answer["tracker"])
     host_answers = any(other["ok"] and urlsplit(other["tracker"]).netloc == parts.netloc for other in announces)
     if host_answers and answer["reason"] in ("timeout", "unreachable", "refused"):
         code = "tracker_udp_filtered" if parts.scheme == "udp" else "tracker_http_filtered"
         return _finding(code, where=parts.netloc, detail=answer["message"])
-    return _finding("tracker_some_fail", where=_where(answer), detail=answer["message"])
+    finding = _tracker_finding(answer, trackers)
+    return {**finding, "severity": "warning", "cause": f"{finding['cause']}; others of its trackers answer"}
 
 
 def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, str]:
@@ -99,7 +105,7 @@ def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, st
     if reason == "http_status":
         if answer.get("status") == 404:
             return _finding("tracker_odd_path", where=where, detail=parts.path or "/")
-        return _finding("tracker_invalid_request", where=where, detail=detail)
+        return _finding("tracker_invalid_request", where=where, detail=_invalid(parts.query) or detail)
     code = {
         "dns": "tracker_dns",
         "refused": "tracker_refused",
@@ -111,6 +117,22 @@ def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, st
         "not_authorized": "tracker_not_authorized",
     }.get(reason, "tracker_wrong_protocol")
     return _finding(code, where=where, detail=detail)
+
+
+def _invalid(query: str) -> str:
+    """What is wrong with a request whose announce address has a query of its own; nothing if that is not the cause."""
+    own = parse_qs(query, keep_blank_values=True, encoding="latin-1")
+    if own.get("compact", [""])[0] == "0":
+        return "its address asks for compact=0"
+    for name, what in (("info_hash", "an info hash"), ("peer_id", "a peer id")):
+        size = len(own.get(name, [""])[0])
+        if name in own and size != 20:
+            return f"its address has {what} of {size} bytes, right are 20"
+        if name in own:
+            return f"its address has {what} of its own, so the tracker gets two"
+    if own.get("port", ["0"])[0] not in map(str, range(65536)):
+        return f"its address has the port {own['port'][0]}"
+    return ""
 
 
 def _our_tracker_finding(name: str, tracker: Seen, port: int | None, where: str, detail: str) -> dict[str, str]:
@@ -132,48 +154,69 @@ def _swarm_findings(
     answered = any(answer["ok"] for answer in announces)
     peers = [peer for peer in view["peers"] if peer["info_hash"] == item["info_hash"]]
     findings: list[dict[str, str]] = []
-    serving = 0
+    if not expected:
+        return _stranger_findings(item, peers, listed, announces, view) if answered else []
+    meant = {(seeder["address"], seeder["peer_port"]) for seeder in expected.values()}
+    serving = sum(_serves(item, peer) for peer in peers if (peer["address"], peer["port"]) not in meant)
     for name, seeder in expected.items():
-        problems = _seeder_findings(item, name, seeder, announces)
-        if not problems and answered:
-            problems = _listing_findings(name, seeder, listed)
         met = [peer for peer in peers if (peer["address"], peer["port"]) == (seeder["address"], seeder["peer_port"])]
-        if not any(problem["severity"] == "fault" for problem in problems):
+        problems = _seeder_findings(item, name, seeder, announces, met)
+        if not _fatal(problems) and answered and seeder["info"]:
+            problems += _listing_findings(name, seeder, listed)
+        if not _fatal(problems):
             problems += [finding for peer in met for finding in _peer_findings(item, peer, seeder, view)]
-        serving += not any(problem["severity"] == "fault" for problem in problems)
+        serving += not _fatal(problems)
         findings += problems
     if serving:  # somebody serves it: what is wrong with the others is a warning
-        findings = [{**finding, "severity": "warning"} for finding in findings]
-    elif not expected and answered:
-        findings += _stranger_findings(item, peers, listed, announces, view)
+        findings = _milder(findings)
     return findings + (_share_findings(item, peers) if serving else [])
 
 
-def _seeder_findings(item: Seen, name: str, seeder: Seen, announces: Sequence[Seen]) -> list[dict[str, str]]:
+def _milder(findings: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{**finding, "severity": "warning"} for finding in findings]
+
+
+def _fatal(findings: Iterable[Mapping[str, str]]) -> bool:
+    return any(finding["severity"] == "fault" for finding in findings)
+
+
+def _serves(item: Seen, peer: Seen) -> bool:
+    """Whether a peer that is none of the seeders has what they should have; loopback is reached from its host alone."""
+    return bool(peer["ok"] and not _loopback(peer["address"]) and (peer["share"] or 0) >= _enough(item))
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False  # a name: trackers may hand out such (BEP 3)
+
+
+def _seeder_findings(
+    item: Seen, name: str, seeder: Seen, announces: Sequence[Seen], met: Sequence[Seen]
+) -> list[dict[str, str]]:
     """What the seeder itself says that keeps it from serving."""
     info = seeder["info"]
     if info is None:
-        return [_finding("seeder_unreachable", where=name)]
+        return [_finding("seeder_unseen" if any(peer["ok"] for peer in met) else "seeder_unreachable", where=name)]
     if not info["active"]:
         return [_finding("seeder_down", where=name)]
     if info["reason"]:
-        return []  # it may serve all the same: the peers tell, a remark says that it could not be asked
+        return [_finding("seeder_rpc", where=name, detail=info["message"])]  # it may serve all the same
     torrent = next((entry for entry in info["torrents"] if entry["info_hash"] == item["info_hash"]), None)
     if torrent is None:
         return [_finding("torrent_not_added", where=name)]
-    return _torrent_findings(item, name, seeder, torrent) or _announce_findings(item, name, info, torrent, announces)
+    return _torrent_findings(item, name, torrent) or _announce_findings(item, name, info, torrent, announces)
 
 
-def _torrent_findings(item: Seen, name: str, seeder: Seen, torrent: Seen) -> list[dict[str, str]]:
-    del seeder
+def _torrent_findings(item: Seen, name: str, torrent: Seen) -> list[dict[str, str]]:
     if torrent["missing"]:
         first, rest = torrent["missing"][0], len(torrent["missing"]) - 1
         return [_finding("content_missing", where=name, detail=first + (f" and {rest} more" if rest else ""))]
     if torrent["error"] == 3:
-        code = "disk_full" if "space" in torrent["error_string"].lower() or torrent["free"] == 0 else "content_missing"
-        if "data" not in torrent["error_string"].lower() and code == "content_missing":
-            code = "seeder_error"
-        return [_finding(code, where=name, detail=torrent["error_string"])]
+        text = torrent["error_string"]
+        code = next((code for word, code in _LOCAL_ERRORS.items() if word in text.lower()), "seeder_error")
+        return [_finding("disk_full" if torrent["free"] == 0 else code, where=name, detail=text)]
     if torrent["state"] == "stopped":
         return [_finding("torrent_paused", where=name)]
     if torrent["state"] in ("check_wait", "checking"):
@@ -208,14 +251,13 @@ def _listing_findings(name: str, seeder: Seen, listed: Iterable[tuple[str, int]]
     right = (seeder["address"], seeder["peer_port"])
     if right in known:
         return []
-    family = ipaddress.ip_address(seeder["address"]).version
     others = sorted(
-        peer for peer in known if peer[1] == seeder["peer_port"] and ipaddress.ip_address(peer[0]).version == family
+        peer for peer in known if peer[1] == seeder["peer_port"] and (":" in peer[0]) == (":" in seeder["address"])
     )
     if not others:
         return [_finding("not_announced", where=name)]
     why = "an address behind NAT, of a bridge or a proxy"
-    if ipaddress.ip_address(others[0][0]).is_loopback:
+    if _loopback(others[0][0]):
         why = "it announced through loopback, and nobody else can reach it there"
     return [_finding("wrong_address", where=name, detail=others[0][0], why=why)]
 
@@ -240,6 +282,8 @@ def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> l
     findings = []
     if peer["encryption"] == "encrypted":
         findings.append(_finding("encryption_required", where=where))
+    if peer["plain_only"]:
+        findings.append(_finding("encryption_refused", where=where))
     if peer.get("piece") == "wrong_hash":
         findings.append(_finding("content_damaged", where=where, detail=peer["piece_message"]))
     if not item["private"] and peer.get("metadata", "ok") != "ok":
@@ -254,13 +298,16 @@ def _stranger_findings(
     known = list(listed)
     if not known:
         return [_finding("nobody")]
-    if not any(peer["ok"] for peer in peers):
+    found = [_peer_findings(item, peer, None, view) for peer in peers if peer["ok"]]
+    if not found:
         return [finding for peer in peers for finding in _peer_findings(item, peer, None, view)]
-    if not any((answer["seeders"] or 0) for answer in announces if answer["ok"]):
-        share = max((peer["share"] or 0 for peer in peers), default=0)
-        return [] if share >= 1 else [_finding("only_leechers", detail=len(known)), *_share_findings(item, peers)]
-    good = [peer for peer in peers if peer["ok"]]
-    findings = [finding for peer in good for finding in _peer_findings(item, peer, None, view)]
+    findings = [finding for problems in found for finding in problems]
+    if not all(map(_fatal, found)):
+        findings = _milder(findings)
+    if not any(_serves(item, peer) for peer in peers) and not any(
+        answer["seeders"] for answer in announces if answer["ok"]
+    ):
+        findings.insert(0, _finding("only_leechers", detail=count(len(known), "peer")))
     return findings + _share_findings(item, peers)
 
 
@@ -269,11 +316,15 @@ def _available(item: Seen) -> float:
     return float(text) / 100
 
 
+def _enough(item: Seen) -> float:
+    """The share that the swarm should have. A piece more or less, and a bitfield without known length, are no news."""
+    return min(1.0, _available(item)) - 0.02
+
+
 def _share_findings(item: Seen, peers: Sequence[Seen]) -> list[dict[str, str]]:
     shares = [peer["share"] for peer in peers if peer["ok"] and peer["share"] is not None]
     best = max(shares, default=1.0)
-    # A piece more or less, and a bitfield without known length, are no news.
-    if best >= min(1.0, _available(item)) - 0.02:
+    if best >= _enough(item):
         return []
     return [_finding("partial", detail=f"{best:.0%}")]
 
@@ -307,8 +358,6 @@ def _remarks(item: Seen, expected: Mapping[str, Seen]) -> list[str]:
         remarks.append(REMARKS["partial_on_purpose"].format(detail=f"{_available(item):.0%}"))
     for name, seeder in expected.items():
         info = seeder["info"] or {}
-        if info.get("reason"):
-            remarks.append(REMARKS["seeder_rpc"].format(where=name, detail=info["message"]))
         if info.get("version", "").startswith("3."):
             remarks.append(REMARKS["slow_seeder"].format(where=name, detail=info["version"]))
     return remarks

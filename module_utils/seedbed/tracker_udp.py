@@ -70,7 +70,7 @@ def _request(sock: socket.socket, connection_id: bytes, action: int, payload: by
             strange += 1
     if strange:
         raise NetError("wrong_transaction", f"{strange} UDP answers, none with the transaction id of the question")
-    raise NetError("timeout", f"no answer within {deadline.seconds:g} s to {len(_TRIES)} UDP packets")
+    raise NetError("timeout", f"no answer within {deadline.seconds:.2g} s to {len(_TRIES)} UDP packets")
 
 
 def _payload(data: bytes, action: int) -> bytes:

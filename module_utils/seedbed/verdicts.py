@@ -57,7 +57,7 @@ VERDICTS = {
     "tracker_invalid_request": Kind(
         "fault",
         "{where} takes the request for invalid: {detail}",
-        "look at the announce address; it says so to compact=0, wrong or doubled info hashes, ports above 65535",
+        "correct the announce address; opentracker takes no compact=0, no second info hash, no port above 65535",
     ),
     "tracker_odd_path": Kind(
         "fault",
@@ -67,11 +67,17 @@ VERDICTS = {
     "tracker_wrong_protocol": Kind(
         "fault", "{where} is no tracker of this protocol: {detail}", "correct scheme and port of the announce address"
     ),
-    "tracker_some_fail": Kind("warning", "{where}: {detail}", "mend it or take it out; others of its trackers answer"),
     # The seeder
     "seeder_unreachable": Kind("fault", "the seeder {where} cannot be reached by SSH", "look whether the host is up"),
+    "seeder_unseen": Kind(
+        "warning",
+        "the seeder {where} serves, but cannot be reached by SSH",
+        "look whether its address and key are right in the inventory",
+    ),
     "seeder_down": Kind("fault", "Transmission is not running on {where}", "systemctl start transmission-daemon there"),
-    "seeder_rpc": Kind("fault", "{where}: {detail}", "run the site playbook: it sets port, user and password"),
+    "seeder_rpc": Kind(
+        "warning", "{where} could not be asked: {detail}", "run the site playbook: it sets port, user and password"
+    ),
     "torrent_not_added": Kind("fault", "the seeder {where} does not have the torrent", "run the site playbook"),
     "torrent_paused": Kind("fault", "the torrent is paused on {where}", "resume it, or run the site playbook"),
     "torrent_verifying": Kind(
@@ -136,12 +142,17 @@ VERDICTS = {
         "{where} closes on plain connections and serves encrypted ones alone",
         "set transmission_encryption to preferred, unless every client encrypts",
     ),
+    "encryption_refused": Kind(
+        "warning",
+        "{where} takes plain connections alone, a client that insists on encryption gets nothing from it",
+        "let the client there encrypt, unless every other client does without",
+    ),
     "partial": Kind(
         "fault",
         "only {detail} of the content is to be had, so a download stalls there",
         "add a seeder that has all of it",
     ),
-    "only_leechers": Kind("fault", "{detail} peers, and none has the whole content", "add a seeder"),
+    "only_leechers": Kind("fault", "{detail}, and none has the whole content", "add a seeder"),
     "nobody": Kind(
         "fault", "the tracker knows nobody for this torrent", "start a seeder that announces to this tracker"
     ),
@@ -160,5 +171,9 @@ REMARKS = {
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
     "udp_only": "UDP trackers alone: an aria2 without DHT cannot use them",
-    "seeder_rpc": "{where} could not be asked: {detail}",
 }
+
+
+def count(number: int | None, what: str) -> str:
+    """So many of something, as people write it; a question mark for a number that nobody told."""
+    return f"{'?' if number is None else number} {what}{'' if number == 1 else 's'}"

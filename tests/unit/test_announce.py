@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,10 +41,11 @@ def announce_body(**more: Any) -> bytes:
 
 
 @contextmanager
-def http_tracker(reply: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]]]:
+def http_tracker(reply: Callable[[str], bytes], host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
     """A tracker on loopback that answers each request with raw bytes; yields its address and what it was asked."""
     asked: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
 
         def serve() -> None:
             while True:
@@ -59,17 +62,20 @@ def http_tracker(reply: Callable[[str], bytes]) -> Iterator[tuple[str, list[str]
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/announce", asked
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.getsockname()[1]}/announce", asked
         server.shutdown(socket.SHUT_RDWR)
         thread.join(2)
 
 
 @contextmanager
-def udp_tracker(reply: Callable[[bytes, int], list[bytes]]) -> Iterator[tuple[str, list[bytes]]]:
+def udp_tracker(
+    reply: Callable[[bytes, int], list[bytes]], host: str = "127.0.0.1"
+) -> Iterator[tuple[str, list[bytes]]]:
     """A UDP tracker on loopback: reply(packet, number of packets so far) -> the datagrams to send back."""
     asked: list[bytes] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as server:
+        server.bind((host, 0))
 
         def serve() -> None:
             while True:
@@ -83,9 +89,9 @@ def udp_tracker(reply: Callable[[bytes, int], list[bytes]]) -> Iterator[tuple[st
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         port = server.getsockname()[1]
-        yield f"udp://127.0.0.1:{port}/announce", asked
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
-            stop.sendto(b"end", ("127.0.0.1", port))
+        yield f"udp://{f'[{host}]' if ':' in host else host}:{port}/announce", asked
+        with socket.socket(family, socket.SOCK_DGRAM) as stop:
+            stop.sendto(b"end", (host, port))
         thread.join(2)
 
 
@@ -135,11 +141,30 @@ def test_non_compact_and_ipv6_peers_are_read() -> None:
     assert announced(body)["peers"] == [{"address": "10.0.0.7", "port": 1}, {"address": "::1", "port": 8082}]
 
 
-def test_http_over_ipv6() -> None:
-    with socket.socket(socket.AF_INET6) as server:
-        server.bind(("::1", 0))
-        result = one(f"http://[::1]:{server.getsockname()[1]}/announce")
-    assert (result["reason"], result["address"]) == ("refused", "::1")
+def test_peers_are_asked_for_in_the_long_form() -> None:
+    body = bencode.encode({"interval": 9, "peers": [{"ip": "10.0.0.7", "port": 8082, "peer id": "x" * 20}]})
+    with http_tracker(lambda _: http(body)) as (url, asked):
+        result = one(url, settings=QUICK._replace(compact=False))
+    assert "&compact=0&" in asked[0]
+    assert result["peers"] == [{"address": "10.0.0.7", "port": 8082}]
+
+
+def test_both_protocols_over_ipv6() -> None:
+    peer = ipaddress.ip_address("2001:db8::7").packed + struct.pack(">H", 8082)
+
+    def reply(packet: bytes, count: int) -> list[bytes]:
+        [answer] = udp_reply(packet, count)
+        return [answer if packet[8:12] == bytes(4) else answer[:20] + peer]
+
+    with http_tracker(lambda _: http(announce_body(peers=b"", peers6=peer)), "::1") as (url, _):
+        over_http = one(url)
+        other_family = one(url, settings=QUICK._replace(family="ipv4"))
+    with udp_tracker(reply, "::1") as (url, _):
+        over_udp = one(url)
+    for result in (over_http, over_udp):
+        assert (result["ok"], result["address"], result["own_address"]) == (True, "::1", "::1"), result
+        assert result["peers"] == [{"address": "2001:db8::7", "port": 8082}]
+    assert other_family["reason"] == "dns"
 
 
 @pytest.mark.parametrize(
@@ -157,12 +182,52 @@ def test_http_over_ipv6() -> None:
         (http(b"d5:peers5:12345e"), "malformed", "5 bytes of peers, no multiple of 6"),
         (b"SSH-2.0-OpenSSH\r\n", "not_http", "the answer is no HTTP (BadStatusLine)"),
         (b"", "reset", "the connection was closed without an answer"),
+        (
+            http(b"\x1f\x8bnonsense"),
+            "not_gzip",
+            "a gzip answer that cannot be unpacked (Error -3 while decompressing data: unknown compression method)",
+        ),
     ],
 )
 def test_http_failures_have_a_reason(answer: bytes, reason: str, message: str) -> None:
     with http_tracker(lambda _: answer) as (url, _):
         result = one(url)
     assert (result["ok"], result["reason"], result["message"]) == (False, reason, message)
+
+
+def test_a_server_without_tls_is_asked_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(http(b"this is plain"))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        assert one(f"https://127.0.0.1:{server.getsockname()[1]}/announce")["reason"] == "tls"
+        thread.join(2)
+
+
+def test_silent_trackers_cost_one_time_out_a_round() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        trackers = [
+            f"http://127.0.0.1:{tcp.getsockname()[1]}/announce",
+            f"udp://127.0.0.1:{udp.getsockname()[1]}/announce",
+        ]
+        started = time.monotonic()
+        questions = [Question(tracker, kind, HASH) for tracker in trackers for kind in ("scrape", "announce")]
+        results = ask(questions, Settings(timeout=0.5))
+    assert {result["reason"] for result in results} == {"timeout"}
+    assert time.monotonic() - started < 1.4
+
+
+def test_a_path_without_a_scrape_address() -> None:
+    with http_tracker(lambda _: http(announce_body())) as (url, asked):
+        result = one(url.replace("/announce", "/a"), "scrape")
+    assert (result["reason"], asked) == ("no_scrape", [])
 
 
 def test_a_gzip_answer_is_unpacked_and_a_bomb_is_not() -> None:

@@ -102,6 +102,40 @@ def test_a_seeder_that_insists_on_encryption_is_recognised(tmp_path: Path) -> No
     assert (result["ok"], result["encryption"], result["metadata"]) == (True, "encrypted", "ok"), result
 
 
+@pytest.mark.parametrize(("encryption", "plain_only"), [(2, True), (1, False), (0, None)])
+def test_what_a_client_takes_beside_plain_connections(tmp_path: Path, encryption: int, plain_only: bool | None) -> None:
+    with seeder(tmp_path, encryption=encryption) as target:
+        [result] = probe_all([target], QUICK)
+    assert (result["ok"], result["plain_only"]) == (True, plain_only), result
+
+
+def test_a_peer_that_keeps_silent_when_asked_encrypted_is_not_called_plain() -> None:
+    def serve(client: socket.socket) -> None:
+        hello = client.recv(68)
+        if hello.startswith(PROTOCOL):
+            client.sendall(PROTOCOL + RESERVED + bytes.fromhex(HASH) + b"-TR4100-abcdefghijkl" + message(15, b""))
+        client.recv(1000)
+        client.recv(1000)
+
+    with fake(serve) as target:
+        [result] = probe_all([target], Settings(timeout=0.5))
+    assert (result["ok"], result["share"], result["plain_only"]) == (True, 0.0, None), result
+
+
+def test_the_address_to_look_from(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def serve(client: socket.socket) -> None:
+        seen.append(client.getpeername()[0])
+        greet(client)
+
+    with fake(serve) as target:
+        probe(target, QUICK._replace(source="127.0.0.9"))
+        away = probe(target, QUICK._replace(source="192.0.2.1"))
+    assert seen == ["127.0.0.9"]
+    assert (away["reason"], away["message"]) == ("unreachable", "this host has no address of that family")
+
+
 def test_a_good_piece(tmp_path: Path) -> None:
     with seeder(tmp_path) as target:
         assert probe(target, QUICK._replace(piece=True))["piece"] == "ok"

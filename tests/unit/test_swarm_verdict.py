@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
+import libtorrent as lt
 import pytest
-from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed.doctor import magnet_item
 from ansible.module_utils.seedbed.seeder_state import missing_content, torrent_state
 from ansible.module_utils.seedbed.verdicts import SEVERITIES, VERDICTS
 from doctor_details import doctor_details
 from doctor_questions import doctor_questions
 from doctor_report import doctor_report
+from doctor_subject import doctor_subject
 from doctor_targets import doctor_targets
-from magnet_info import magnet_info
 from swarm_verdict import swarm_verdict
 
 HASH = "2a" * 20
@@ -84,6 +86,7 @@ def lab() -> dict[str, Any]:
                     "client": "Transmission 4.1.0",
                     "share": 1.0,
                     "metadata": "ok",
+                    "plain_only": False,
                     "metadata_message": "",
                     "piece": "ok",
                     "piece_message": "",
@@ -147,7 +150,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("changes", "verdict", "words"),
     [
-        ([], "healthy", "1 seeders, 0 leechers"),
+        ([], "healthy", "1 seeder, 0 leechers"),
         (failing("dns", "the name x does not resolve"), "tracker_dns", "the name x does not resolve"),
         ([*failing("refused"), ("trackers.tracker1.active", False)], "tracker_down", "not running on tracker1"),
         ([*failing("refused"), ("trackers.tracker1.port", 8889)], "tracker_wrong_port", "the tracker listens on 8889"),
@@ -162,10 +165,17 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         (failing("not_bencode"), "tracker_wrong_protocol", "no tracker of this protocol"),
         ([("view.trackers.1", {"ok": False, "reason": "timeout"})], "tracker_udp_filtered", "not over UDP"),
         ([("view.trackers.0", {"ok": False, "reason": "timeout"})], "tracker_http_filtered", "not over HTTP"),
-        ([("view.trackers.1", {"ok": False, "reason": "failure"})], "tracker_some_fail", "udp://192.0.2.1:8888"),
+        ([("view.trackers.1", {"ok": False, "reason": "failure", "message": "no"})], "tracker_refuses",
+         "udp://192.0.2.1:8888: no; others of its trackers answer"),
+        ([("view.trackers.1", {"ok": False, "reason": "refused", "tracker": "http://192.0.2.8:8888/announce",
+                               "address": "192.0.2.8"}),
+          ("trackers", {"tracker2": {"address": "192.0.2.8", "port": 8888, "active": False}})],
+         "tracker_down", "not running on tracker2; others"),
         ([("view.trackers", []), ("item.trackers", [])], "no_tracker", "no tracker"),
         ([("view.trackers", []), ("item", {"trackers": [], "private": True})], "private_without_tracker", "DHT"),
-        ([("seeders.seeder1.info", None)], "seeder_unreachable", "seeder1"),
+        ([("seeders.seeder1.info", None), (PEER, {"ok": False, "reason": "timeout"})], "seeder_unreachable", "seeder1"),
+        ([("seeders.seeder1.info", None)], "seeder_unseen", "seeder1 serves"),
+        ([("seeders.seeder1.info", {"reason": "denied", "message": "401"})], "seeder_rpc", "could not be asked: 401"),
         ([("seeders.seeder1.info.active", False)], "seeder_down", "not running on seeder1"),
         ([("seeders.seeder1.info.torrents", [])], "torrent_not_added", "does not have the torrent"),
         ([(TORRENT, {"state": "stopped"})], "torrent_paused", "paused on seeder1"),
@@ -173,6 +183,8 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([(TORRENT, {"missing": ["a", "b", "c"]})], "content_missing", "a and 2 more"),
         ([(TORRENT, {"error": 3, "error_string": "No data found!"})], "content_missing", "No data found!"),
         ([(TORRENT, {"error": 3, "error_string": "No space left on device"})], "disk_full", "seeder1 is full"),
+        ([(TORRENT, {"error": 3, "error_string": "Please Verify Local Data! Piece #0 is corrupt."})],
+         "content_damaged", "Piece #0 is corrupt"),
         ([(TORRENT, {"error": 3, "error_string": "Permission denied"})], "seeder_error", "Permission denied"),
         ([(TORRENT, {"left": 10})], "content_damaged", "10 of 100 bytes"),
         ([(f"{TORRENT}.trackers.0.announce", "http://x/"), (f"{TORRENT}.trackers.1.announce", "http://y/")],
@@ -190,6 +202,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([(PEER, {"ok": False, "reason": "not_served"}), ("view.address", "192.0.2.2"),
           ("seeders.seeder1.info.version", "3.00")], "same_address", "3.00"),
         ([(PEER, {"encryption": "encrypted"})], "encryption_required", "closes on plain"),
+        ([(PEER, {"plain_only": True})], "encryption_refused", "plain connections alone"),
         ([(PEER, {"piece": "wrong_hash", "piece_message": "piece 3"})], "content_damaged", "piece 3"),
         ([(PEER, {"metadata": "timeout", "metadata_message": "none came"})], "metadata_unavailable", "none came"),
         ([(PEER, {"share": 0.4})], "partial", "only 40%"),
@@ -197,7 +210,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([("seeders.seeder1.info.clock", 5000)], "clock_skew", "4000 s off"),
         ([("item.swarm", {"seeders": []}), *NOBODY], "nobody", "knows nobody"),
         ([("item.swarm", {"seeders": []}), (PEER, {"share": 0.5}), ("view.trackers.0.seeders", 0),
-          ("view.trackers.1.seeders", 0)], "only_leechers", "1 peers"),
+          ("view.trackers.1.seeders", 0)], "only_leechers", "1 peer,"),
     ],
 )  # fmt: skip
 def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str, words: str) -> None:
@@ -218,7 +231,6 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
             "50% of it is seeded",
         ),
         ([("seeders.seeder1.info.version", "3.00")], "about 8 MB/s"),
-        ([("seeders.seeder1.info", {"reason": "denied", "message": "401"})], "seeder1 could not be asked: 401"),
     ],
 )
 def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remark: str) -> None:
@@ -244,31 +256,101 @@ def test_the_root_comes_first_and_the_rest_is_told() -> None:
     assert "the torrent is paused on seeder1" in result["more"]
 
 
+def test_another_peer_that_has_it_all_makes_the_seeders_faults_a_warning() -> None:
+    other = {**broken()["view"]["peers"][0], "address": "192.0.2.7", "port": 9000}
+    seen = broken((TORRENT, {"state": "stopped"}))
+    seen["view"]["peers"].append(other)
+    assert judge(seen)["severity"] == "warning"
+    other["address"] = "127.0.0.1"  # which is somebody else on every other host
+    assert judge(seen)["severity"] == "fault"
+
+
+@pytest.mark.parametrize(
+    ("query", "cause"),
+    [
+        ("compact=0", "asks for compact=0"),
+        ("info_hash=abc", "an info hash of 3 bytes, right are 20"),
+        ("info_hash=" + "%2a" * 20, "an info hash of its own, so the tracker gets two"),
+        ("peer_id=-XX-", "a peer id of 4 bytes"),
+        ("port=70000", "has the port 70000"),
+        ("key=1", "HTTP status 400"),
+    ],
+)
+def test_an_invalid_request_has_its_cause(query: str, cause: str) -> None:
+    url = f"{HTTP}?{query}"
+    refusal = answer(url, ok=False, reason="http_status", status=400, message="HTTP status 400")
+    result = judge(broken(("view.trackers", [refusal])))
+    assert result["verdict"] == "tracker_invalid_request"
+    assert cause in result["cause"]
+
+
 def test_the_documentation_explains_every_verdict() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    assert [code for code in VERDICTS if f"`{code}`" not in text] == []
+    explained = [code for row in re.findall(r"^\| (`[a-z_`, ]+`) \|", text, re.MULTILINE) for code in row.split(", ")]
+    assert sorted(explained) == sorted(f"`{code}`" for code in VERDICTS)
+
+
+def texts(lines: list[dict[str, str]]) -> list[str]:
+    return [line["text"] for line in lines]
 
 
 def test_the_report_is_aligned_and_worst_first() -> None:
     good = judge(broken(("item.name", "盲道.mp4")))
-    bad = judge(broken((TORRENT, {"state": "stopped"})))
-    lines = doctor_report([good, bad]).splitlines()
-    assert lines[1].startswith("FAIL  item      leecher1  torrent_paused  the torrent is paused on seeder1")
-    assert lines[2] == "      -> resume it, or run the site playbook"
-    assert lines[3].startswith("ok    盲道.mp4  leecher1  healthy")
+    bad = judge(broken((TORRENT, {"state": "stopped"}), ("item.name", "e\N{COMBINING ACUTE ACCENT}")))
+    lines = doctor_report([good, bad])
+    assert texts(lines) == [
+        "",
+        "      item      from      verdict         cause",
+        "FAIL  e\N{COMBINING ACUTE ACCENT}         leecher1  torrent_paused  the torrent is paused on seeder1",
+        "      -> resume it, or run the site playbook",
+        "ok    盲道.mp4  leecher1  healthy         1 seeder, 0 leechers",
+    ]
+    assert [line["severity"] for line in lines] == ["", "", "fault", "fault", "ok"]
 
 
 def test_what_several_see_alike_is_told_once() -> None:
     seen = judge(broken())
-    assert "leecher1, leecher2" in doctor_report([seen, {**seen, "from": "leecher2"}]).splitlines()[1]
+    assert "leecher1, leecher2" in texts(doctor_report([seen, {**seen, "from": "leecher2"}]))[2]
+
+
+def test_a_controller_without_a_way_to_the_lab_is_one_line() -> None:
+    good = judge(broken())
+    blind = judge(broken(*failing("timeout", "no answer within 2 s"), ("view.from", "controller")))
+    assert texts(doctor_report([good, blind]))[2:] == [
+        "ok  item  leecher1  healthy  1 seeder, 0 leechers",
+        "note  the controller has no way of its own to the trackers (http://192.0.2.1:8888 does not answer: "
+        "no answer within 2 s, though tracker1 runs it); the leechers count",
+    ]
+    # Alone, it counts; and what it sees beside a leecher is a note, unless the leecher sees it, too.
+    assert texts(doctor_report([blind]))[2].startswith("FAIL")
+    lost = judge(broken((PEER, {"ok": False, "reason": "timeout"}), ("view.from", "controller")))
+    assert texts(doctor_report([good, lost]))[2].startswith("note  item  controller  peer_port_filtered")
+    assert texts(doctor_report([{**lost, "from": "leecher1"}, lost]))[2].startswith("FAIL  item  leecher1, controller")
+
+
+def test_a_host_that_could_not_look_is_told() -> None:
+    assert texts(doctor_report([judge(broken())], silent=["leecher2"]))[-1] == (
+        "WARN  leecher2 cannot be reached by SSH: its view is missing"
+    )
 
 
 def test_details_decode_what_was_said() -> None:
     seen = broken(("view.trackers.1", {"ok": False, "reason": "timeout", "message": "no answer"}))
-    first, second, peer = doctor_details(seen["view"]["trackers"], peers=seen["view"]["peers"]).splitlines()
-    assert first.endswith("1 seeders, 0 leechers, 3 downloads, again in 1800 s, peers: 192.0.2.2:8082")
-    assert second.endswith("timeout: no answer")
-    assert peer == "peer      192.0.2.2:8082  Transmission 4.1.0, plain, holds 100%, metadata ok, piece ok"
+    seen["view"]["trackers"].insert(0, answer(HTTP, kind="scrape", known=False))
+    lines = doctor_details(
+        [seen["item"]], answers=seen["view"]["trackers"], peers=seen["view"]["peers"], view="leecher1"
+    )
+    assert texts(lines) == [
+        f"item ({HASH}) as leecher1 sees it",
+        f"  {HTTP}",
+        "    scrape    does not know the torrent",
+        "    announce  1 seeder, 0 leechers, 3 downloads, again in 1800 s, peers: 192.0.2.2:8082",
+        f"  {UDP}",
+        "    announce  timeout: no answer",
+        "  peers, over TCP (uTP is not probed)",
+        "    192.0.2.2:8082  Transmission 4.1.0, holds 100%, takes plain and encrypted, metadata ok, piece ok",
+        "",
+    ]
 
 
 def test_targets_are_the_peers_and_the_seeders_but_not_oneself() -> None:
@@ -281,12 +363,37 @@ def test_targets_are_the_peers_and_the_seeders_but_not_oneself() -> None:
 
 
 def test_magnets_in_both_spellings() -> None:
-    item = magnet_info(f"magnet:?xt=urn:btih:{HASH.upper()}&dn=a%20name&tr=http%3A%2F%2Fx%2Fannounce&tr=udp://y:1")
+    item = magnet_item(f"magnet:?xt=urn:btih:{HASH.upper()}&dn=a%20name&tr=http%3A%2F%2Fx%2Fannounce&tr=udp://y:1")
     assert item["info_hash"] == HASH
     assert (item["name"], item["trackers"]) == ("a name", [["http://x/announce"], ["udp://y:1"]])
-    assert magnet_info("magnet:?xt=urn:btih:" + "FIVCUKRKFIVCUKRKFIVCUKRKFIVCUKRK")["info_hash"] == HASH
-    with pytest.raises(AnsibleFilterError, match="has no v1 info hash"):
-        magnet_info("magnet:?dn=x")
+    assert magnet_item("magnet:?xt=urn:btih:" + "FIVCUKRKFIVCUKRKFIVCUKRKFIVCUKRK")["info_hash"] == HASH
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        (
+            {"magnet": "magnet:?dn=x"},
+            "magnet is 'magnet:?dn=x', which has no v1 info hash; expected magnet:?xt=urn:btih:",
+        ),
+        ({"names": ["item", "nosuch"]}, "torrent is 'nosuch', which the catalogue does not have; it has item"),
+        ({"torrent_file": "/nonexistent"}, "/nonexistent cannot be read: No such file or directory"),
+        ({"torrent_file": "/etc/passwd"}, "torrent_file is /etc/passwd, which is no .torrent: unexpected byte"),
+        ({"torrent_file": "x", "magnet": "y"}, "torrent, torrent_file and magnet exclude each other"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_one_sentence(asked: dict[str, Any], fault: str) -> None:
+    [said] = doctor_subject([lab()["item"]], **asked)["faults"]
+    assert said.startswith(fault)
+
+
+def test_a_torrent_file_of_version_2_alone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "content").write_bytes(b"x")
+    made = lt.create_torrent([lt.create_file_entry("content", 1)], 16384, lt.create_torrent.v2_only)
+    lt.set_piece_hashes(made, str(tmp_path))
+    path = tmp_path / "x.torrent"
+    path.write_bytes(lt.bencode(made.generate()))
+    assert "version 2 alone" in doctor_subject([], torrent_file=str(path))["faults"][0]
 
 
 def test_content_is_compared_with_the_disk(tmp_path: Path) -> None:
