@@ -26,11 +26,15 @@ options:
   timeout:
     type: float
     default: 6
-    description: Seconds for each peer.
+    description: Seconds for each peer to take the connection and shake hands.
   metadata:
     type: bool
     default: true
     description: Whether to fetch the metadata.
+  metadata_timeout:
+    type: float
+    default: 15
+    description: Seconds that a peer which is there has to tell what it has and to send its metadata.
   piece:
     type: bool
     default: false
@@ -106,6 +110,7 @@ def main() -> None:
             "targets": {"type": "list", "elements": "dict", "options": target, "required": True},
             "timeout": {"type": "float", "default": 6},
             "metadata": {"type": "bool", "default": True},
+            "metadata_timeout": {"type": "float", "default": 15},
             "piece": {"type": "bool", "default": False},
             "piece_timeout": {"type": "float", "default": 25},
             "source": {"type": "str", "default": ""},

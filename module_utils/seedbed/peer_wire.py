@@ -7,9 +7,11 @@ import os
 import re
 import socket
 import struct
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Sequence
+from contextlib import nullcontext
+from typing import Any, ContextManager, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import bencode
 from ansible.module_utils.seedbed.net import Deadline, NetError, net_error, open_tcp, resolve
@@ -24,6 +26,7 @@ BLOCK = 16384
 MAX_MESSAGE = 4 * 1024 * 1024
 MAX_METADATA = 32 * 1024 * 1024
 OUR_METADATA_ID = 1
+NO_QUEUE: ContextManager[Any] = nullcontext()
 _CLIENTS = {"TR": "Transmission", "LT": "libtorrent", "lt": "libTorrent", "qB": "qBittorrent", "A2": "aria2"}
 
 
@@ -40,6 +43,7 @@ class Settings(NamedTuple):
 
     timeout: float = 6.0
     metadata: bool = True
+    metadata_timeout: float = 15.0  # Transmission 3.00 takes four seconds
     piece: bool = False
     piece_timeout: float = 25.0  # a seeder serves a new peer at its next choke cycle, ten seconds on
     source: str = ""
@@ -97,11 +101,21 @@ class Wire:
 
 
 def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, Any]]:
-    """All peers side by side, in the order given; what a client takes beside plain connections is asked once each."""
+    """All peers side by side, in the order given.
+
+    Transmission 3.00 closes on whoever comes from an address that is still shaking hands, which takes it half a second:
+    who was turned away in the crowd comes again, one after another. What a client takes beside plain connections is
+    asked once a client, not once a torrent.
+    """
     if not targets:
         return []
+    turns = {target[:2]: threading.Lock() for target in targets}
     with ThreadPoolExecutor(min(settings.workers, len(targets))) as pool:
         results = list(pool.map(lambda target: probe(target, settings), targets))
+        again = [index for index, result in enumerate(results) if result["reason"] == "not_served"]
+        second = pool.map(lambda index: probe(targets[index], settings, turns[targets[index][:2]]), again)
+        for index, result in zip(again, second):
+            results[index] = result
         met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
         answers = pool.map(lambda target: refuses_encryption(target, settings), met.values())
         refusing = dict(zip(met, answers))
@@ -121,16 +135,15 @@ def refuses_encryption(target: Target, settings: Settings) -> bool | None:
 
 def _greeting(target: Target, settings: Settings, *, encrypted: bool) -> str:
     """Why a peer does not shake hands; nothing if it does."""
-    deadline = Deadline(settings.timeout)
     try:
-        with _connect(target, settings, deadline) as sock:
-            _shake_hands(Wire(sock, deadline), bytes.fromhex(target.info_hash), encrypted=encrypted)
+        wire, _ = _greet(target, settings, NO_QUEUE, encrypted=encrypted)
     except NetError as error:
         return error.reason
+    wire.sock.close()
     return ""
 
 
-def probe(target: Target, settings: Settings) -> dict[str, Any]:
+def probe(target: Target, settings: Settings, turn: ContextManager[Any] = NO_QUEUE) -> dict[str, Any]:
     """One peer; what goes wrong is a reason in the result.
 
     ``ok`` means that it serves the torrent over the wire. A plain handshake comes first; only a peer that closes on it
@@ -150,11 +163,11 @@ def probe(target: Target, settings: Settings) -> dict[str, Any]:
     }
     try:
         try:
-            _look(target, settings, result, encrypted=False)
+            _look(target, settings, result, turn, encrypted=False)
         except NetError as error:
             if error.reason not in ("closed", "reset", "malformed") or result["encryption"]:
                 raise
-            _look_again(target, settings, result, error)
+            _look_again(target, settings, result, turn, error)
     except NetError as error:
         reason, message = error.reason, str(error)
         if reason in ("closed", "reset") and not result["encryption"]:
@@ -165,27 +178,38 @@ def probe(target: Target, settings: Settings) -> dict[str, Any]:
     return result
 
 
-def _look_again(target: Target, settings: Settings, result: dict[str, Any], first: NetError) -> None:
+def _look_again(
+    target: Target, settings: Settings, result: dict[str, Any], turn: ContextManager[Any], first: NetError
+) -> None:
     """Encrypted, after the plain handshake failed; something that is no peer at all stays what it was."""
     try:
-        _look(target, settings, result, encrypted=True)
+        _look(target, settings, result, turn, encrypted=True)
     except NetError:
         if first.reason == "malformed":
             raise first from None
         raise
 
 
-def _look(target: Target, settings: Settings, result: dict[str, Any], *, encrypted: bool) -> None:
-    deadline = Deadline(settings.timeout)
-    with _connect(target, settings, deadline) as sock:
-        wire = Wire(sock, deadline)
-        peer_id = _shake_hands(wire, bytes.fromhex(target.info_hash), encrypted=encrypted)
+def _look(
+    target: Target, settings: Settings, result: dict[str, Any], turn: ContextManager[Any], *, encrypted: bool
+) -> None:
+    wire, peer_id = _greet(target, settings, turn, encrypted=encrypted)
+    with wire.sock:
         result.update(ok=True, encryption="encrypted" if encrypted else "plain", client=client_name(peer_id))
         _Visit(wire, target, settings, result).run()
 
 
-def _connect(target: Target, settings: Settings, deadline: Deadline) -> socket.socket:
-    return open_tcp(resolve(target.address, target.port, "any", deadline)[0], deadline, settings.source)
+def _greet(target: Target, settings: Settings, turn: ContextManager[Any], *, encrypted: bool) -> tuple[Wire, bytes]:
+    """A connection after the handshakes, and the peer's id; the time until it is our turn does not count."""
+    with turn:
+        deadline = Deadline(settings.timeout)
+        address = resolve(target.address, target.port, "any", deadline)[0]
+        wire = Wire(open_tcp(address, deadline, settings.source), deadline)
+        try:
+            return wire, _shake_hands(wire, bytes.fromhex(target.info_hash), encrypted=encrypted)
+        except NetError:
+            wire.sock.close()
+            raise
 
 
 def _shake_hands(wire: Wire, info_hash: bytes, *, encrypted: bool) -> bytes:
@@ -226,6 +250,7 @@ class _Visit:
 
     def run(self) -> None:
         """Greets, listens, asks; a peer that falls silent has told what it told."""
+        self.wire.deadline = Deadline(self.settings.metadata_timeout)
         hello = bencode.encode({"m": {"ut_metadata": OUR_METADATA_ID}, "v": "seedbed"})
         self.wire.say(EXTENDED, b"\0" + hello)
         self._listen(lambda: self.have is not None and self.extensions is not None, 2.0)

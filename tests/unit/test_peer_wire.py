@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,25 @@ def test_a_peer_that_keeps_silent_when_asked_encrypted_is_not_called_plain() -> 
     with fake(serve) as target:
         [result] = probe_all([target], Settings(timeout=0.5))
     assert (result["ok"], result["share"], result["plain_only"]) == (True, 0.0, None), result
+
+
+def test_who_is_turned_away_in_a_crowd_comes_again_alone() -> None:
+    """As Transmission 3.00 does: it closes on whoever comes from an address that is still shaking hands."""
+    greeting = threading.Lock()
+
+    def meet(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            if greeting.acquire(blocking=False):
+                hello = client.recv(68)
+                if hello.startswith(PROTOCOL):
+                    time.sleep(0.05)  # its handshake takes a while
+                    client.sendall(hello[:48] + b"-TR3000-abcdefghijkl" + message(14, b""))
+                greeting.release()
+                client.recv(1000)
+
+    with fake(lambda client: threading.Thread(target=meet, args=(client.dup(),), daemon=True).start()) as target:
+        results = probe_all([target._replace(info_hash=f"{number:040x}") for number in range(10)], QUICK)
+    assert [result["ok"] for result in results] == [True] * 10, results
 
 
 def test_the_address_to_look_from(tmp_path: Path) -> None:
