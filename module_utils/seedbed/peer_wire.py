@@ -27,6 +27,8 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_METADATA = 32 * 1024 * 1024
 OUR_METADATA_ID = 1
 NO_QUEUE: ContextManager[Any] = nullcontext()
+VAIN = 6  # attempts at a client, each torrent plain and encrypted, after which nothing more is expected of it
+CROWD_PROOF = "Transmission 4"
 _CLIENTS = {"TR": "Transmission", "LT": "libtorrent", "lt": "libTorrent", "qB": "qBittorrent", "A2": "aria2"}
 
 
@@ -100,6 +102,24 @@ class Wire:
         self.send(struct.pack(">IB", len(payload) + 1, kind) + payload)
 
 
+class Door:
+    """A client that turned somebody away: the next attempts wait for each other, and end when none has come through."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._vain = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._vain >= VAIN:
+            self._lock.release()
+            raise NetError("closed", "the peer closes on everybody")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._vain = self._vain + 1 if error else 0
+        self._lock.release()
+
+
 def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, Any]]:
     """All peers side by side, in the order given.
 
@@ -109,19 +129,31 @@ def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, A
     """
     if not targets:
         return []
-    turns = {target[:2]: threading.Lock() for target in targets}
     with ThreadPoolExecutor(min(settings.workers, len(targets))) as pool:
         results = list(pool.map(lambda target: probe(target, settings), targets))
-        again = [index for index, result in enumerate(results) if result["reason"] == "not_served"]
-        second = pool.map(lambda index: probe(targets[index], settings, turns[targets[index][:2]]), again)
-        for index, result in zip(again, second):
-            results[index] = result
+        for _ in range(2):  # the first who comes again may still meet one from the crowd
+            _meet_again(targets, results, settings, pool)
         met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
         answers = pool.map(lambda target: refuses_encryption(target, settings), met.values())
         refusing = dict(zip(met, answers))
     for target, result in zip(targets, results):
         result["plain_only"] = refusing.get(target[:2])
     return results
+
+
+def _meet_again(
+    targets: Sequence[Target], results: list[dict[str, Any]], settings: Settings, pool: ThreadPoolExecutor
+) -> None:
+    patient = {target[:2] for target, result in zip(targets, results) if result["client"].startswith(CROWD_PROOF)}
+    doors = {target[:2]: Door() for target in targets}
+    again = [
+        (index, target)
+        for index, (target, result) in enumerate(zip(targets, results))
+        if result["reason"] == "not_served" and target[:2] not in patient
+    ]
+    second = pool.map(lambda entry: probe(entry[1], settings, doors[entry[1][:2]]), again)
+    for (index, _), result in zip(again, second):
+        results[index] = result
 
 
 def refuses_encryption(target: Target, settings: Settings) -> bool | None:
@@ -173,6 +205,8 @@ def probe(target: Target, settings: Settings, turn: ContextManager[Any] = NO_QUE
         if reason in ("closed", "reset") and not result["encryption"]:
             reason = "not_served"
             message = "something answers there, but closes on this info hash, plain and encrypted"
+        elif result["share"] is None:
+            result["ok"] = False  # it shook hands and left
         result.update(reason=reason, message=message)
     result["seconds"] = round(time.monotonic() - started, 3)
     return result

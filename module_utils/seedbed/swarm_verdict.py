@@ -103,6 +103,9 @@ def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, st
         if ours and reason in ("refused", "timeout", "unreachable", "reset"):
             return _our_tracker_finding(name, tracker, parts.port, where, detail)
     if reason == "http_status":
+        # opentracker takes any path that begins with an a for an announce: this is something else.
+        if answer.get("status") == 404 and parts.path.startswith("/a"):
+            return _finding("tracker_wrong_protocol", where=where, detail=detail)
         if answer.get("status") == 404:
             return _finding("tracker_odd_path", where=where, detail=parts.path or "/")
         return _finding("tracker_invalid_request", where=where, detail=_invalid(parts.query) or detail)

@@ -78,7 +78,12 @@ def _read(sock: socket.socket, deadline: Deadline) -> bytes:
     raw = bytearray()
     while len(raw) <= MAX_ANSWER:
         sock.settimeout(deadline.left())
-        data = sock.recv(65536)
+        try:
+            data = sock.recv(65536)
+        except ConnectionResetError:
+            if not raw:
+                raise
+            data = b""  # it spoke and did not listen: what it said tells what it is
         raw += data
         if not data or _complete(raw):
             return bytes(raw)
