@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 HELLO = b"\x13BitTorrent protocol"
 # It has everything (BEP 6), and no extension (BEP 10).
-EVERYTHING = b"\x00\x00\x00\x01\x0e" + b"\x00\x00\x00\x08\x14\x00d1:mdee"
+EVERYTHING = b"\x00\x00\x00\x01\x0e" + b"\x00\x00\x00\x09\x14\x00d1:mdee"
 
 
 def peers(address, port):

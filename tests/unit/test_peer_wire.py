@@ -138,7 +138,7 @@ def test_who_is_turned_away_in_a_crowd_comes_again_alone() -> None:
                 time.sleep(0.05)  # its handshake takes a while
                 greeting.release()
                 if hello.startswith(PROTOCOL):
-                    client.sendall(hello[:48] + b"-TR3000-abcdefghijkl" + message(14, b""))
+                    client.sendall(hello[:48] + b"-TR3000-abcdefghijkl" + message(14, b"") + message(20, b"\0d1:mdee"))
                     while client.recv(1000):
                         pass
 
