@@ -55,11 +55,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The C(items), and C(failures) as sentences that begin with the host.
+  description:
+    - The C(items), and C(failures) as sentences that begin with the host. C(notes) are sentences about entries that a
+      seeder cannot hold for its version of Transmission, while others do and nobody asked for this one by name.
   type: dict
   sample:
     items: []
     failures: ["seeder1: film.mkv: /srv/media/film.mkv does not exist"]
+    notes: ["seeder2: hybrid-files: Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do"]
 """
 
 import os
@@ -71,9 +74,10 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
+from ansible.constants import ANSIBLE_HOME  # type: ignore[attr-defined]  # made from its configuration when imported
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.controller_files import torrent_reader
+from ansible.module_utils.seedbed.controller_files import Remembered, torrent_reader
 
 
 def catalogue_items(
@@ -100,6 +104,7 @@ def catalogue_items(
             portals=portals,
             webseed_urls=webseed_urls,
             read=torrent_reader(directory),
+            compute=Remembered(os.path.join(ANSIBLE_HOME, "seedbed")),
         )
     except ValueError as error:
         raise AnsibleFilterError(f"catalogue_items: {error}") from error

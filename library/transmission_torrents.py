@@ -73,6 +73,12 @@ options:
             otherwise it is read and compared once, when the torrent is added. Transmission 3.00 reads it always.
         type: bool
         default: false
+      remade:
+        description:
+          - Whether its content was made again since the daemon read it. A torrent that is already there is then read
+            anew, because a daemon goes on serving the files that it had open, even when others have taken their place.
+        type: bool
+        default: false
   exclusive:
     description: Remove torrents that carry our label and are not listed.
     type: bool
@@ -184,6 +190,7 @@ TORRENT = {
     "private": {"type": "bool", "default": False},
     "available": {"type": "int"},
     "trusted": {"type": "bool", "default": False},
+    "remade": {"type": "bool", "default": False},
 }
 ARGUMENTS = {
     "torrents": {"type": "list", "elements": "dict", "required": True, "options": TORRENT},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, Callable, Iterator, List, Mapping, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from ansible.module_utils.seedbed import sizes
@@ -35,6 +35,7 @@ _SWARM = ("seeders", "available", "upload_limit")
 
 Faults = List[str]
 Read = Callable[[str], bytes]  # the bytes of a .torrent file that lies on the controller
+Compute = Callable[[Mapping[str, Any]], Dict[str, Any]]  # the descriptor of a recipe, without a file on any disk
 
 
 class UnreadableTorrent(SeedbedError):
@@ -347,9 +348,9 @@ def _spec(entry: Mapping[str, Any], read: Read) -> dict[str, Any]:
     return spec
 
 
-def computed_payload(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The descriptor of a synthetic entry that no host holds, computed here."""
-    return virtual_payload({**_spec(entry, no_files), "available": None})
+def _computed(entry: Mapping[str, Any], compute: Compute) -> dict[str, Any]:
+    """The descriptor of a synthetic entry that no host has hashed, computed here."""
+    return compute({**_spec(entry, no_files), "available": None})
 
 
 def web_path(name: str) -> str:
@@ -360,13 +361,18 @@ def web_path(name: str) -> str:
 Result = Mapping[str, Any]
 
 
-def _failures(results: Mapping[str, Result], seeders: Sequence[str]) -> Faults:
-    """What the seeders could not do, each a sentence that begins with the host."""
-    sentences = []
-    for host in seeders:
-        for failure in results.get(host, {}).get("failures", []):
-            sentences.append(f"{host}: {failure['name']}: {failure['reason']}")
-    return sentences
+def _sentences(failures: Sequence[tuple[str, Result]]) -> Faults:
+    """Of (host, failure): a sentence for each host and reason, however many entries share it."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for host, failure in failures:
+        names.setdefault((host, failure["reason"]), []).append(failure["name"])
+    return [f"{host}: {_listed(found)}: {reason}" for (host, reason), found in names.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a, b and c; a, b and 12 more."""
+    told = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 def _descriptors(
@@ -460,6 +466,7 @@ def _item(
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
         },
         "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
+        "remade": [host for host, held in holders.items() if held.get("changed")],
     }
 
 
@@ -483,6 +490,7 @@ def catalogue_items(
     portals: Sequence[str] = (),
     webseed_urls: Sequence[str] = (),
     read: Read = no_files,
+    compute: Compute = virtual_payload,
 ) -> dict[str, Any]:
     """What is published and seeded, and a sentence for everything that could not be done.
 
@@ -490,8 +498,12 @@ def catalogue_items(
     """
     hosts = [*seeders, *(host for host in portals if host not in seeders)]
     held, faults = _descriptors(results, hosts)
-    faults = _failures(results, hosts) + faults
-    failed = {failure["name"] for result in results.values() for failure in result.get("failures", [])}
+    failures = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
+    failed = {failure["name"] for _host, failure in failures}
+    # Nobody asked for this very seeder, and others hold it: no fault of the catalogue.
+    chosen = {name for entry in entries if "seeders" in entry.get("swarm", {}) for name in _names(entry, held, read)}
+    spared = [one for one in failures if one[1].get("unfit") and one[1]["name"] in set(held) - chosen]
+    faults = _sentences([one for one in failures if one not in spared]) + faults
     items = []
     for entry in entries:
         if entry.get("state", "present") == "absent":
@@ -499,8 +511,9 @@ def catalogue_items(
         for found in _names(entry, held, read):
             holders = held.get(found, {})
             payload = next((one for one in holders.values() if one.get("pieces") is not None), None)
-            if kind_of(entry) == "synthetic" and not _holders_of(entry, seeders, portals):
-                payload = computed_payload(entry)
+            if kind_of(entry) == "synthetic" and not payload and (holders or not _holders_of(entry, seeders, portals)):
+                # Held by none on purpose, or the one that should have hashed it for all could not.
+                payload = _computed(entry, compute)
             if payload:
                 item = _item(
                     entry, payload, holders, seeders=seeders, trackers=trackers, webseed_urls=webseed_urls, read=read
@@ -508,7 +521,7 @@ def catalogue_items(
                 items.append(item)
             elif found not in failed:
                 faults.append(f"{found}: no seeder of it could be asked, so it is not published")
-    return {"items": items, "failures": faults}
+    return {"items": items, "failures": faults, "notes": _sentences(spared)}
 
 
 def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -530,13 +543,20 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[st
                 "announce": item["announce"],
                 "available": None if available == 1_000_000 else available,
                 "trusted": item["trusted"],
+                "remade": host in item["remade"],
                 "state": "present",
             }
         )
     return found
 
 
-_UNPUBLISHED = ("metainfo", "download_dirs", "trusted", "announce")
+def unseeded(results: Mapping[str, Result]) -> Faults:
+    """What does not seed as wanted, by what module transmission_torrents returned on each seeder."""
+    failures = [(host, failure) for host, result in results.items() for failure in result.get("failures", [])]
+    return _sentences([(host, {**failure, "reason": failure["error"]}) for host, failure in failures])
+
+
+_UNPUBLISHED = ("metainfo", "download_dirs", "remade", "trusted", "announce")
 
 
 def published_files(

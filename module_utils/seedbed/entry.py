@@ -25,6 +25,13 @@ class EntryError(SeedbedError):
     """An entry that cannot be done on this host; the text says why."""
 
 
+class UnfitClient(EntryError):
+    """An entry that the host's Transmission cannot seed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Transmission 3.00 {why}; a seeder with version 4 would do")
+
+
 class Host(NamedTuple):
     """What matters of the host."""
 
@@ -144,7 +151,7 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
     entry = Entry(spec, spec["name"])
     entry.known = host.manifests.load(entry.name)
     if (entry.hybrid or spec.get("needs_hybrid")) and host.renames:
-        raise EntryError("Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do")
+        raise UnfitClient("cannot load hybrid torrents")
     if entry.synthetic:
         _look_synthetic(entry, host)
     elif spec["kind"] == "torrent":
@@ -186,7 +193,7 @@ def _look_synthetic(entry: Entry, host: Host) -> None:
     if host.renames:
         paths = [path_on_3(path) for path in paths]
         if len(set(paths)) != len(paths) or not all(paths):
-            raise EntryError("Transmission 3.00 takes two of its names for the same; a seeder with version 4 would do")
+            raise UnfitClient("takes two of its names for the same")
     entry.root = os.path.join(host.payload_dir, paths[0][0])
     entry.disk = [Disk(os.path.join(*path), file.length, key) for path, file, key in zip(paths, entry.files, keys)]
     entry.disk += [Disk(os.path.join(entry.name, PAD, str(pad)), pad, b"") for pad in entry.pads()]
@@ -249,10 +256,7 @@ def _link(entry: Entry, host: Host) -> None:
     if host.renames:
         odd = next((file.path for file in entry.files if path_on_3(file.path) != file.path), None)
         if odd or not name:
-            raise EntryError(
-                f"Transmission 3.00 looks for {'/'.join(odd or (entry.name,))!r} under another name; "
-                "a seeder with version 4 would do"
-            )
+            raise UnfitClient(f"looks for {'/'.join(odd or (entry.name,))!r} under another name")
     pads = entry.pads()
     entry.download_dir = os.path.dirname(entry.root)
     if os.path.basename(entry.root) == name and not pads:

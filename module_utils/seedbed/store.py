@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import content, hashing, sizes, workers
 from ansible.module_utils.seedbed.collection import expand
-from ansible.module_utils.seedbed.entry import STAGE, Entry, Host, agreement, look
+from ansible.module_utils.seedbed.entry import STAGE, Entry, Host, UnfitClient, agreement, look
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.hashing import Digests
 from ansible.module_utils.seedbed.manifest import digest, is_racy, make_directory, stat_of
@@ -63,13 +63,13 @@ class Store:
         self.processes, self.check, self.report = processes, check, report
         self.entries: list[Entry] = []
         self.gone: list[str] = []
-        self.failures: list[dict[str, str]] = []
+        self.failures: list[dict[str, Any]] = []
         self.changed: list[str] = []
         self.made = self.hashed = 0
         self.total_made = self.total_hashed = 0
 
-    def fail(self, name: str, reason: str) -> None:
-        self.failures.append({"name": name, "reason": reason})
+    def fail(self, name: str, reason: str, *, unfit: bool = False) -> None:
+        self.failures.append({"name": name, "reason": reason, "unfit": unfit})
 
     def _progress(self, step: str, total: int) -> workers.Report | None:
         report = self.report
@@ -99,7 +99,7 @@ class Store:
             try:
                 self.entries.append(look(spec, self.host))
             except (SeedbedError, OSError) as error:
-                self.fail(spec["name"], str(error))
+                self.fail(spec["name"], str(error), unfit=isinstance(error, UnfitClient))
         self._make_room()
 
     def _make_room(self) -> None:
@@ -110,7 +110,7 @@ class Store:
         path, free = _free(self.payload_dir)
         if need <= free:
             return
-        reason = f"all that is missing needs {sizes.format_size(need)} on {path}, {sizes.format_size(free)} are free"
+        reason = f"needs {sizes.format_size(need)} on {path}, {sizes.format_size(free)} free"
         for entry in self.entries:
             if entry.missing:
                 self.fail(entry.name, reason)

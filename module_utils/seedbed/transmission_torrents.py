@@ -43,6 +43,7 @@ class Wanted(NamedTuple):
     upload_limit: int | None = None  # kB/s
     available: int | None = None  # millionths of the content, None for all of it
     trusted: bool = False
+    remade: bool = False
     present: bool = True
     announce: str = "all"
 
@@ -76,6 +77,7 @@ def wanted_from(entry: Mapping[str, Any]) -> Wanted:
         None if limit is None else max(1, round(int(limit) / 1000)),
         entry.get("available"),
         bool(entry.get("trusted")),
+        bool(entry.get("remade")),
         announce=str(entry.get("announce") or "all"),
     )
 
@@ -212,6 +214,8 @@ def needs_check(want: Wanted, seen: Seen, new: bool, modern: bool) -> bool:
     """
     if checking(seen):
         return False
+    if want.remade and not new:
+        return True  # it may have files open that were replaced, and serve what was wrong with them
     if new:
         return modern and (not want.trusted or want.available is not None)
     # What is stopped with its files gone only has to be started; a check would not clear that error on 3.00.

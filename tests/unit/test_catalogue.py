@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed import catalogue, metainfo
 from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries, host_torrents
+from ansible.module_utils.seedbed.controller_files import Remembered
 
 SEEDERS = ["seeder1", "seeder2"]
 GOOD = {"name": "a", "synthetic": {"size": "1MiB"}}
@@ -208,6 +210,59 @@ def test_a_portal_that_serves_the_content_is_no_seeder() -> None:
     results = {host: {"payloads": [payload("a")], "failures": []} for host in ("seeder1", "portal1")}
     (item,) = catalogue_items([entry], results, seeders=["seeder1"], portals=["portal1"])["items"]
     assert item["swarm"]["seeders"] == ["seeder1"]
+
+
+def test_a_reason_is_told_once_a_host() -> None:
+    full = [{"name": name, "reason": "needs 12.0 GiB on /srv, 3.1 GiB free"} for name in "abcde"]
+    gone = [{"name": name, "reason": "gone"} for name in "xyz"]
+    made = catalogue_items(
+        [], {"seeder1": {"failures": full}, "seeder2": {"failures": [*full[:1], *gone]}}, seeders=SEEDERS
+    )
+    assert made["failures"] == [
+        "seeder1: a, b and 3 more: needs 12.0 GiB on /srv, 3.1 GiB free",
+        "seeder2: a: needs 12.0 GiB on /srv, 3.1 GiB free",
+        "seeder2: x, y and z: gone",
+    ]
+
+
+def test_a_seeder_that_cannot_hold_an_entry_is_left_out_unless_it_was_named() -> None:
+    hybrid = {**GOOD, "version": "hybrid"}
+    results = {
+        "seeder1": {"failures": [{"name": "a", "reason": "Transmission 3.00 cannot", "unfit": True}]},
+        "seeder2": {"payloads": [{"name": "a", "download_dir": "/q"}]},
+    }
+    # The first seeder should have hashed it for both: the controller does.
+    made = catalogue_items([hybrid], results, seeders=SEEDERS)
+    assert (made["failures"], made["notes"]) == ([], ["seeder1: a: Transmission 3.00 cannot"])
+    (item,) = made["items"]
+    assert (item["version"], item["size"], item["swarm"]["seeders"]) == ("hybrid", 2**20, ["seeder2"])
+    named = {**hybrid, "swarm": {"seeders": SEEDERS}}
+    assert catalogue_items([named], results, seeders=SEEDERS)["failures"] == ["seeder1: a: Transmission 3.00 cannot"]
+    alone = catalogue_items([hybrid], {"seeder1": results["seeder1"]}, seeders=SEEDERS[:1])
+    assert (alone["failures"], alone["items"]) == (["seeder1: a: Transmission 3.00 cannot"], [])
+
+
+def test_what_no_seeder_holds_is_computed_once(tmp_path: Path) -> None:
+    large = {"name": "a", "synthetic": {"size": "65MiB"}, "swarm": {"seeders": []}}
+    small = {**GOOD, "swarm": {"seeders": []}}
+    spec = {"kind": "synthetic", "name": "a", "recipe": {"seed": "a", "size": 65 * 2**20}, "piece_length": 0}
+    compute = Remembered(str(tmp_path / "cache"))
+    first = catalogue_items([large, small], {}, seeders=SEEDERS, compute=compute)
+    (known,) = (tmp_path / "cache").iterdir()
+    known.write_text(known.read_text().replace(first["items"][0]["files"][0]["sha256"], "remembered"))
+    (again, _small) = catalogue_items([large, small], {}, seeders=SEEDERS, compute=compute)["items"]
+    assert again["files"][0]["sha256"] == "remembered"
+    assert again["info_hash"] == first["items"][0]["info_hash"]
+    assert compute({**spec, "piece_length": 2**20})["piece_length"] == 2**20
+    known.write_text("{cut")
+    assert catalogue_items([large], {}, seeders=SEEDERS, compute=compute)["items"] == first["items"][:1]
+
+
+def test_what_does_not_seed_is_told_once_a_seeder() -> None:
+    late = [{"name": name, "reason": "not_announced", "error": "waited for http://t/announce"} for name in "ab"]
+    assert catalogue.unseeded({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
+        "seeder1: a and b: waited for http://t/announce"
+    ]
 
 
 def test_the_published_files() -> None:

@@ -136,9 +136,8 @@ def test_files_of_others_are_never_touched(lab: Lab) -> None:
     (lab.payload / "one").mkdir(parents=True)
     (lab.payload / "one" / "precious").write_text("mine")
     _payloads, made = lab.run(ONE)
-    assert made.failures == [
-        {"name": "one", "reason": f"{lab.payload}/one is there already and was not made by this lab; move it away"}
-    ]
+    reason = f"{lab.payload}/one is there already and was not made by this lab; move it away"
+    assert made.failures == [{"name": "one", "reason": reason, "unfit": False}]
     lab.run(TREE)
     (lab.payload / "tree" / "notes").write_text("mine")
     lab.run()
@@ -184,7 +183,7 @@ def test_transmission_3_finds_its_names_and_refuses_hybrids(tmp_path: Path) -> N
         "a_b/dot/000002",
     ]
     assert payload["files"][0]["path"] == ["CON", "000000.bin"]
-    assert [failure["name"] for failure in made.failures] == ["tree"]
+    assert [(failure["name"], failure["unfit"]) for failure in made.failures] == [("tree", True)]
     assert "Transmission 3.00 cannot load hybrid torrents" in made.failures[0]["reason"]
 
 
@@ -273,7 +272,7 @@ def test_a_hybrid_of_a_source_has_its_padding_elsewhere(lab: Lab, tmp_path: Path
 def test_a_source_that_is_missing_is_named_and_others_are_done(lab: Lab) -> None:
     payloads, made = lab.run({"name": "gone", "source": "/nonexistent/film"}, ONE)
     assert [payload["name"] for payload in payloads] == ["one"]
-    assert made.failures == [{"name": "gone", "reason": "/nonexistent/film does not exist"}]
+    assert made.failures == [{"name": "gone", "reason": "/nonexistent/film does not exist", "unfit": False}]
 
 
 def test_odd_sources_are_refused(lab: Lab, tmp_path: Path) -> None:
@@ -309,7 +308,7 @@ def test_a_collection_follows_its_folder(lab: Lab, tmp_path: Path) -> None:
     _payloads, made = lab.run(item, {"name": "d.mkv", "synthetic": {"size": 1}})
     assert made.failures[0]["reason"] == f"{folder}/d.mkv: name 'd.mkv' is taken by another entry"
     _payloads, made = lab.run({"collection": "/nonexistent/*/x"})
-    assert made.failures == [{"name": "/nonexistent/*/x", "reason": "/nonexistent does not exist"}]
+    assert made.failures == [{"name": "/nonexistent/*/x", "reason": "/nonexistent does not exist", "unfit": False}]
 
 
 def foreign(payload: dict[str, Any]) -> bytes:
@@ -350,7 +349,7 @@ def test_without_space_nothing_is_begun(lab: Lab, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store, "_free", lambda path: ("/srv", 1024))
     payloads, made = lab.run(ONE)
     assert payloads == []
-    assert made.failures[0]["reason"] == "all that is missing needs 300.0 KiB on /srv, 1.0 KiB are free"
+    assert made.failures[0]["reason"] == "needs 300.0 KiB on /srv, 1.0 KiB free"
     assert not lab.payload.exists()
 
 

@@ -215,6 +215,14 @@ def test_content_that_is_not_right_never_leeches_and_others_are_done(rpc: Simula
     assert repaired.changed and set(reasons(repaired).values()) == {None}
 
 
+def test_content_that_was_made_again_is_read_again(rpc: Simulation) -> None:
+    converge(rpc, want(A), want(B))
+    assert converge(rpc, want(A, remade=True), want(B)).changed
+    calls = [call for call in rpc.log if call.startswith("torrent-") and call != "torrent-get"]
+    assert calls == ["torrent-stop", "torrent-verify", "torrent-start-now"]
+    assert rpc.held[A]["status"] == SEEDING
+
+
 def test_content_of_unknown_origin_is_read_once() -> None:
     rpc = Simulation("4.1.0", {A: TOTAL, B: TOTAL})
     converge(rpc, want(A, trusted=False), want(B, trusted=True))
