@@ -10,10 +10,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test lab down test lint unit molecule bench doctor
+.PHONY: help setup setup-test lab down test lint unit molecule bench bench-scale doctor
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what the lab needs on this machine (implied by lab)
 	@scripts/setup lab
@@ -48,3 +48,6 @@ molecule: setup-test ## Run the Molecule scenarios on real hosts (SCENARIOS="def
 
 bench: setup-test ## Measure generation and hashing against their peers, in one run
 	python bench/run.py
+
+bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots a host)
+	python bench/scale.py

@@ -133,13 +133,15 @@ LONG = GIB  # work of more bytes than this is done in a process of its own
 def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
     manifests = Manifests(os.path.join(params["state_dir"], "manifests"))
     client = installed_version(params["client"]) if params["client"] else ()
-    begins: dict[str, float] = {}
+    begins: dict[str, tuple[float, int]] = {}
 
     def report(told: Report) -> None:
         now = time.monotonic()
-        seconds = now - begins.setdefault(told.step, now)
+        since, before = begins.setdefault(told.step, (now, told.done))
+        # What was done in the first moment says nothing about the speed.
+        rate = (told.done - before) / (now - since) if now - since >= 1 else 0
         if job:
-            job.progress({"step": told.step, "done": told.done, "total": told.total, "for": seconds})
+            job.progress({"step": told.step, "done": told.done, "total": told.total, "rate": rate})
 
     host = Host(params["payload_dir"], manifests, client)
     store = Store(host, processes=params["processes"], check=check, report=report)
@@ -166,10 +168,10 @@ def _result(store: Store) -> dict[str, Any]:
 def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
     text = "waiting for work that another call began"
     if told.get("total"):
-        done, total, seconds = told["done"], told["total"], max(told["for"], 0.001)
-        rate = done / seconds
-        text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %), "
-        text += f"{format_size(int(rate))}/s, about {int((total - done) / max(rate, 1))} s left for this step"
+        done, total, rate = told["done"], told["total"], int(told["rate"])
+        text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"
+        if rate:
+            text += f", {format_size(rate)}/s, about {(total - done) // rate} s left for this step"
     return {"changed": False, "finished": False, "progress": text, "payloads": [], "failures": []}
 
 

@@ -195,15 +195,19 @@ def _version_faults(entry: Mapping[str, Any]) -> Faults:
 
 
 def _piece_faults(entry: Mapping[str, Any]) -> Faults:
-    if entry.get("piece_length") in (None, "auto"):
-        return []
-    faults = [f"piece_length: {fault}" for fault in _check(entry["piece_length"], sizes.parse_piece_length)]
+    given = entry.get("piece_length")
+    given = None if given == "auto" else given
+    faults = [] if given is None else [f"piece_length: {fault}" for fault in _check(given, sizes.parse_piece_length)]
     recipe = entry.get("synthetic")
     if faults or not isinstance(recipe, Mapping) or "size" not in recipe or _size_faults(recipe):
         return faults
-    count = sizes.parse_size(recipe["size"]) // sizes.parse_piece_length(entry["piece_length"])
-    if count > MAX_PIECES:
-        faults.append(f"piece_length {entry['piece_length']} makes {count} pieces; at most {MAX_PIECES} would be right")
+    size = sizes.parse_size(recipe["size"])
+    length = sizes.piece_length_for(size) if given is None else sizes.parse_piece_length(given)
+    if size > MAX_PIECES * length:
+        faults.append(
+            f"piece_length {given or sizes.format_size(length)} makes {-(-size // length)} pieces; "
+            f"at most {MAX_PIECES} would be right"
+        )
     return faults
 
 

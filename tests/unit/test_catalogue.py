@@ -86,6 +86,7 @@ def test_a_good_catalogue_has_no_faults() -> None:
             {"name": "a", "synthetic": {"size": "1TiB"}, "piece_length": "16KiB"},
             "piece_length 16KiB makes 67108864 pieces",
         ),
+        ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16.0 MiB makes 2097152 pieces; at most 1048576"),
         ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
         ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),
         ({**GOOD, "private": "yes"}, "private is 'yes'; true or false would be right"),

@@ -63,8 +63,10 @@ def test_long_work_goes_on_in_the_background(call: Any, monkeypatch: pytest.Monk
 
 
 def test_progress_for_people() -> None:
-    told = {"step": "making", "done": 3 * 2**30, "total": 12 * 2**30, "for": 2.0}
+    told = {"step": "making", "done": 3 * 2**30, "total": 12 * 2**30, "rate": 1.5 * 2**30}
     assert catalogue_payload._unfinished(told)["progress"] == (
         "making: 3.0 GiB of 12.0 GiB (25 %), 1.5 GiB/s, about 6 s left for this step"
     )
+    # In the first second there is no speed yet.
+    assert catalogue_payload._unfinished({**told, "rate": 0})["progress"] == "making: 3.0 GiB of 12.0 GiB (25 %)"
     assert catalogue_payload._unfinished({})["progress"] == "waiting for work that another call began"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zlib
 
 from ansible.module_utils.seedbed import content
@@ -17,6 +18,31 @@ def test_the_format_has_not_drifted() -> None:
     # A change here changes every info hash of every lab: it needs a new content.FORMAT.
     assert KEY.hex() == "89bf101f79fba37e"
     assert hashlib.sha256(SAMPLE).hexdigest() == "4b09965530e66e19f32b81183ef8bddff8af445803c54fd35eac31862dd1be95"
+
+
+def documented(seed: str, path: str, blocks: int) -> bytes:
+    """The content as docs/catalogue.md describes it to a second implementation, step by step and nothing shared."""
+
+    def xof(purpose: str, data: bytes, size: int) -> bytes:
+        return hashlib.shake_128(f"seedbed-content-1/{purpose}/".encode() + data).digest(size)
+
+    stream = xof("rows", b"", 256 * 16368)
+    rows = [stream[16368 * number : 16368 * (number + 1)] for number in range(256)]
+    words = struct.unpack("<65792I", xof("boxes", b"", 257 * 256 * 4))
+    boxes = [sorted(range(256), key=lambda value, n=n: words[256 * n + value]) for n in range(257)]  # type: ignore[misc]
+    seed_key = hashlib.blake2b(f"seedbed-content-1/seed/{seed}".encode(), digest_size=32).digest()
+    file_key = hashlib.blake2b(path.encode(), digest_size=8, key=seed_key).digest()
+    made = bytearray()
+    for number in range(blocks):
+        choices = xof("group", file_key + struct.pack("<Q", number // 64), 320)
+        row, a, b, c, d = choices[5 * (number % 64) :][:5]
+        made += bytes(boxes[256][byte] for byte in file_key + struct.pack("<Q", number))
+        made += bytes(boxes[d][boxes[c][boxes[b][boxes[a][byte]]]] for byte in rows[row])
+    return bytes(made)
+
+
+def test_a_second_implementation_makes_the_same_bytes() -> None:
+    assert documented("seed", "dir/file", 66) == SAMPLE[: 66 * content.BLOCK]
 
 
 @settings(max_examples=60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_COMPONENT, component_fault, lengths, plan, sort_key
 
@@ -54,6 +56,23 @@ def test_sizes() -> None:
     assert lengths({"files": 20, "sizes": {"min": 100, "max": "1MiB"}}, "s") == spread[:20]
     assert lengths({"files": 20, "sizes": {"min": 0, "max": 0}}, "s") == [0] * 20
     assert set(lengths({"files": 200, "sizes": {"min": 0, "max": 1}}, "s")) == {0, 1}
+
+
+def test_a_second_implementation_spreads_the_sizes_alike() -> None:
+    """As docs/catalogue.md describes it, for several spreads."""
+    for low, high in ((0, 65536), (100, 100 * 1024), (5, 5), (1000, 1500), (1, 2**40)):
+        made = [file.length for file in plan({"files": 200, "sizes": {"min": low, "max": high}}, "any seed")]
+        told = []
+        for number in range(200):
+            key = hashlib.sha256(b"any seed").digest()
+            w = int.from_bytes(hashlib.blake2b(number.to_bytes(8, "little"), digest_size=8, key=key).digest(), "little")
+            m = max(1, low)
+            n = max(1, (high // m).bit_length())
+            k = w % n
+            lower = min(high, m * 2**k) if k else low
+            upper = max(lower, min(high, m * 2 ** (k + 1)))
+            told.append(lower + w // n % (upper - lower + 1))
+        assert made == told
 
 
 def test_one_file_stands_alone_unless_a_layout_asks_for_a_directory() -> None:

@@ -174,6 +174,7 @@ def test_any_shape_of_a_torrent_ends_in_a_reason(info: Any, outer: Any) -> None:
             ["one-byte: no seeder of it could be asked, so it is not published"],
         ),
         ("{{ [] | catalogue_seeds('h') }}", []),
+        ("{{ {'h': {'failures': [{'name': 'a', 'error': 'late'}]}} | catalogue_unseeded }}", ["h: a: late"]),
         (
             "{{ ([] | catalogue_files(name='lab'))[0].content | b64decode | from_json }}",
             {"schema_version": 1, "lab": "lab", "items": [], "malformed": []},

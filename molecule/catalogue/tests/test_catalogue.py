@@ -96,6 +96,12 @@ class Client:
             wanted.trackers, wanted.url_seeds = [], []
         return self.session.add_torrent(wanted)
 
+    def peers_of(self, handle: Any, seeder: str) -> list[Any]:
+        """Its peers; the seeder is asked to be one as long as there is none."""
+        if not handle.get_peer_info():
+            handle.connect_peer((self.lab.address(seeder), 8082))
+        return list(handle.get_peer_info())
+
     def has(self, item: dict[str, Any], handle: Any) -> bool:
         """Whether every file is there and is what the catalogue says; some have other names on this machine."""
         if not handle.status().is_seeding:
@@ -183,18 +189,16 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
     partial = {name: items[f"partial-{name}"] for name in SEEDERS}
     assert [share(item) for item in partial.values()] == [38, 38]
 
-    def leech(run: str) -> dict[str, Any]:
+    def leech(run: str) -> tuple[dict[str, Any], Client]:
         """Everything that each seeder gives to a client that knows nobody else."""
         client = Client(lab, tmp_path / run, close_redundant_connections=False)
         handles = {name: client.add(item, trackers=False) for name, item in partial.items()}
-        for name, handle in handles.items():
-            handle.connect_peer((lab.address(name), 8082))
 
-        def stalled(handle: Any) -> bool:
-            offered = [sum(peer.pieces) for peer in handle.get_peer_info()]
-            return offered == [handle.status().num_pieces] == [38]
+        def stalled(name: str) -> bool:
+            offered = [sum(peer.pieces) for peer in client.peers_of(handles[name], name)]
+            return offered == [handles[name].status().num_pieces] == [38]
 
-        wait_until(lambda: all(stalled(handle) for handle in handles.values()), seconds=60, what="all that is offered")
+        wait_until(lambda: all(map(stalled, SEEDERS)), seconds=60, what="all that is offered")
         return handles, client
 
     first, client = leech("first")
@@ -212,8 +216,7 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
         (full.root / item["name"]).write_bytes(content.read(content.file_key(item["name"], ()), 0, item["size"]))
         whole = full.add(item, trackers=False)
         wait_until(lambda whole=whole: whole.status().is_seeding, what="the full peer")
-        whole.connect_peer((lab.address(name), 8082))
-        wait_until(lambda whole=whole: whole.get_peer_info(), what="it knows the partial seeder")
+        wait_until(lambda whole=whole, name=name: full.peers_of(whole, name), what="it knows the partial seeder")
         again[name].connect_peer(("127.0.0.1", full.session.listen_port()))
         wait_until(lambda name=name: again[name].status().is_seeding, what=f"the rest of {item['name']}")
         seen = torrents(daemons[name])[item["info_hash"]]
@@ -260,8 +263,11 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
     for name in SEEDERS:
         client = Client(lab, tmp_path / name)
         handle = client.add(victim, trackers=False)
-        handle.connect_peer((lab.address(name), 8082))
-        wait_until(lambda has=client.has, handle=handle: has(victim, handle), what=f"the mended content from {name}")
+
+        def fetched(client: Client = client, handle: Any = handle, name: str = name) -> bool:
+            return bool(client.peers_of(handle, name)) and client.has(victim, handle)
+
+        wait_until(fetched, what=f"the mended content from {name}")
         assert handle.status().total_failed_bytes == 0
 
 
