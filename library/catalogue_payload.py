@@ -93,13 +93,14 @@ progress:
   type: str
   sample: "making: 3.1 GiB of 12.0 GiB (25 %), 1.9 GiB/s, about 4 s left for this step"
 failures:
-  description: The entries that could not be done, with the reason.
+  description: The entries that could not be done, with the reason; unfit where the host's Transmission is too old.
   returned: always
   type: list
   elements: dict
   sample:
     - name: film.mkv
       reason: /srv/media/film.mkv does not exist
+      unfit: false
 made:
   description: Bytes that were written.
   returned: when finished
