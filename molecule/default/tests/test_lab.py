@@ -167,7 +167,8 @@ def test_firewall_survives_a_restart_of_its_unit(lab):
 
 def test_every_item_can_be_fetched_in_every_way(lab, published, tmp_path: Path):
     report = tmp_path / "downloads.json"
-    run = lab.playbook(INVENTORY, "playbooks/download.yml", "-e", "download_items=all", "-e", f"download_json={os.path.relpath(report, ROOT)}")
+    variables = f"download_items=all download_json={os.path.relpath(report, ROOT)}"
+    run = lab.playbook(INVENTORY, "playbooks/download.yml", "-e", variables)
     assert run.returncode == 0, run.stdout[-3000:]
     downloads = json.loads(report.read_text(encoding="utf-8"))["downloads"]
     fetched = {(done["name"], done["via"], done["tracker"]) for done in downloads if done["ok"]}
