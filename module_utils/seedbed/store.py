@@ -95,9 +95,13 @@ class Store:
         if prune:
             known = set(taken) | set(self.gone)
             self.gone += [name for name in self.manifests.names() if name not in known]
+        places: dict[str, str] = {}
         for spec in singles:
             try:
-                self.entries.append(look(spec, self.host))
+                entry = look(spec, self.host)
+                if entry.synthetic and places.setdefault(entry.root, entry.name) != entry.name:
+                    raise UnfitClient(f"takes its name for that of {places[entry.root]!r}")
+                self.entries.append(entry)
             except (SeedbedError, OSError) as error:
                 self.fail(spec["name"], str(error), unfit=isinstance(error, UnfitClient))
         self._make_room()
@@ -108,6 +112,7 @@ class Store:
         if not need or self.check:
             return
         path, free = _free(self.payload_dir)
+        free += self._reclaimed()
         if need <= free:
             return
         reason = f"needs {sizes.format_size(need)} on {path}, {sizes.format_size(free)} free"
@@ -115,6 +120,17 @@ class Store:
             if entry.missing:
                 self.fail(entry.name, reason)
         self.entries = [entry for entry in self.entries if not entry.missing]
+
+    def _reclaimed(self) -> int:
+        """Bytes that run() frees before it writes: of entries that go, and of a run that was killed."""
+        gone = (path for name in self.gone for path in dict(self.manifests.load(name).get("disk", [])))
+        paths = [*(os.path.join(self.payload_dir, path) for path in gone), *self._staged()]
+        return sum(os.lstat(path).st_blocks * 512 for path in paths if os.path.lexists(path))
+
+    def _staged(self) -> list[str]:
+        """Files that were begun and not put in place."""
+        stage = os.path.join(self.payload_dir, STAGE, "making")
+        return [os.path.join(stage, name) for name in os.listdir(stage)] if os.path.isdir(stage) else []
 
     def to_hash(self) -> list[Entry]:
         """Entries whose digests are wanted and not known from before."""
@@ -177,10 +193,7 @@ class Store:
 
     def make(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write what is missing of these entries; returns those that are complete."""
-        stage = os.path.join(self.payload_dir, STAGE, "making")
-        make_directory(stage)
-        for left in os.listdir(stage):
-            os.unlink(os.path.join(stage, left))  # of a run that was killed
+        make_directory(os.path.join(self.payload_dir, STAGE, "making"))
         units: list[tuple[int, list[Piece]]] = []
         failed: dict[int, str] = {}
         for index, entry in enumerate(entries):
@@ -206,7 +219,13 @@ class Store:
                 self.fail(entry.name, failed[index])
             else:
                 done.append(entry)
+        self._sweep()
         return done
+
+    def _sweep(self) -> None:
+        """Remove what was begun and will not be finished."""
+        for path in self._staged():
+            os.unlink(path)
 
     def _place(self, entry: Entry) -> None:
         """Rename the files of an entry into their places, and take away what no longer belongs to it."""
@@ -326,6 +345,8 @@ class Store:
 
     def run(self) -> list[dict[str, Any]]:
         """Do what look() found to be done; returns the descriptors of what the host then holds."""
+        if not self.check:
+            self._sweep()  # of a run that was killed
         for name in self.gone:
             self.remove(name)
         self.total_made = self.needs(self.entries)

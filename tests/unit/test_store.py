@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import random
@@ -187,6 +188,14 @@ def test_transmission_3_finds_its_names_and_refuses_hybrids(tmp_path: Path) -> N
     assert "Transmission 3.00 cannot load hybrid torrents" in made.failures[0]["reason"]
 
 
+def test_transmission_3_takes_two_torrents_for_one(tmp_path: Path) -> None:
+    twins = [{"name": name, "synthetic": {"size": 500}} for name in ("a_b", "a:b")]
+    (payload,), made = Lab(tmp_path / "old", client=(3, 0)).run(*twins)
+    assert payload["name"] == "a_b"
+    assert made.failures[0]["reason"].startswith("Transmission 3.00 takes its name for that of 'a_b'; a seeder")
+    assert len(Lab(tmp_path / "new").run(*twins)[0]) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
@@ -351,6 +360,27 @@ def test_without_space_nothing_is_begun(lab: Lab, monkeypatch: pytest.MonkeyPatc
     assert payloads == []
     assert made.failures[0]["reason"] == "needs 300.0 KiB on /srv, 1.0 KiB free"
     assert not lab.payload.exists()
+
+
+def test_space_that_the_run_frees_counts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.run({"name": "old", "synthetic": {"size": "300KiB"}})
+    monkeypatch.setattr(store, "_free", lambda path: ("/srv", 0))
+    assert lab.run(ONE, prune=False)[1].failures
+    _payloads, made = lab.run(ONE)
+    assert (made.failures, list(lab.files())) == ([], ["one"])
+    # What a killed run has begun goes, too: on a tight disk the next one would otherwise never find room.
+    (lab.payload / "one").rename(lab.payload / entry.STAGE / "making" / "begun")
+    _payloads, made = lab.run(ONE)
+    assert (made.failures, list(lab.files())) == ([], ["one"])
+
+
+def test_what_could_not_be_finished_takes_no_space(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwritev", full)
+    assert lab.run(ONE)[1].failures[0]["reason"] == "[Errno 28] No space left on device"
+    assert lab.files() == {}
 
 
 def test_killed_at_any_moment_the_next_run_finishes(lab: Lab, tmp_path: Path) -> None:
