@@ -45,7 +45,8 @@ options:
   wait:
     description:
       - Seconds to wait for long work. It goes on in a process of its own, whatever becomes of the connection; the same
-        call again waits for it again.
+        call again waits for it again. The action plugin of this name, on the controller, calls again by itself, and
+        tells each time how far the work is.
     type: int
     default: 60
   processes:
@@ -84,7 +85,7 @@ payloads:
           length: 5
           sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
 finished:
-  description: Whether the work is done. If not, call again.
+  description: Whether the work is done; the action plugin ends with that alone.
   returned: always
   type: bool
 progress:
@@ -167,7 +168,7 @@ def _result(store: Store) -> dict[str, Any]:
 
 
 def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
-    text = "waiting for work that another call began"
+    text = "at work, with nothing done yet"
     if told.get("total"):
         done, total, rate = told["done"], told["total"], int(told["rate"])
         text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"

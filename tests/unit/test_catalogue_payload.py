@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import catalogue_payload
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+ROOT = Path(__file__).resolve().parents[2]
 ENTRY = {
     "name": "one",
     "kind": "synthetic",
@@ -62,6 +66,31 @@ def test_long_work_goes_on_in_the_background(call: Any, monkeypatch: pytest.Monk
     assert not call()["changed"]
 
 
+def test_the_controller_asks_until_it_is_done_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    # Hashing more than LONG bytes, of which a hundredth is written.
+    spec = {**ENTRY, "name": "long", "piece_length": 2**20, "available": 10_000}
+    arguments = {
+        "payload_dir": str(tmp_path / "payload"),
+        "state_dir": str(tmp_path / "state"),
+        "entries": [{**spec, "recipe": {"size": catalogue_payload.LONG, "seed": "long"}}],
+        "client": "",
+        "wait": 0,
+    }
+    run = subprocess.run(
+        ["ansible", "localhost", "--module-name", "catalogue_payload", "--args", json.dumps(arguments)],
+        env={**os.environ, "NO_COLOR": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = [line for line in run.stdout.splitlines() if line.startswith("localhost: ")]
+    assert told
+    assert any(re.match(r"localhost: hashing: .* of 2\.0 GiB \(\d+ %\)", line) for line in told), told
+    assert "finished: true" in run.stdout
+    assert "name: long" in run.stdout
+
+
 def test_progress_for_people() -> None:
     told = {"step": "making", "done": 3 * 2**30, "total": 12 * 2**30, "rate": 1.5 * 2**30}
     assert catalogue_payload._unfinished(told)["progress"] == (
@@ -69,4 +98,4 @@ def test_progress_for_people() -> None:
     )
     # In the first second there is no speed yet.
     assert catalogue_payload._unfinished({**told, "rate": 0})["progress"] == "making: 3.0 GiB of 12.0 GiB (25 %)"
-    assert catalogue_payload._unfinished({})["progress"] == "waiting for work that another call began"
+    assert catalogue_payload._unfinished({})["progress"] == "at work, with nothing done yet"
