@@ -1,4 +1,4 @@
-"""The controller's side of module catalogue_payload: asks again until long work is done, and tells how far it is."""
+"""The controller's side of the catalogue's modules: asks again until long work is done, and tells how far it is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
+        earlier: dict[str, Any] = {}
         while True:
             told: dict[str, Any] = self._execute_module(task_vars=variables)
+            if earlier and "failed" not in told:
+                # What an earlier call began is no change to a later one.
+                told = {**told, **earlier}
             # A call that failed does not say.
             if told.get("finished", True):
                 return told
+            if told["changed"]:
+                earlier = {"changed": True, "diff": told["diff"]}
             Display().display(f"{variables['inventory_hostname']}: {told['progress']}")

@@ -115,6 +115,12 @@ options:
     description: Seconds without progress (bytes checked, torrents started, trackers answering) before giving up.
     type: int
     default: 90
+  wait:
+    description:
+      - Seconds after which a wait that moves on is interrupted to tell how far it is; the same call again goes on with
+        it. The action plugin of this name, on the controller, does both by itself.
+    type: int
+    default: 60
 attributes:
   check_mode:
     description: Says what would change; a daemon that is not there yet, or has another password still, holds nothing.
@@ -163,8 +169,17 @@ failures:
     - name: other.bin
       reason: missing_content
       error: "/srv/seedbed/payload holds 0 B of 1.0 MiB: the content is not there, or other content is"
+finished:
+  description: Whether there is nothing left to wait for; the action plugin ends with that alone.
+  returned: always
+  type: bool
+progress:
+  description: How far the wait is, for people.
+  returned: when not finished
+  type: str
+  sample: 3 of 12 torrents seed; 3.1 GiB of 12.0 GiB of 9 being checked are read
 seconds:
-  description: How long adding and waiting took.
+  description: How long adding and waiting took; in the call that ended it.
   type: dict
   returned: when something was done
   sample: {adding: 0.4, waiting: 25.2}
@@ -203,6 +218,7 @@ ARGUMENTS = {
     "username": {"type": "str", "default": "seedbed"},
     "password": {"type": "str", "required": True, "no_log": True},
     "timeout": {"type": "int", "default": 90},
+    "wait": {"type": "int", "default": 60},
 }
 
 
@@ -233,21 +249,24 @@ def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict
         daemon = None  # installed, or given its new password, by an earlier task of this same run
     seen = daemon.all_torrents() if daemon else {}
     plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], bool(daemon and daemon.modern))
-    changed, seconds = bool(plan), {}
+    changed, seconds, progress = bool(plan), {}, ""
     outcomes = [outcome(want, seen.get(want.info_hash)) for want in wanted if want.present]
     if daemon and not module.check_mode:
-        changed, outcomes, seconds = catalogue.apply(
+        changed, outcomes, seconds, progress = catalogue.apply(
             daemon,
             wanted,
             plan,
             label=options["label"],
             remove_data=options["remove_data"],
             timeout=options["timeout"],
+            patience=options["wait"],
         )
     failures = [{"name": one.name, "reason": one.reason, "error": one.error} for one in outcomes if one.error]
     listed = [one._asdict() for one in sorted(outcomes)]
     return {
         "changed": changed,
+        "finished": not progress,
+        "progress": progress,
         "torrents": listed,
         "failures": failures,
         "seconds": seconds,

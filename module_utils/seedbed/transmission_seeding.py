@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import AbstractSet, Any, Iterable, NamedTuple, Sequence
 
@@ -113,10 +114,18 @@ class Result(NamedTuple):
     changed: bool
     outcomes: list[Outcome]
     seconds: dict[str, float]
+    progress: str  # how far it is, when the patience ended before the wait did
 
 
 def apply(
-    daemon: Daemon, wanted: Sequence[Wanted], steps: Plan, *, label: str, remove_data: bool, timeout: float
+    daemon: Daemon,
+    wanted: Sequence[Wanted],
+    steps: Plan,
+    *,
+    label: str,
+    remove_data: bool,
+    timeout: float,
+    patience: float = math.inf,
 ) -> Result:
     """Carries the plan out and waits; every torrent gets an outcome, whatever becomes of the others."""
     begin = time.monotonic()
@@ -136,7 +145,7 @@ def apply(
     # Only a stop and a start announce before the tracker's interval is over.
     daemon.send("torrent-stop", steps.announce)
     seconds = {"adding": time.monotonic() - begin}
-    wait = Wait(daemon, taken, timeout, restart=set(steps.announce))
+    wait = Wait(daemon, taken, timeout, patience, restart=set(steps.announce))
     outcomes = wait.run()
     for want in wanted:
         if want.present and refused.get(want.info_hash) is not None:
@@ -148,7 +157,7 @@ def apply(
     lost = {one.info_hash for one in outcomes if one.reason == "missing_content"}
     started = wait.started - lost - {want.info_hash for want in steps.add}
     changed = bool(added or steps.remove or steps.edit or steps.start or started)
-    return Result(changed, outcomes, seconds)
+    return Result(changed, outcomes, seconds, wait.progress)
 
 
 def _edit_and_check(
@@ -163,17 +172,27 @@ def _edit_and_check(
 
 
 class Wait:
-    """Follows torrents until each seeds and is announced, or cannot; gives up when nothing moves for `timeout`."""
+    """Follows torrents until each seeds and is announced, or cannot; gives up when nothing moves for `timeout`.
+
+    After `patience` it ends with the next move, for a later call to go on; never while nothing moves.
+    """
 
     def __init__(
-        self, daemon: Daemon, wanted: Sequence[Wanted], timeout: float, restart: AbstractSet[str] = frozenset()
+        self,
+        daemon: Daemon,
+        wanted: Sequence[Wanted],
+        timeout: float,
+        patience: float,
+        restart: AbstractSet[str] = frozenset(),
     ) -> None:
         self.daemon, self.timeout = daemon, timeout
         self.restart = restart
+        self.progress = ""
         self.pending = {want.info_hash: want for want in wanted}
         self.started: set[str] = set()
         self.kicks: dict[str, int] = {}
         self.moved = self.kicked = time.monotonic()
+        self.enough = self.moved + patience
         self.best = -1.0
 
     def run(self) -> list[Outcome]:
@@ -187,7 +206,11 @@ class Wait:
                 return outcomes
             score = sum(torrents.progress(self.pending[one], seen[one]) for one in self.pending) + 4.0 * len(outcomes)
             if score > self.best:
+                first = self.best < 0
                 self.best, self.moved = score, time.monotonic()
+                if self.moved >= self.enough and not first:
+                    self.progress = torrents.how_far(len(outcomes), [seen[one] for one in self.pending])
+                    return outcomes + [torrents.outcome(want, seen[one]) for one, want in self.pending.items()]
             elif time.monotonic() - self.moved > self.timeout:
                 return outcomes + [self._late(want, seen[one]) for one, want in self.pending.items()]
             time.sleep(pause)  # between two questions; ends when nothing moves for the timeout

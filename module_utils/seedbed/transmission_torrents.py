@@ -279,6 +279,18 @@ def progress(want: Wanted, seen: Seen) -> float:
     return 2.0 + share if seeding(want, seen) else 1.0
 
 
+def how_far(done: int, pending: Sequence[Seen]) -> str:
+    """How far the wait for a catalogue is, for people."""
+    checks = [seen for seen in pending if checking(seen)]
+    text = f"{done} of {done + len(pending)} torrents seed"
+    if checks:
+        read, total = int(sum(seen.checked * seen.total for seen in checks)), sum(seen.total for seen in checks)
+        text += f"; {format_size(read)} of {format_size(total)} of {len(checks)} being checked are read"
+    if len(pending) > len(checks):
+        text += f"; {len(pending) - len(checks)} wait for their trackers"
+    return text
+
+
 def by_arguments(calls: Iterable[tuple[str, str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any], Sequence[str]]]:
     """Calls of (hash, method, arguments) put together: a thousand torrents with one edit are one call."""
     groups: dict[str, tuple[str, dict[str, Any], list[str]]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ansible.module_utils.seedbed.transmission_torrents import (
     Wanted,
     WantedError,
     by_arguments,
+    how_far,
     wanted_from,
 )
 
@@ -41,6 +43,7 @@ class Simulation:
         self.log: list[str] = []
         self.dead: set[str] = set()
         self.refused: set[str] = set()
+        self.pace = 1.0  # of a check, by each look
         self.default_trackers: list[dict[str, Any]] = []
 
     def call(self, method: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -105,7 +108,9 @@ class Simulation:
         return {field: full[field] for field in fields}
 
     def pass_time(self, torrent: dict[str, Any]) -> None:
-        if torrent["status"] == CHECKING:
+        if torrent["status"] == CHECKING and torrent["recheckProgress"] + self.pace < 1:
+            torrent["recheckProgress"] += self.pace
+        elif torrent["status"] == CHECKING:
             torrent["haveValid"] = self.content[torrent["hashString"]]
             torrent["status"] = STOPPED
         elif torrent["status"] == SEEDING:
@@ -221,6 +226,39 @@ def test_content_that_was_made_again_is_read_again(rpc: Simulation) -> None:
     calls = [call for call in rpc.log if call.startswith("torrent-") and call != "torrent-get"]
     assert calls == ["torrent-stop", "torrent-verify", "torrent-start-now"]
     assert rpc.held[A]["status"] == SEEDING
+
+
+def test_a_long_wait_tells_how_far_it_is_and_the_next_call_goes_on(rpc: Simulation) -> None:
+    wanted = [want(A, trusted=False), want(B, trusted=False)]
+    rpc.pace = 0.125
+    first = converge(rpc, *wanted, patience=0)
+    assert first.changed
+    assert re.fullmatch(r"0 of 2 torrents seed; \d+ B of 2\.0 KiB of 2 being checked are read", first.progress)
+    assert reasons(first) == {"a": None, "b": None}
+    rest = converge(rpc, *wanted)
+    assert rest.progress == ""
+    assert set(rpc.log) == {"torrent-start-now"}
+    assert reasons(rest) == {"a": None, "b": None}
+
+
+def test_how_far_a_wait_is() -> None:
+    rpc = Simulation("3.00", {A: TOTAL, B: TOTAL, C: TOTAL})
+    daemon = seeding.Daemon(rpc)  # type: ignore[arg-type]
+    for one in (A, B, C):
+        daemon.add(want(one), "seedbed")
+    checked, waiting, idle = daemon.torrents().values()
+    pending = [checked._replace(checked=0.5), waiting._replace(total=2**20), idle._replace(status=SEEDING)]
+    assert how_far(4, pending) == (
+        "4 of 7 torrents seed; 500 B of 1.0 MiB of 2 being checked are read; 1 wait for their trackers"
+    )
+
+
+def test_a_wait_that_stands_still_is_not_interrupted(rpc: Simulation) -> None:
+    rpc.dead = {HTTP}
+    result = converge(rpc, want(A), patience=0)
+    while result.progress:
+        result = converge(rpc, want(A), patience=0)
+    assert reasons(result) == {"a": "not_announced"}
 
 
 def test_content_of_unknown_origin_is_read_once() -> None:
