@@ -17,7 +17,7 @@ class ActionModule(ActionBase):
         earlier: dict[str, Any] = {}
         while True:
             told: dict[str, Any] = self._execute_module(task_vars=variables)
-            if earlier and "failed" not in told:
+            if earlier and not told.get("failed"):
                 # What an earlier call began is no change to a later one.
                 told = {**told, **earlier}
             # A call that failed does not say.
