@@ -4,7 +4,7 @@ Each daemon seeds every byte of all that it can, under the info hash that the ca
 right when it reads them again. A client gets what has odd names, sizes, trackers, web seeds and both hashes. A partial
 seeder gives its share and no more, restarted or not, and takes nothing from a peer that has all. A run without a change
 changes nothing; damage, another folder and other trackers are mended by the next one, under the same info hashes.
-What cannot be done is refused with its reason, and nothing else suffers.
+What cannot be done is refused with its reason, and nothing else suffers; torrents of others keep their info hash.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ SCENARIO = Path(__file__).resolve().parents[1]
 SEEDERS = ("new", "old")
 SEEDING = 6
 VICTIM = "same-content-one-tag"
+FOREIGN = "http://192.0.2.1:6969/announce"
 PUBLISHED = "/srv/seedbed/portal"
 PAYLOAD = "/srv/seedbed/payload"
 FIELDS = ["hashString", "status", "leftUntilDone", "haveValid", "totalSize", "downloadedEver", "trackers"]
@@ -244,7 +245,10 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
         path = f"{PAYLOAD}/{victim['name']}"
         lab[name].check_output("dd if=/dev/zero of=%s bs=16K seek=3 count=2 conv=notrunc", path)
         lab[name].check_output("cd /srv/media && cp one.bin three.bin && rm two.bin")
-    moved = [[f"http://{lab.address('old')}:8888/announce"]]
+    # Another host and port, and another scheme for the tracker that stays.
+    elsewhere = "mkdir -p /srv/elsewhere && printf 'd8:intervali1800e5:peers0:e' > /srv/elsewhere/announce"
+    lab["new"].check_output(f"{elsewhere} && systemd-run python3 -m http.server 8890 --directory /srv/elsewhere")
+    moved = [[f"http://{lab.address('new')}:8890/announce"], [f"udp://{lab.address('old')}:8888/announce"]]
     said = played(lab, f"--extra-vars={json.dumps({'catalogue_trackers': moved})}")
     assert said.endswith("exit status 0"), said
     now = catalogue(lab)
@@ -275,17 +279,31 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
         assert handle.status().total_failed_bytes == 0
 
 
-def test_what_cannot_be_done_is_refused_with_its_reason_and_the_rest_is_done(lab, items, tmp_path):
-    theirs = tmp_path / "theirs.torrent"
-    theirs.write_bytes(torrent_of(lab, items["one.bin"]))
+def theirs(lab: Any, root: Path, name: str) -> tuple[str, Path]:
+    """A .torrent of a file that the seeders have, made by libtorrent for a tracker of others; and its info hash."""
+    (root / name).write_bytes(base64.b64decode(lab["new"].check_output("base64 -w0 /srv/media/one.bin")))
+    maker = libtorrent.create_torrent(
+        [libtorrent.create_file_entry(name, 300000)], 16384, libtorrent.create_torrent.v1_only
+    )
+    libtorrent.set_piece_hashes(maker, str(root))
+    maker.add_tracker(FOREIGN)
+    raw = libtorrent.bencode(maker.generate())
+    (root / f"{name}.torrent").write_bytes(raw)
+    return str(libtorrent.torrent_info(libtorrent.bdecode(raw)).info_hashes().v1), root / f"{name}.torrent"
+
+
+def test_what_cannot_be_done_is_refused_with_its_reason_and_the_rest_is_done(lab, items, daemons, tmp_path):
+    kept, dropped, differing = (theirs(lab, tmp_path, name) for name in ("kept", "dropped", "differing"))
     for name in SEEDERS:
         copied = "cd /srv && cp media/one.bin other.bin"
         lab[name].check_output(f"{copied} && printf x | dd of=other.bin seek=200000 bs=1 conv=notrunc")
     entries = [
+        {"torrent": str(kept[1]), "source": "/srv/media/one.bin"},
+        {"torrent": str(dropped[1]), "source": "/srv/media/one.bin", "keep_trackers": False},
         *({"name": f"enormous-{one}", "synthetic": {"size": "5TiB"}} for one in "abcd"),
         {"name": "named", "synthetic": {"size": "1MiB"}, "version": "hybrid", "swarm": {"seeders": ["old"]}},
         {"name": "fine", "source": "/srv/media/one.bin"},
-        {"torrent": str(theirs), "source": "/srv/other.bin"},
+        {"torrent": str(differing[1]), "source": "/srv/other.bin"},
         {"name": "lost", "source": "/srv/media/two.bin", "swarm": {"seeders": ["new"]}},
     ]
     variables = {"catalogue_torrents": entries, "catalogue_menu": [], "catalogue_prune": False}
@@ -296,7 +314,12 @@ def test_what_cannot_be_done_is_refused_with_its_reason_and_the_rest_is_done(lab
     for name in SEEDERS:
         needs = f"{name}: enormous-a, enormous-b and 2 more: needs 20.0 TiB on /srv/seedbed"
         assert said.count(needs) == said.count(f"{name}: enormous") == 1, said
-        assert f"{name}: one.bin: /srv/other.bin does not match the torrent: 18 of 19 pieces agree (94 %)" in said
+        assert f"{name}: differing: /srv/other.bin does not match the torrent: 18 of 19 pieces agree (94 %)" in said
     assert "old: named: Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do" in said
     assert "new: lost: /srv/media/two.bin does not exist" in said
-    assert catalogue(lab)["fine"]["swarm"]["seeders"] == list(SEEDERS)
+    now, ours = catalogue(lab), items["one.bin"]["trackers"]
+    assert now["fine"]["swarm"]["seeders"] == list(SEEDERS)
+    for (info_hash, _path), name, tiers in ((kept, "kept", [[FOREIGN], *ours]), (dropped, "dropped", ours)):
+        assert (now[name]["info_hash"], now[name]["trackers"]) == (info_hash, tiers)
+        for client in daemons.values():
+            assert torrents(client)[info_hash]["status"] == SEEDING
