@@ -115,6 +115,8 @@ const observer = new IntersectionObserver((entries) => {
       addButtons(item);
       item.element.querySelector('.facts').after(document.querySelector('#live').content.cloneNode(true));
       item.live = item.element.querySelector('.live');
+      // Nobody will ever tell numbers.
+      item.live.hidden = tiles.length === 0;
     }
     if (isIntersecting) show(item);
   }
