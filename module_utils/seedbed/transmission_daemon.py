@@ -24,10 +24,16 @@ from ansible.module_utils.seedbed.transmission_rpc import (
 from ansible.module_utils.seedbed.transmission_settings import Change
 
 POLL = 0.2
+# What a daemon may need to open its ports while another process listens on one of them.
+GRACE = 5
 
 
 class DaemonError(SeedbedError):
     """The daemon did not do what a working one does; the text says what, and what was put back."""
+
+
+class PortTaken(DaemonError):
+    """Another process listens on the daemon's port, and the daemon does not."""
 
 
 class Wanted(NamedTuple):
@@ -161,7 +167,7 @@ def verify(wanted: Wanted, unit: Unit, settings: Mapping[str, Any]) -> Report:
 
     systemd calls it started even when it got none of its ports.
     """
-    deadline = time.monotonic() + wanted.timeout
+    start = time.monotonic()
     rpc = client(wanted, settings)
     try:
         while True:
@@ -170,10 +176,12 @@ def verify(wanted: Wanted, unit: Unit, settings: Mapping[str, Any]) -> Report:
             except RpcDenied as error:
                 raise DaemonError(f"{error}: {unit.name} does not run with its file") from error
             except (RpcUnreachable, DaemonError) as error:
-                if time.monotonic() > deadline or not unit.active():
+                # Who has taken a port does not give it away because the daemon waits.
+                patience = min(wanted.timeout, GRACE) if isinstance(error, PortTaken) else wanted.timeout
+                if time.monotonic() > start + patience or not unit.active():
                     last = unit.journal() or "none"
                     raise DaemonError(f"{error}. Last words of {unit.name}: {last}") from error
-            time.sleep(POLL)  # between two questions; the deadline above bounds the wait
+            time.sleep(POLL)  # between two questions; the patience above bounds the wait
     finally:
         rpc.close()
 
@@ -192,9 +200,12 @@ def _asked(rpc: RpcClient, unit: Unit, settings: Mapping[str, Any]) -> tuple[dic
 
 def _owned(pid: int, unit: Unit, port: int, key: str) -> None:
     found = holders(port)
-    if pid not in found:
-        others = ", ".join(f"{name} (process {other})" for other, name in sorted(found.items()))
-        raise DaemonError(f"{unit.name} does not listen on {key} {port}; {others or 'nobody'} does")
+    if pid in found:
+        return
+    if not found:
+        raise DaemonError(f"{unit.name} does not listen on {key} {port}; nobody does")
+    others = ", ".join(f"{name} (process {other})" for other, name in sorted(found.items()))
+    raise PortTaken(f"{unit.name} does not listen on {key} {port}; {others} does")
 
 
 def apply(wanted: Wanted, unit: Unit, version: Version) -> tuple[list[Change], Report]:
