@@ -6,14 +6,19 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, TypeVar
 
+import ansible.module_utils
 import pytest
 import testinfra
 
 ROOT = Path(__file__).resolve().parent.parent
+# This machine asks the hosts with seedbed's own engine, and looks at web interfaces with a browser.
+ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+sys.path.append(str(ROOT / "tests" / "browser"))
 UNITS = ("opentracker", "transmission-daemon", "seedbed-portal", "seedbed-flood", "seedbed-firewall")
 Result = TypeVar("Result")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
+
+# Pictures are kept there, to be looked at after a change.
+PICTURES = Path(os.environ.get("SEEDBED_PICTURES") or Path(__file__).resolve().parents[2] / "artifacts")
 
 FLAGS = (
     "--headless=new",
@@ -97,3 +101,8 @@ class Browser(webdriver.Chrome):
         """Write what is seen to a PNG file."""
         shot = self.execute_cdp_cmd("Page.captureScreenshot", {})
         path.write_bytes(base64.b64decode(shot["data"]))
+
+    def keep(self, name: str) -> None:
+        """Keep a picture of what is seen."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.picture(PICTURES / f"{name}.png")

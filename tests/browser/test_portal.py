@@ -6,7 +6,6 @@ It is read by phones and wide screens, in two languages, with and without JavaSc
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +20,6 @@ from selenium.webdriver.common.keys import Keys
 
 # The suite for testers is begun first and looked at last: meanwhile it waits for the seeder.
 pytestmark = pytest.mark.usefixtures("example")
-
-# Kept to be looked at.
-PICTURES = Path(os.environ.get("SEEDBED_ARTEFACTS", "artifacts/portal"))
 
 Item = dict[str, Any]
 
@@ -130,8 +126,11 @@ def test_filter_shows_one_kind(page: Browser, catalogue: list[Item], kind: str) 
 def test_the_qr_code_is_the_magnet(page: Browser, catalogue: list[Item], tmp_path: Path) -> None:
     item = some_public(catalogue)
     assert [url for url in page.requests() if "/qr/" in url] == [], "codes are loaded on demand"
-    page.click(of(item, "summary"))
+    (button,) = page.find(of(item, "summary"))
+    place = button.rect
+    button.click()
     page.wait("the code is drawn", lambda: page.find(of(item, "img"))[0].get_property("complete"))
+    assert button.rect == place, "what is clicked stays under the finger"
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", page.find(of(item, "img"))[0])
     page.picture(tmp_path / "code.png")
     decoded = subprocess.run(["zbarimg", "--quiet", "--raw", tmp_path / "code.png"], capture_output=True, check=True)
@@ -254,8 +253,7 @@ def test_fits_every_screen(tab: Browser, portal: str, width: int, theme: str, la
     assert tab.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     assert tab.execute_script(STICKING_OUT) == []
     tab.screen(width, tab.execute_script("return document.body.offsetHeight"), theme)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    tab.picture(PICTURES / f"portal-{width}-{theme}-{language}.png")
+    tab.keep(f"portal-{width}-{theme}-{language}")
 
 
 LOW_CONTRAST = """

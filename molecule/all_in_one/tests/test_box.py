@@ -18,6 +18,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from chromium import Browser
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=molecule/all_in_one/inventory.yml"
@@ -111,6 +112,22 @@ def test_flood_shows_the_torrents_to_its_user(lab):
     assert status == 200
     assert set(torrents) == {"single", "many"}
     assert all(torrent["percentComplete"] == 100 and "seeding" in torrent["status"] for torrent in torrents.values())
+
+
+def test_flood_shows_the_torrents_in_a_browser(lab):
+    place = f"http://{lab.address('box')}:8083/"
+    with Browser() as browser:
+        browser.get(place)
+        for name, text in ACCOUNT.items():
+            (field,) = browser.wait("it asks who comes", lambda name=name: browser.find(f"input[name={name}]"))
+            field.send_keys(text)
+        browser.click("button[type=submit]")
+        page = "return document.body.innerText"
+        browser.wait(
+            "it lists the torrents", lambda: {"single", "many"} <= set(browser.execute_script(page).splitlines())
+        )
+        browser.keep("flood")
+        assert [url for url in browser.requests() if not url.startswith((place, "data:"))] == []
 
 
 @pytest.mark.parametrize("path", ["torrents", "auth/users", "client/connection-test", "directory-list?path=/"])

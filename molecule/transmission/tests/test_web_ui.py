@@ -81,6 +81,7 @@ def test_the_stock_interface_lists_the_torrents(browser: Browser, lab: Any) -> N
     for name in PASSWORDS:
         log_in(browser, lab, name)
         lists_the_torrents(browser)
+        browser.keep(f"transmission-{name}")
 
 
 def test_one_from_an_archive_links_to_the_stock_one(browser: Browser, lab: Any, archive: dict[str, str]) -> None:
@@ -88,6 +89,7 @@ def test_one_from_an_archive_links_to_the_stock_one(browser: Browser, lab: Any, 
     for name in PASSWORDS:
         log_in(browser, lab, name)
         browser.wait("its script ran", lambda: browser.title == "another interface")
+        browser.keep(f"transmission-{name}-archive")
         browser.click("a")
         lists_the_torrents(browser)
 

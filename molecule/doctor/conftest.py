@@ -1,9 +1,0 @@
-"""Makes seedbed's RPC client importable: the tests break the seeder through it."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-import ansible.module_utils
-
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "module_utils"))
