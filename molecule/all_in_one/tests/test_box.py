@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Browser
+from selenium.webdriver.common.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=molecule/all_in_one/inventory.yml"
@@ -117,15 +118,17 @@ def test_flood_shows_the_torrents_to_its_user(lab):
 def test_flood_shows_the_torrents_in_a_browser(lab):
     place = f"http://{lab.address('box')}:8083/"
     with Browser() as browser:
+        browser.screen(1280, 800)
         browser.get(place)
         for name, text in ACCOUNT.items():
             (field,) = browser.wait("it asks who comes", lambda name=name: browser.find(f"input[name={name}]"))
             field.send_keys(text)
-        browser.click("button[type=submit]")
+        field.send_keys(Keys.ENTER)
         page = "return document.body.innerText"
         browser.wait(
             "it lists the torrents", lambda: {"single", "many"} <= set(browser.execute_script(page).splitlines())
         )
+        browser.wait("its curtain is drawn away", lambda: not browser.find(".application__loading-overlay"))
         browser.keep("flood")
         assert [url for url in browser.requests() if not url.startswith((place, "data:"))] == []
 
