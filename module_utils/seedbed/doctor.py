@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import unicodedata
 from typing import Any, Dict, Mapping, Sequence
@@ -70,9 +71,24 @@ def subject(
     return {"items": [item for item in catalogue if item["name"] in names or not names], "faults": faults}
 
 
+def option_faults(
+    names: Sequence[str], torrent_file: str, magnet: str, seconds: Mapping[str, float], json_path: str
+) -> list[str]:
+    """What is wrong with the options, as far as it is known before any host is asked."""
+    faults: list[str] = subject([], names, torrent_file, magnet)["faults"] if torrent_file or magnet else []
+    faults += [f"{name} is {value:g}; expected seconds, more than 0" for name, value in seconds.items() if value <= 0]
+    directory = os.path.dirname(os.path.abspath(json_path))
+    if json_path and not os.access(directory, os.W_OK):
+        faults.append(f"doctor_json is {json_path}, and {directory} is no directory that can be written to")
+    return faults
+
+
 def torrent_item(path: str) -> dict[str, Any]:
     """Any .torrent file of this machine as an item."""
-    data = torrent_reader("")(path)
+    try:
+        data = torrent_reader("")(path)
+    except SeedbedError as error:
+        raise TorrentFileError(f"torrent_file: {error}") from error
     try:
         info = metainfo.torrent_info(data)
     except SeedbedError as error:
@@ -211,6 +227,7 @@ def _answer_line(answer: Mapping[str, Any]) -> Line:
         said.append(f"again in {answer['interval']} s")
         said += [f"sees us as {answer['seen_as']}"] if answer.get("seen_as") else []
         said += [f"warns: {answer['warning']}"] if answer.get("warning") else []
+        said += ["did not take our goodbye"] if answer.get("deregistered") is False else []
         peers = ", ".join(f"{peer['address']}:{peer['port']}" for peer in answer["peers"])
         said.append(f"peers: {peers or 'nobody'}")
     elif not answer["known"]:
