@@ -29,6 +29,7 @@ OUR_METADATA_ID = 1
 NO_QUEUE: ContextManager[Any] = nullcontext()
 VAIN = 6  # attempts at a client, each torrent plain and encrypted, after which nothing more is expected of it
 CROWD_PROOF = "Transmission 4"
+PAUSES = (0.0, 0.7, 1.4)  # seconds before those who were turned away come again: a busy host takes longer
 _CLIENTS = {"TR": "Transmission", "LT": "libtorrent", "lt": "libTorrent", "qB": "qBittorrent", "A2": "aria2"}
 
 
@@ -131,8 +132,11 @@ def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, A
         return []
     with ThreadPoolExecutor(min(settings.workers, len(targets))) as pool:
         results = list(pool.map(lambda target: probe(target, settings), targets))
-        for _ in range(2):  # the first who comes again may still meet one from the crowd
-            _meet_again(targets, results, settings, pool)
+        for pause in PAUSES:
+            turned_away = _turned_away(targets, results)
+            if turned_away:
+                time.sleep(pause)  # a client tells no event; there are few pauses
+                _meet_again(turned_away, results, settings, pool)
         met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
         answers = pool.map(lambda target: refuses_encryption(target, settings), met.values())
         refusing = dict(zip(met, answers))
@@ -141,18 +145,22 @@ def probe_all(targets: Sequence[Target], settings: Settings) -> list[dict[str, A
     return results
 
 
-def _meet_again(
-    targets: Sequence[Target], results: list[dict[str, Any]], settings: Settings, pool: ThreadPoolExecutor
-) -> None:
+def _turned_away(targets: Sequence[Target], results: Sequence[dict[str, Any]]) -> dict[int, Target]:
+    """Those who may have been turned away for the crowd, by their index."""
     patient = {target[:2] for target, result in zip(targets, results) if result["client"].startswith(CROWD_PROOF)}
-    doors = {target[:2]: Door() for target in targets}
-    again = [
-        (index, target)
+    return {
+        index: target
         for index, (target, result) in enumerate(zip(targets, results))
         if result["reason"] == "not_served" and target[:2] not in patient
-    ]
-    second = pool.map(lambda entry: probe(entry[1], settings, doors[entry[1][:2]]), again)
-    for (index, _), result in zip(again, second):
+    }
+
+
+def _meet_again(
+    turned_away: dict[int, Target], results: list[dict[str, Any]], settings: Settings, pool: ThreadPoolExecutor
+) -> None:
+    doors = {target[:2]: Door() for target in turned_away.values()}
+    second = pool.map(lambda target: probe(target, settings, doors[target[:2]]), turned_away.values())
+    for index, result in zip(turned_away, second):
         results[index] = result
 
 
