@@ -1,9 +1,10 @@
 """A healthy lab is broken in one way after another; each time the doctor names the fault, and finds it healed after.
 
 First what can befall a single torrent, each in its own way, all seen in two runs: the catalogue's, and others with
-strange trackers and peers. Then what befalls all, one thing at a time: the tracker stopped, dropped or rejected by a
-firewall, without UDP; a tracker that has forgotten, or lists a loopback address; the seeder stopped, its peer port
-filtered, encryption required. At last torrents that are not the lab's, and hosts that cannot be asked.
+strange trackers and peers. The tracker is stopped, forgetful, lists a loopback address; the site playbook heals all of
+it. Then what befalls all, one thing at a time, healthy again after each: the tracker dropped or rejected by a firewall,
+without UDP; the peer ports behind a firewall, the seeder stopped, encryption required. At last torrents that are not
+the lab's, and hosts that cannot be asked; it ends healthy.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ITEMS = ["damaged", "deleted", "elsewhere", "forbidden", "old", "older", "partia
 SHORT = {"torrent": "paused,private", "doctor_piece": False, "doctor_tracker_timeout": 2, "doctor_peer_timeout": 2}
 PAYLOAD, SAVED, BLACK, STRANGE = "/srv/seedbed/payload", "/var/tmp/saved", "/etc/opentracker.blacklist", "/srv/strange"
 MIB = 1 << 20
+WELL = {("healthy", "ok")}
 REGISTER = """
 import sys, urllib.parse, urllib.request
 query = urllib.parse.urlencode({"info_hash": bytes.fromhex(sys.argv[1]), "peer_id": "-TE0000-" + "x" * 12, "port": 8082,
@@ -159,17 +161,15 @@ def healthy(doctor: Any) -> bool:
     return bool(doctor().codes == dict.fromkeys(ITEMS, "healthy"))
 
 
-def announce_anew(rpc: Any, wait_until: Any) -> None:
-    """A reannounce waits for the tracker's minimum interval, stop and start does not."""
-    rpc("torrent-stop")
-    wait_until(lambda: all(torrent["status"] == 0 for torrent in rpc("torrent-get", fields=["status"])["torrents"]))
-    rpc("torrent-start")
-
-
 def listed(lab: Any, info_hash: str) -> bool:
     """Whether the tracker knows a seeder, and nobody else."""
     swarm = lab.python("tracker1", SCRAPE, info_hash)
     return bool(swarm and (swarm["complete"], swarm["incomplete"]) == (1, 0))
+
+
+def nowhere(address: str) -> dict[str, Any]:
+    """Where SSH does not reach a host."""
+    return {"ansible_host": address, "ansible_port": 1}
 
 
 @contextmanager
@@ -220,8 +220,8 @@ class Stranger(NamedTuple):
     severity: str = "fault"
 
 
-def strangers(hashes: dict[str, str], tracker: str, leecher: str) -> dict[str, Stranger]:
-    """Each with a fault of its own."""
+def strangers(hashes: dict[str, str], tracker: str, seeder: str, leecher: str) -> dict[str, Stranger]:
+    """Each with a fault of its own; tracker9 and seeder9 are hosts that nobody reaches."""
     ours, odd = f"http://{tracker}:8888/announce", f"http://{tracker}:7001"
     number = count(1)
 
@@ -242,6 +242,16 @@ def strangers(hashes: dict[str, str], tracker: str, leecher: str) -> dict[str, S
         "hasty": Stranger(
             "interval_odd", "every 5 s", hashes["forbidden"], f"{odd}/hasty/announce", severity="warning"
         ),
+        "udp": Stranger(
+            "udp_only",
+            "UDP trackers alone",
+            hashes["older"],
+            ours.replace("http", "udp"),
+            ("tracker1",),
+            severity="warning",
+        ),
+        "gone": nobodys("seeder_unreachable", "seeder9 cannot", ours, seeders=("seeder9",)),
+        "gone tracker": nobodys("tracker_unreachable", "tracker9 answers neither", f"http://{seeder}:9/announce"),
         "nobody": nobodys("nobody", "knows nobody", ours),
         "no tracker": nobodys("no_tracker", "no tracker", ""),
         "private, no tracker": nobodys("private_without_tracker", "DHT is forbidden", "", private=True),
@@ -297,7 +307,7 @@ def strange(patient: Patient) -> dict[str, Stranger]:
     rpc("torrent-set-location", ids=[own["full"]], location=f"{PAYLOAD}/tiny", move=True)
     rpc("torrent-set-location", ids=[own["shut"]], location=f"{PAYLOAD}/others", move=True)
     rpc("torrent-verify", ids=[own["verifying"]])
-    return strangers(own, tracker, lab.address("leecher1"))
+    return strangers(own, tracker, seeder, lab.address("leecher1"))
 
 
 @pytest.fixture(scope="module")
@@ -328,10 +338,16 @@ def sick(doctor: Any, patient: Patient, strange: dict[str, Stranger]) -> tuple[S
     wait_until(lambda: torrent_state(rpc, hashes["paused"])["status"] == 0)
     wait_until(lambda: torrent_state(rpc, strange["picky"].info_hash)["trackerStats"][0]["hasAnnounced"])
     wait_until(lambda: {torrent_state(rpc, strange[name].info_hash)["error"] for name in ("full", "shut")} == {3})
-    clock = {"hosts": {"seeder1": {"ansible_python_interpreter": "/opt/late/python3"}}}
+    more = {
+        "hosts": {"seeder1": {"ansible_python_interpreter": "/opt/late/python3"}},
+        "children": {
+            "trackers": {"hosts": {"tracker9": {**nowhere(lab.address("seeder1")), "opentracker_port": 9}}},
+            "seeders": {"hosts": {"seeder9": nowhere(lab.address("leecher1"))}},
+        },
+    }
     rpc("torrent-remove", ids=[hashes["removed"]])
     own = doctor(doctor_piece=False)
-    return own, doctor(clock, portal_dir=STRANGE, doctor_piece=True)
+    return own, doctor(more, portal_dir=STRANGE, doctor_piece=True)
 
 
 def test_each_torrent_has_its_own_fault(sick: tuple[Seen, Seen]) -> None:
@@ -361,6 +377,24 @@ def test_each_strange_torrent_has_its_own_fault(sick: tuple[Seen, Seen], strange
     assert "\x1b" not in other.output
 
 
+def test_the_tracker_stopped_and_has_forgotten(doctor: Any, patient: Patient, sick: tuple[Seen, Seen]) -> None:
+    """Seen on torrents that are well otherwise."""
+    lab, _, hashes, wait_until = patient
+    well = {**SHORT, "torrent": "private,old"}
+    lab["tracker1"].check_output("systemctl stop opentracker")
+    assert doctor(**well).alike == {("tracker_down", "fault")}
+    lab["tracker1"].check_output("systemctl start opentracker")
+    # It has forgotten everybody; now a seeder comes by the wrong way.
+    register = f"python3 -c {shlex.quote(REGISTER)} {hashes['private']}"
+    wait_until(lambda: lab["tracker1"].run(register).rc == 0, what="an announce through loopback")
+    seen = doctor(**well)
+    assert seen.codes == {"private": "wrong_address", "old": "not_announced"}
+    assert "127.0.0.1" in seen.verdicts["private"]["cause"]
+    assert "through loopback" in seen.verdicts["private"]["cause"]
+    # Only a restart forgets who came through loopback before its time.
+    lab["tracker1"].check_output("systemctl restart opentracker")
+
+
 def test_the_site_playbook_heals(
     ansible: Any, doctor: Any, patient: Patient, sick: tuple[Seen, Seen], strange: dict[str, Stranger]
 ) -> None:
@@ -378,16 +412,6 @@ def test_the_site_playbook_heals(
 # -- all torrents ---------------------------------------------------------------------------------------------------
 
 
-def test_the_tracker_stopped(doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any, wait_until: Any) -> None:
-    lab["tracker1"].check_output("systemctl stop opentracker")
-    assert doctor(**SHORT).alike == {("tracker_down", "fault")}
-    lab["tracker1"].check_output("systemctl start opentracker")
-    # It has forgotten everybody, and the doctor knows that, too.
-    assert doctor(**SHORT).alike == {("not_announced", "fault")}
-    announce_anew(rpc, wait_until)
-    wait_until(lambda: listed(lab, hashes["paused"]) and listed(lab, hashes["private"]))
-
-
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
@@ -402,9 +426,8 @@ def test_a_firewall_is_before_the_tracker(
     doctor: Any, lab: Any, rule: tuple[str, str], expected: tuple[str, str]
 ) -> None:
     with firewall(lab, rule):
-        seen = doctor(**SHORT)
-    # For all items alike: the fault before is healed, too.
-    assert seen.alike == {expected}
+        assert doctor(**SHORT).alike == {expected}
+    assert doctor(**SHORT).alike == WELL
 
 
 def test_a_firewall_is_before_each_seeder_in_its_own_way(doctor: Any, lab: Any) -> None:
@@ -412,27 +435,15 @@ def test_a_firewall_is_before_each_seeder_in_its_own_way(doctor: Any, lab: Any) 
     with firewall(lab, *rules):
         seen = doctor(**{**SHORT, "torrent": "paused,old"})
     assert seen.codes == {"paused": "peer_port_filtered", "old": "peer_port_closed"}
+    assert doctor(**{**SHORT, "torrent": "paused,old"}).alike == WELL
 
 
-def test_the_seeder_stopped(doctor: Any, lab: Any) -> None:
+def test_the_seeder_stopped(doctor: Any, hashes: dict[str, str], lab: Any, wait_until: Any) -> None:
     lab["seeder1"].check_output("systemctl stop transmission-daemon")
     assert doctor(**SHORT).alike == {("seeder_down", "fault")}
     lab["seeder1"].check_output("systemctl start transmission-daemon")
-
-
-def test_the_tracker_hands_out_a_loopback_address(
-    doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any, wait_until: Any
-) -> None:
-    lab["tracker1"].check_output("systemctl restart opentracker")
-    lab["tracker1"].check_output(f"python3 -c {shlex.quote(REGISTER)} {hashes['paused']}")
-    seen = doctor(**{**SHORT, "torrent": "paused"}).verdicts["paused"]
-    assert seen["verdict"] == "wrong_address"
-    assert "127.0.0.1" in seen["cause"]
-    assert "through loopback" in seen["cause"]
-    lab["tracker1"].check_output("systemctl restart opentracker")
-    lab["tracker1"].check_output("systemctl restart transmission-daemon")
-    announce_anew(rpc, wait_until)
-    wait_until(lambda: all(listed(lab, hashes[item]) for item in ITEMS if item != "partial"), seconds=60)
+    wait_until(lambda: listed(lab, hashes["paused"]) and listed(lab, hashes["private"]))
+    assert doctor(**SHORT).alike == WELL
 
 
 def test_the_seeder_insists_on_encryption(doctor: Any, rpc: Any) -> None:
@@ -442,6 +453,7 @@ def test_the_seeder_insists_on_encryption(doctor: Any, rpc: Any) -> None:
     finally:
         rpc("session-set", encryption="preferred")
     assert seen.alike == {("encryption_required", "warning")}
+    assert doctor(**SHORT).alike == WELL
 
 
 # -- what is not the lab's, and who cannot be asked -----------------------------------------------------------------
@@ -454,7 +466,7 @@ def test_other_torrents_and_other_views(doctor: Any, hashes: dict[str, str], lab
     stranger.write_bytes(base64.b64decode(text))
     magnet = f"magnet:?xt=urn:btih:{hashes['paused']}&dn=stranger&tr=http://{address}:8889/announce"
     # The seeder is reached by its address, and not by SSH; the other one has another password.
-    blind = {"hosts": {"seeder1": {"ansible_host": lab.address("seeder1"), "ansible_port": 1}}}
+    blind = {"hosts": {"seeder1": nowhere(lab.address("seeder1"))}}
     beside = {"children": {"leechers": {"hosts": {"tracker1": None}}}}
     short = {key: value for key, value in SHORT.items() if key != "torrent"}
     with ThreadPoolExecutor(2) as pool:
@@ -462,7 +474,6 @@ def test_other_torrents_and_other_views(doctor: Any, hashes: dict[str, str], lab
         by_magnet = pool.submit(doctor, color=True, magnet=magnet, **short)
         bad = pool.submit(doctor, torrent_file=str(tmp_path / "no such file"))
         shy = pool.submit(doctor, blind, torrent="paused,old", transmission_rpc_password="wrong", doctor_piece=False)
-        same = pool.submit(doctor, beside, torrent="old", doctor_piece=False)
     assert by_file.result().codes == {"private": "healthy"}
     seeder = lab.address("seeder1")
     told = [
@@ -475,10 +486,11 @@ def test_other_torrents_and_other_views(doctor: Any, hashes: dict[str, str], lab
         assert line in by_file.result().output
     assert by_magnet.result().codes == {"stranger": "tracker_wrong_port"}
     assert "\x1b[0;31mFAIL  stranger" in by_magnet.result().output
-    assert f"{tmp_path}/no such file cannot be read: No such file or directory" in bad.result().output
+    assert f"torrent_file: {tmp_path}/no such file cannot be read: No such file or directory" in bad.result().output
+    assert "Ask every host" not in bad.result().output
     assert shy.result().codes == {"paused": "seeder_unseen", "old": "seeder_rpc"}
-    # The last view is that of the host beside whose tracker the 3.00 seeds.
-    assert same.result().codes == {"old": "same_address"}
+    # The last view is that of the tracker's host, on which the 3.00 seeds.
+    assert doctor(beside, torrent="old", doctor_piece=False).codes == {"old": "same_address"}
 
 
 def test_all_is_well_at_the_end(doctor: Any) -> None:
