@@ -23,7 +23,7 @@ options:
     type: dict
     default: {}
   trackers:
-    description: The trackers by name, each with address, port and active.
+    description: The trackers by name, each with address, port and active (null when its host cannot be reached).
     type: dict
     default: {}
 """

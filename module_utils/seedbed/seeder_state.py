@@ -24,6 +24,7 @@ FIELDS = [
     "downloadDir",
     "files",
     "trackerStats",
+    "peers",
 ]
 
 
@@ -85,6 +86,7 @@ def torrent_state(entry: dict[str, Any]) -> dict[str, Any]:
         "private": bool(entry["isPrivate"]),
         "missing": missing_content(entry["downloadDir"], entry["files"]),
         "free": free_bytes(entry["downloadDir"]),
+        "peers": [peer["address"] for peer in entry["peers"]],
         "trackers": [
             {
                 "announce": tracker["announce"],

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS, count
 
 Seen = Mapping[str, Any]
+SAMPLE = 50  # peers, of which a tracker may know more than it hands out
 # By what Transmission's texts of local errors (3) are told apart.
 _LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data": "content_missing"}
 
@@ -24,7 +25,7 @@ def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mappi
     item: name, info_hash, private, trackers (tiers), swarm (seeders, available) as in catalogue.json.
     view: from, address, trackers (results of tracker_info), peers (results of peer_info).
     seeders: name -> address, peer_port, and info (seeder_info, null when the host cannot be reached).
-    trackers: name -> address, port, active.
+    trackers: name -> address, port, and active (null when the host cannot be reached).
     """
     mine = [answer for answer in view["trackers"] if answer["info_hash"] == item["info_hash"]]
     announces = [answer for answer in mine if answer["kind"] == "announce"]
@@ -32,7 +33,7 @@ def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mappi
     findings = [
         *_tracker_findings(item, announces, trackers),
         *_swarm_findings(item, view, announces, expected),
-        *_oddities(announces, expected, view),
+        *_oddities(item, announces, expected, view),
     ]
     told: dict[str, dict[str, str]] = {}
     for finding in findings:  # what a tracker's two protocols show alike is told once
@@ -74,6 +75,8 @@ def _tracker_findings(item: Seen, announces: Sequence[Seen], trackers: Mapping[s
     if not announces:
         return [_finding("private_without_tracker" if item["private"] else "no_tracker")]
     bad = [answer for answer in announces if not answer["ok"]]
+    # What this host's firewall drops, the kernel tells over UDP alone; over TCP it looks like a firewall elsewhere.
+    bad.sort(key=lambda answer: bool(answer["reason"] != "blocked"))
     if len(bad) == len(announces):
         return [_tracker_finding(answer, trackers) for answer in bad]
     return [_partly(answer, announces, trackers) for answer in bad]
@@ -144,6 +147,8 @@ def _our_tracker_finding(name: str, tracker: Seen, port: int | None, where: str,
         return _finding("tracker_down", where=name)
     if port != int(tracker["port"]):
         return _finding("tracker_wrong_port", port=port, right=tracker["port"])
+    if tracker.get("active") is None:
+        return _finding("tracker_unreachable", where=name, detail=detail)
     return _finding("tracker_filtered", where=where, detail=f"{detail}, though {name} runs it")
 
 
@@ -153,7 +158,7 @@ def _our_tracker_finding(name: str, tracker: Seen, port: int | None, where: str,
 def _swarm_findings(
     item: Seen, view: Seen, announces: Sequence[Seen], expected: Mapping[str, Seen]
 ) -> list[dict[str, str]]:
-    listed = {(peer["address"], peer["port"]) for answer in announces if answer["ok"] for peer in answer["peers"]}
+    listed = _listed(announces)
     answered = any(answer["ok"] for answer in announces)
     peers = [peer for peer in view["peers"] if peer["info_hash"] == item["info_hash"]]
     findings: list[dict[str, str]] = []
@@ -165,7 +170,7 @@ def _swarm_findings(
         met = [peer for peer in peers if (peer["address"], peer["port"]) == (seeder["address"], seeder["peer_port"])]
         problems = _seeder_findings(item, name, seeder, announces, met)
         if not _fatal(problems) and answered and seeder["info"]:
-            problems += _listing_findings(name, seeder, listed)
+            problems += _listing_findings(item, name, seeder, announces)
         if not _fatal(problems):
             problems += [finding for peer in met for finding in _peer_findings(item, peer, seeder, view)]
         serving += not _fatal(problems)
@@ -173,6 +178,10 @@ def _swarm_findings(
     if serving:  # somebody serves it: what is wrong with the others is a warning
         findings = _milder(findings)
     return findings + (_share_findings(item, peers) if serving else [])
+
+
+def _listed(announces: Iterable[Seen]) -> set[tuple[str, int]]:
+    return {(peer["address"], peer["port"]) for answer in announces if answer["ok"] for peer in answer["peers"]}
 
 
 def _milder(findings: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -248,17 +257,27 @@ def _announce_findings(
     return []
 
 
-def _listing_findings(name: str, seeder: Seen, listed: Iterable[tuple[str, int]]) -> list[dict[str, str]]:
-    """Whether the tracker hands out the address that the inventory means."""
-    known = set(listed)
+def _listing_findings(item: Seen, name: str, seeder: Seen, announces: Sequence[Seen]) -> list[dict[str, str]]:
+    """Whether the trackers hand out the address that the inventory means."""
+    known = _listed(announces)
     right = (seeder["address"], seeder["peer_port"])
     if right in known:
-        return []
+        # A client may ask the first tier alone; within a tier, seeders announce to one tracker (BEP 12).
+        told = [
+            [answer for answer in announces if answer["ok"] and answer["tracker"] in tier] for tier in item["trackers"]
+        ]
+        return _milder(
+            _finding("not_announced", where=name, tracker=_where(answers[0]))
+            for answers in told
+            if answers
+            and right not in _listed(answers)
+            and not any(len(answer["peers"]) >= SAMPLE for answer in answers)
+        )
     others = sorted(
         peer for peer in known if peer[1] == seeder["peer_port"] and (":" in peer[0]) == (":" in seeder["address"])
     )
     if not others:
-        return [_finding("not_announced", where=name)]
+        return [_finding("not_announced", where=name, tracker="the tracker")]
     why = "an address behind NAT, of a bridge or a proxy"
     if _loopback(others[0][0]):
         why = "it announced through loopback, and nobody else can reach it there"
@@ -269,12 +288,11 @@ def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> l
     where = f"{peer['address']}:{peer['port']}"
     info = (seeder or {}).get("info") or {}
     if not peer["ok"]:
-        if (
-            peer["reason"] == "not_served"
-            and info.get("version", "").startswith("3")
-            and view["address"] == peer["address"]
-        ):
-            return [_finding("same_address", where=where, detail=info["version"])]
+        if peer["reason"] == "not_served" and info.get("version", "").startswith("3"):
+            if view["address"] == peer["address"]:
+                return [_finding("same_address", where=where, detail=info["version"])]
+            if view["address"] in _visitors(item, info):
+                return []  # it serves a client of this host, and takes one connection from an address
         code = {
             "refused": "peer_port_closed",
             "timeout": "peer_port_filtered",
@@ -292,6 +310,16 @@ def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> l
     if not item["private"] and peer.get("metadata", "ok") != "ok":
         findings.append(_finding("metadata_unavailable", detail=peer["metadata_message"]))
     return findings
+
+
+def _visitors(item: Seen, info: Seen) -> list[str]:
+    """From where clients were connected to the seeder when it was asked."""
+    return [
+        address
+        for torrent in info["torrents"]
+        if torrent["info_hash"] == item["info_hash"]
+        for address in torrent["peers"]
+    ]
 
 
 def _stranger_findings(
@@ -335,8 +363,8 @@ def _share_findings(item: Seen, peers: Sequence[Seen]) -> list[dict[str, str]]:
 # -- oddities and remarks -------------------------------------------------------------------------------------------
 
 
-def _oddities(announces: Sequence[Seen], expected: Mapping[str, Seen], view: Seen) -> list[dict[str, str]]:
-    found = []
+def _oddities(item: Seen, announces: Sequence[Seen], expected: Mapping[str, Seen], view: Seen) -> list[dict[str, str]]:
+    found = [_finding("udp_only")] if _udp_alone(item) else []
     intervals = {answer["interval"] for answer in announces if answer["ok"] and answer["interval"] is not None}
     found += [_finding("interval_odd", detail=odd) for odd in sorted(intervals) if not 60 <= odd <= 7200]
     for name, seeder in expected.items():
@@ -355,8 +383,6 @@ def _remarks(item: Seen, expected: Mapping[str, Seen]) -> list[str]:
     remarks = []
     if item["private"]:
         remarks.append(REMARKS["private_magnet"])
-    if _udp_alone(item):
-        remarks.append(REMARKS["udp_only"])
     if _available(item) < 1:
         remarks.append(REMARKS["partial_on_purpose"].format(detail=f"{_available(item):.0%}"))
     for name, seeder in expected.items():

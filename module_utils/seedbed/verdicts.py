@@ -28,6 +28,9 @@ VERDICTS = {
     "tracker_down": Kind(
         "fault", "the tracker's service is not running on {where}", "systemctl start opentracker there"
     ),
+    "tracker_unreachable": Kind(
+        "fault", "the tracker {where} answers neither clients nor SSH: {detail}", "look whether the host is up"
+    ),
     "tracker_wrong_port": Kind(
         "fault",
         "the torrent announces to port {port}, the tracker listens on {right}",
@@ -108,7 +111,7 @@ VERDICTS = {
     ),
     "not_announced": Kind(
         "fault",
-        "the tracker does not list the seeder {where}, though it seeds",
+        "{tracker} does not list the seeder {where}, though it seeds",
         "reannounce there; a restarted tracker has forgotten it until the next announce",
     ),
     "wrong_address": Kind(
@@ -144,7 +147,7 @@ VERDICTS = {
     ),
     "encryption_refused": Kind(
         "warning",
-        "{where} takes plain connections alone, a client that insists on encryption gets nothing from it",
+        "{where} takes plain connections alone, so a client that insists on encryption gets nothing from it",
         "let the client there encrypt, unless every other client does without",
     ),
     "partial": Kind(
@@ -159,6 +162,11 @@ VERDICTS = {
     "metadata_unavailable": Kind(
         "fault", "the metadata cannot be had, so a magnet does not work: {detail}", "hand out the .torrent file"
     ),
+    "udp_only": Kind(
+        "warning",
+        "the torrent has UDP trackers alone, and an aria2 without DHT cannot use them",
+        "give it an HTTP tracker, too, unless every client speaks UDP to trackers",
+    ),
     "interval_odd": Kind(
         "warning", "the tracker asks for an announce every {detail} s", "set a usual interval, 30 minutes"
     ),
@@ -170,7 +178,6 @@ REMARKS = {
     "private_magnet": "private: use the .torrent, its magnet can never work",
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
-    "udp_only": "UDP trackers alone: an aria2 without DHT cannot use them",
 }
 
 

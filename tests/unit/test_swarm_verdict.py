@@ -13,6 +13,7 @@ from ansible.module_utils.seedbed.doctor import magnet_item
 from ansible.module_utils.seedbed.seeder_state import missing_content, torrent_state
 from ansible.module_utils.seedbed.verdicts import SEVERITIES, VERDICTS
 from doctor_details import doctor_details
+from doctor_faults import doctor_faults
 from doctor_questions import doctor_questions
 from doctor_report import doctor_report
 from doctor_subject import doctor_subject
@@ -56,6 +57,7 @@ def lab() -> dict[str, Any]:
         "private": False,
         "missing": [],
         "free": 10**9,
+        "peers": [],
         "trackers": [
             {"announce": url, "backup": url == UDP, "announced": True, "succeeded": True, "result": "Success"}
             for url in (HTTP, UDP)
@@ -157,7 +159,9 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         (failing("refused"), "tracker_filtered", "though tracker1 runs it"),
         ([*failing("refused"), ("trackers.tracker1.address", "192.0.2.9")], "tracker_refused", "nothing"),
         ([*failing("timeout"), ("trackers.tracker1.address", "192.0.2.9")], "tracker_filtered", "not answer: said"),
+        ([*failing("timeout"), ("trackers.tracker1.active", None)], "tracker_unreachable", "nor SSH: said"),
         (failing("blocked"), "tracker_blocked_here", "said"),
+        ([*failing("timeout"), ("view.trackers.1.reason", "blocked")], "tracker_blocked_here", "said"),
         (failing("not_authorized"), "tracker_not_authorized", "access list"),
         (failing("failure", "go away"), "tracker_refuses", "go away"),
         (failing("http_status", status=404, tracker="http://192.0.2.1:8888/x"), "tracker_odd_path", "knows no /x"),
@@ -194,7 +198,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([("item.trackers", [[UDP]]), (f"{TORRENT}.trackers", [
             {"announce": UDP, "backup": False, "announced": True, "succeeded": False, "result": ""}]),
           ("seeders.seeder1.info.default_route", False)], "no_default_route", "4.1.0"),
-        (NOBODY, "not_announced", "seeder1"),
+        (NOBODY, "not_announced", "the tracker does not list the seeder seeder1"),
         (elsewhere("127.0.0.1"), "wrong_address", "through loopback"),
         (elsewhere("10.89.0.1"), "wrong_address", "behind NAT"),
         ([(PEER, {"ok": False, "reason": "refused"})], "peer_port_closed", "192.0.2.2:8082"),
@@ -207,6 +211,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([(PEER, {"piece": "wrong_hash", "piece_message": "piece 3"})], "content_damaged", "piece 3"),
         ([(PEER, {"metadata": "timeout", "metadata_message": "none came"})], "metadata_unavailable", "none came"),
         ([(PEER, {"share": 0.4})], "partial", "only 40%"),
+        ([("item.trackers", [[UDP]]), ("view.trackers", [answer(UDP)])], "udp_only", "aria2 without DHT"),
         ([(f"view.trackers.{n}.interval", 5) for n in (0, 1)], "interval_odd", "every 5 s"),
         ([("seeders.seeder1.info.clock", 5000)], "clock_skew", "4000 s off"),
         ([("item.swarm", {"seeders": []}), *NOBODY], "nobody", "knows nobody"),
@@ -226,7 +231,6 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
     ("changes", "remark"),
     [
         ([("item.private", True), (PEER, {"metadata": "not_offered"})], "its magnet can never work"),
-        ([("item.trackers", [[UDP]]), ("view.trackers", [answer(UDP)])], "an aria2 without DHT"),
         (
             [("item.swarm", {"available": "50%"}), (PEER, {"share": 0.5}), (TORRENT, {"left": 50})],
             "50% of it is seeded",
@@ -238,6 +242,23 @@ def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remar
     result = judge(broken(*changes))
     assert result["verdict"] == "healthy", result
     assert any(remark in text for text in result["remarks"]), result
+
+
+def test_a_tracker_that_has_forgotten_beside_one_that_has_not_is_a_warning() -> None:
+    seen = broken(("view.trackers.1", {"peers": []}))
+    assert judge(seen)["verdict"] == "healthy"  # a seeder announces to one tracker of a tier
+    seen["item"]["trackers"] = [[HTTP], [UDP]]
+    result = judge(seen)
+    assert (result["verdict"], result["severity"]) == ("not_announced", "warning")
+    assert result["cause"].startswith("udp://192.0.2.1:8888 does not list the seeder seeder1")
+    seen["view"]["trackers"][1]["peers"] = [{"address": "192.0.2.9", "port": port} for port in range(50)]
+    assert judge(seen)["verdict"] == "healthy"  # it handed out some of many
+
+
+def test_a_seeder_that_serves_another_client_of_the_host_is_well() -> None:
+    busy = [(PEER, {"ok": False, "reason": "not_served"}), ("seeders.seeder1.info.version", "3.00")]
+    assert judge(broken(*busy))["verdict"] == "peer_not_serving"
+    assert judge(broken(*busy, (TORRENT, {"peers": ["192.0.2.3"]})))["verdict"] == "healthy"
 
 
 def test_one_good_seeder_makes_the_faults_of_another_a_warning() -> None:
@@ -378,7 +399,7 @@ def test_magnets_in_both_spellings() -> None:
             "magnet is 'magnet:?dn=x', which has no v1 info hash; expected magnet:?xt=urn:btih:",
         ),
         ({"names": ["item", "nosuch"]}, "torrent is 'nosuch', which the catalogue does not have; it has item"),
-        ({"torrent_file": "/nonexistent"}, "/nonexistent cannot be read: No such file or directory"),
+        ({"torrent_file": "/nonexistent"}, "torrent_file: /nonexistent cannot be read: No such file or directory"),
         ({"torrent_file": "/etc/passwd"}, "torrent_file is /etc/passwd, which is no .torrent: unexpected byte"),
         ({"torrent_file": "x", "magnet": "y"}, "torrent, torrent_file and magnet exclude each other"),
     ],
@@ -386,6 +407,23 @@ def test_magnets_in_both_spellings() -> None:
 def test_what_cannot_be_looked_at_is_one_sentence(asked: dict[str, Any], fault: str) -> None:
     [said] = doctor_subject([lab()["item"]], **asked)["faults"]
     assert said.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"),
+    [
+        ({}, []),
+        ({"seconds": {"doctor_peer_timeout": "6", "doctor_tracker_timeout": 0}},
+         ["doctor_tracker_timeout is 0; expected seconds, more than 0"]),
+        ({"json_path": "/nonexistent/x.json"},
+         ["doctor_json is /nonexistent/x.json, and /nonexistent is no directory that can be written to"]),
+        ({"magnet": "magnet:?xt=urn:btih:" + HASH, "torrent_file": "x"},
+         ["torrent, torrent_file and magnet exclude each other; give one of them"]),
+    ],
+)  # fmt: skip
+def test_options_are_refused_before_any_host_is_asked(options: dict[str, Any], faults: list[str]) -> None:
+    assert doctor_faults([], **options) == faults
+    assert doctor_faults(["item"], **options) == faults  # whether the catalogue has it is for later
 
 
 def test_a_torrent_file_of_version_2_alone_is_refused(tmp_path: Path) -> None:
@@ -417,7 +455,9 @@ def test_a_torrent_as_the_daemon_tells_it(tmp_path: Path) -> None:
         "files": [],
         "trackerStats": [{"announce": HTTP, "isBackup": False, "hasAnnounced": True, "lastAnnounceSucceeded": True,
                           "lastAnnounceResult": "Success"}],
+        "peers": [{"address": "192.0.2.3", "port": 6881}],
     }  # fmt: skip
     state = torrent_state(entry)
     assert (state["state"], state["missing"], state["trackers"][0]["succeeded"]) == ("seeding", [], True)
     assert state["free"] > 0
+    assert state["peers"] == ["192.0.2.3"]
