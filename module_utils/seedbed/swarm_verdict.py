@@ -293,6 +293,7 @@ def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> l
                 return [_finding("same_address", where=where, detail=info["version"])]
             if view["address"] in _visitors(item, info):
                 return []  # it serves a client of this host, and takes one connection from an address
+            return [_finding("address_remembered", where=where, detail=info["version"])]
         code = {
             "refused": "peer_port_closed",
             "timeout": "peer_port_filtered",

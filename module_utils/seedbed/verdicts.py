@@ -140,6 +140,11 @@ VERDICTS = {
         "Transmission {detail} on {where} serves no peer at its own address",
         "use Debian 13 for the seeder, or another address for the leecher (leecher_address)",
     ),
+    "address_remembered": Kind(
+        "fault",
+        "Transmission {detail} on {where} closes on this address, as on any from which it has seen the whole torrent",
+        "restart transmission-daemon there before the next download, or use Debian 13 for the seeder",
+    ),
     "encryption_required": Kind(
         "warning",
         "{where} closes on plain connections and serves encrypted ones alone",

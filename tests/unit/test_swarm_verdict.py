@@ -257,7 +257,7 @@ def test_a_tracker_that_has_forgotten_beside_one_that_has_not_is_a_warning() -> 
 
 def test_a_seeder_that_serves_another_client_of_the_host_is_well() -> None:
     busy = [(PEER, {"ok": False, "reason": "not_served"}), ("seeders.seeder1.info.version", "3.00")]
-    assert judge(broken(*busy))["verdict"] == "peer_not_serving"
+    assert judge(broken(*busy))["verdict"] == "address_remembered"
     assert judge(broken(*busy, (TORRENT, {"peers": ["192.0.2.3"]})))["verdict"] == "healthy"
 
 

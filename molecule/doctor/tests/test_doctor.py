@@ -3,8 +3,8 @@
 First what can befall a single torrent, each in its own way, all seen in two runs: the catalogue's, and others with
 strange trackers and peers. The tracker is stopped, forgetful, lists a loopback address; the site playbook heals all of
 it. Then what befalls all, one thing at a time, healthy again after each: the tracker dropped or rejected by a firewall,
-without UDP; the peer ports behind a firewall, the seeder stopped, encryption required. At last torrents that are not
-the lab's, and hosts that cannot be asked; it ends healthy.
+without UDP; the peer ports behind a firewall, an address that a 3.00 seeder remembers, the seeder stopped, encryption
+required. At last torrents that are not the lab's, and hosts that cannot be asked; it ends healthy.
 """
 
 from __future__ import annotations
@@ -47,6 +47,15 @@ import json, re, sys, urllib.parse, urllib.request
 query = urllib.parse.urlencode({"info_hash": bytes.fromhex(sys.argv[1])})
 body = urllib.request.urlopen("http://127.0.0.1:8888/scrape?" + query, timeout=5).read()
 print(json.dumps({key.decode(): int(number) for key, number in re.findall(rb"([a-z]+)i([0-9]+)e", body)}))
+"""
+# A peer that has everything (BEP 6), until the seeder closes: neither has anything for the other.
+WHOLE = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8082), 5) as seeder:
+    hello = b"\\x13BitTorrent protocol" + bytes(7) + b"\\x04" + bytes.fromhex(sys.argv[2]) + b"-TE0000-" + bytes(12)
+    seeder.sendall(hello + b"\\x00\\x00\\x00\\x01\\x0e")
+    while seeder.recv(1000):
+        seeder.settimeout(20)
 """
 
 
@@ -436,6 +445,16 @@ def test_a_firewall_is_before_each_seeder_in_its_own_way(doctor: Any, lab: Any) 
         seen = doctor(**{**SHORT, "torrent": "paused,old"})
     assert seen.codes == {"paused": "peer_port_filtered", "old": "peer_port_closed"}
     assert doctor(**{**SHORT, "torrent": "paused,old"}).alike == WELL
+
+
+def test_an_old_seeder_remembers_who_was_whole(doctor: Any, hashes: dict[str, str], lab: Any, wait_until: Any) -> None:
+    both = {**SHORT, "torrent": "old,older"}
+    whole = f"python3 -c {shlex.quote(WHOLE)} {lab.address('tracker1')} {hashes['older']}"
+    lab["leecher1"].check_output(whole)
+    assert doctor(**both).codes == {"old": "healthy", "older": "address_remembered"}
+    lab["tracker1"].check_output("systemctl restart transmission-daemon")
+    wait_until(lambda: listed(lab, hashes["old"]) and listed(lab, hashes["older"]))
+    assert doctor(**both).alike == WELL
 
 
 def test_the_seeder_stopped(doctor: Any, hashes: dict[str, str], lab: Any, wait_until: Any) -> None:
