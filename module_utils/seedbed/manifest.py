@@ -53,7 +53,10 @@ def make_directory(path: str) -> None:
     if os.path.isdir(path):
         return
     make_directory(os.path.dirname(path))
-    os.mkdir(path)
+    try:
+        os.mkdir(path)
+    except FileExistsError:  # another thread was first
+        return
     os.chmod(path, 0o755)  # noqa: S103 - the daemon that seeds is another user
 
 

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import content, hashing, sizes, workers
@@ -22,6 +23,7 @@ from ansible.module_utils.seedbed.hashing import Digests
 from ansible.module_utils.seedbed.manifest import digest, is_racy, make_directory, stat_of
 from ansible.module_utils.seedbed.workers import Worker
 
+SAVERS = 16
 BATCH = sizes.GIB  # work between two looks at the manifests: what a killed run loses at most
 # Written so, the page cache keeps a file in huge pages where the kernel can, and hashing maps those at no cost.
 _WRITE = 2 * sizes.MIB
@@ -38,6 +40,7 @@ class Piece(NamedTuple):
     key: bytes
     offset: int
     length: int
+    create: bool = False  # all of a file, which is not there yet
 
 
 class Report(NamedTuple):
@@ -173,7 +176,8 @@ class Store:
         return os.path.join(self.payload_dir, STAGE, "making", f"{digest(entry.name)}-{number}")
 
     def _begin(self, entry: Entry) -> list[list[Piece]]:
-        """Create the missing files of an entry, still empty, beside their places; returns what to write."""
+        """Create the missing files of an entry beside their places, still empty, or leave it to who writes them;
+        returns what to write."""
         # From here on what lies in its place is ours, finished or not.
         self.manifests.save(
             entry.name, {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"]}, lasting=False
@@ -182,9 +186,12 @@ class Store:
         weight = 0
         for number in entry.missing:
             path, disk = self._stage(entry, number), entry.disk[number]
-            _create(path, disk.length, whole=entry.spec.get("available") is None and bool(disk.key))
+            # A file that one worker writes is cheaper without.
+            create = entry.held() is None and bool(disk.key) and 0 < disk.length <= hashing.UNIT
+            if not create:
+                _create(path, disk.length, whole=entry.held() is None and bool(disk.key))
             for offset, length in self._held_ranges(entry, number):
-                batches[-1].append(Piece(path, disk.key, offset, length))
+                batches[-1].append(Piece(path, disk.key, offset, length, create))
                 weight += length
                 if weight >= hashing.UNIT:
                     batches.append([])
@@ -364,14 +371,14 @@ class Store:
         unhashed = [entry for entry in entries if entry.spec["hash"] and not self._reuse(entry)]
         fresh = set(map(id, unhashed))
         lost = fresh - set(map(id, self.hash(unhashed))) if unhashed else set()
+        entries = [entry for entry in entries if id(entry) not in lost]
+        self.changed += [entry.name for entry in entries if entry.changed]
+        if not self.check:
+            # Side by side: the disk takes many manifests to its journal as quickly as one.
+            with ThreadPoolExecutor(SAVERS) as savers:
+                list(savers.map(self.save, (entry for entry in entries if id(entry) in fresh or entry.changed)))
         good = []
         for entry in entries:
-            if id(entry) in lost:
-                continue
-            if entry.changed:
-                self.changed.append(entry.name)
-            if not self.check and (id(entry) in fresh or entry.changed):
-                self.save(entry)
             difference = agreement(entry)
             if difference:
                 self.fail(entry.name, difference)
@@ -449,8 +456,11 @@ def _create(path: str, length: int, *, whole: bool) -> None:
 
 def _write(unit: tuple[int, list[Piece]], worker: Worker) -> None:
     for piece in unit[1]:
-        descriptor = os.open(piece.stage, os.O_WRONLY | os.O_CLOEXEC)
+        flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT if piece.create else 0)
+        descriptor = os.open(piece.stage, flags, 0o644)
         try:
+            if piece.create:
+                os.fchmod(descriptor, 0o644)  # whatever our umask
             offset, end = piece.offset, piece.offset + piece.length
             while offset < end:
                 take = min(_WRITE - offset % _WRITE, end - offset)
