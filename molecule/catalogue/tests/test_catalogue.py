@@ -220,7 +220,8 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
         wait_until(lambda whole=whole: whole.status().is_seeding, what="the full peer")
         whole.connect_peer((lab.address(name), 8082))
         again[name].connect_peer(("127.0.0.1", full.session.listen_port()))
-        wait_until(lambda name=name: again[name].status().is_seeding, what=f"the rest of {item['name']}")
+    wait_until(lambda: all(handle.status().is_seeding for handle in again.values()), what="the rest of both")
+    for name, item in partial.items():
         seen = torrents(daemons[name])[item["info_hash"]]
         assert (seen["haveValid"], seen["downloadedEver"], seen["status"]) == (38 * item["piece_length"], 0, SEEDING)
 
@@ -265,18 +266,15 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
             assert announced == {url for tier in item["trackers"] for url in tier}
             assert held[info_hash]["status"] == SEEDING
     assert now["one-byte"]["trackers"] == moved
-    for name in SEEDERS:
-        client = Client(lab, tmp_path / name)
-        handle = client.add(victim, trackers=False)
+    clients = {name: Client(lab, tmp_path / name) for name in SEEDERS}
+    handles = {name: client.add(victim, trackers=False) for name, client in clients.items()}
 
-        def fetched(client: Client = client, handle: Any = handle, name: str = name) -> bool:
-            if client.has(victim, handle):
-                return True
-            client.peers_of(handle, name)
-            return False
+    def fetched(name: str) -> bool:
+        clients[name].peers_of(handles[name], name)
+        return clients[name].has(victim, handles[name])
 
-        wait_until(fetched, what=f"the mended content from {name}")
-        assert handle.status().total_failed_bytes == 0
+    wait_until(lambda: all([fetched(name) for name in SEEDERS]), what="the mended content from each")
+    assert [handle.status().total_failed_bytes for handle in handles.values()] == [0, 0]
 
 
 def theirs(lab: Any, root: Path, name: str) -> tuple[str, Path]:
