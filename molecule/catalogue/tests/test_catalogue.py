@@ -273,7 +273,7 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
         clients[name].peers_of(handles[name], name)
         return clients[name].has(victim, handles[name])
 
-    wait_until(lambda: all([fetched(name) for name in SEEDERS]), what="the mended content from each")
+    wait_until(lambda: {fetched(name) for name in SEEDERS} == {True}, what="the mended content from each")
     assert [handle.status().total_failed_bytes for handle in handles.values()] == [0, 0]
 
 
