@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS, count
 
 Seen = Mapping[str, Any]
+ROUTELESS = ("3.", "4.1.0")  # these announce over UDP without a default route, 4.1.4 does not
 SAMPLE = 50  # peers, of which a tracker may know more than it hands out
 # By what Transmission's texts of local errors (3) are told apart.
 _LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data": "content_missing"}
@@ -250,7 +251,7 @@ def _announce_findings(
     working = {answer["tracker"] for answer in announces if answer["ok"]}
     tried = [tracker for tracker in told if tracker["announced"] and not tracker["backup"]]
     if tried and not any(tracker["succeeded"] for tracker in tried):
-        if _udp_alone(item) and not info["default_route"] and not info["version"].startswith("3"):
+        if _udp_alone(item) and not info["default_route"] and not info["version"].startswith(ROUTELESS):
             return [_finding("no_default_route", where=name, detail=info["version"])]
         if working:
             return [_finding("seeder_cannot_announce", where=name, detail=tried[0]["result"])]

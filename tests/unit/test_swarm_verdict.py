@@ -197,7 +197,10 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([(f"{TORRENT}.trackers.0", {"succeeded": False, "result": "no"})], "seeder_cannot_announce", "no"),
         ([("item.trackers", [[UDP]]), (f"{TORRENT}.trackers", [
             {"announce": UDP, "backup": False, "announced": True, "succeeded": False, "result": ""}]),
-          ("seeders.seeder1.info.default_route", False)], "no_default_route", "4.1.0"),
+          ("seeders.seeder1.info", {"default_route": False, "version": "4.1.4"})], "no_default_route", "4.1.4"),
+        ([("item.trackers", [[UDP]]), (f"{TORRENT}.trackers", [
+            {"announce": UDP, "backup": False, "announced": True, "succeeded": False, "result": "no"}]),
+          ("seeders.seeder1.info.default_route", False)], "seeder_cannot_announce", "no"),
         (NOBODY, "not_announced", "the tracker does not list the seeder seeder1"),
         (elsewhere("127.0.0.1"), "wrong_address", "through loopback"),
         (elsewhere("10.89.0.1"), "wrong_address", "behind NAT"),
