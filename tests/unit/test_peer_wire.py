@@ -53,7 +53,10 @@ def seeder(directory: Path, *, encryption: int = 1, private: bool = False) -> It
     params.save_path = str(directory)
     params.flags = lt.torrent_flags.seed_mode
     handle = session.add_torrent(params)
-    assert handle.is_valid()
+    deadline = time.monotonic() + 10
+    while not handle.status().is_seeding:  # until then it closes on everybody
+        assert time.monotonic() < deadline, "libtorrent does not seed"
+        time.sleep(0.01)  # between two looks; the deadline above bounds the wait
     yield Target("127.0.0.1", session.listen_port(), str(params.ti.info_hashes().v1))
     session.pause()
 
