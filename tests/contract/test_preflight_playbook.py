@@ -5,33 +5,10 @@ The hosts of inventories/local need not exist: a run that got as far as asking t
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def preflight(**variables: object) -> str:
-    run = subprocess.run(
-        [
-            "ansible-playbook",
-            "--inventory=inventories/local",
-            "playbooks/preflight.yml",
-            "--extra-vars",
-            json.dumps({"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 2
-    return " ".join(run.stdout.split())
 
 
 def entry(**keys: object) -> list[dict[str, object]]:
@@ -96,24 +73,18 @@ def entry(**keys: object) -> list[dict[str, object]]:
         ),
     ],
 )
-def test_fault_is_told_before_any_host_is_asked(variables: dict[str, object], sentences: list[str]) -> None:
-    told = preflight(**variables)
+def test_fault_is_told_before_any_host_is_asked(
+    refused: Callable[..., str], variables: dict[str, object], sentences: list[str]
+) -> None:
+    told = refused("preflight.yml", **variables)
     assert "Nothing was changed. Mend th" in told
     for sentence in sentences:
         assert sentence in told
 
 
-def test_a_configuration_that_is_not_in_force_is_named(tmp_path: Path) -> None:
+def test_a_configuration_that_is_not_in_force_is_named(refused: Callable[..., str], tmp_path: Path) -> None:
     """As in a directory that everybody may write to, where Ansible ignores ansible.cfg."""
     other = tmp_path / "ansible.cfg"
     other.write_text("[defaults]\n", encoding="utf-8")
-    run = subprocess.run(
-        ["ansible-playbook", "--inventory=inventories/local", "playbooks/preflight.yml"],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(other), "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 2
-    assert f"The project's ansible.cfg is not in force (Ansible read {other})" in " ".join(run.stdout.split())
+    told = refused("preflight.yml", config=other)
+    assert f"The project's ansible.cfg is not in force (Ansible read {other})" in told

@@ -1,0 +1,32 @@
+"""Runs a playbook that has to refuse, with inventories/local, whose hosts need not exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    def run(playbook: str, *, config: Path = ROOT / "ansible.cfg", **variables: object) -> str:
+        """What the run says, on one line."""
+        given = {"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}
+        done = subprocess.run(
+            ["ansible-playbook", "--inventory=inventories/local", f"playbooks/{playbook}", "-e", json.dumps(given)],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_FORCE_COLOR": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        return " ".join(done.stdout.split())
+
+    return run
