@@ -256,6 +256,8 @@ def _scraped(body: dict[bytes, Any], info_hash: bytes) -> Result:
     if not isinstance(files, dict):
         raise _malformed("a scrape answer without files")
     counts = files.get(info_hash, {})  # a tracker leaves out what it does not know
+    if not isinstance(counts, dict):
+        raise _malformed("a scrape answer without counts")
     return {
         "known": info_hash in files,
         "seeders": _number(counts, b"complete") or 0,

@@ -34,12 +34,22 @@ def get(url: str, family: str, deadline: Deadline) -> Answer:
         location = headers.get("location", "")
         if status not in (301, 302, 303, 307, 308) or not location:
             return Answer(status, _unpack(headers.get("content-encoding", ""), body, address), address, own, redirects)
-        url = urljoin(url, location)
+        url = _redirected(url, location, address)
         redirects.append(url)
         if len(redirects) > MAX_REDIRECTS:
             raise NetError("redirect", f"more than {MAX_REDIRECTS} redirects, the last one to {url}", address)
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise NetError("redirect", f"redirected to {url}, which is no HTTP address", address)
+
+
+def _redirected(url: str, location: str, address: str) -> str:
+    try:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets that do not match, a port beyond 65535
+        target, good = location, False
+    if not good:
+        raise NetError("redirect", f"redirected to {target}, which is no HTTP address", address)
+    return target
 
 
 def _get_any(url: str, family: str, deadline: Deadline) -> tuple[int, dict[str, str], bytes, str, str]:
@@ -97,7 +107,8 @@ def _complete(raw: bytearray) -> bool:
         return False
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+        # Python itself refuses numbers of thousands of digits.
+        if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value) < 20:
             return len(body) >= int(value)
     return body.endswith(b"0\r\n\r\n") and b"chunked" in head.lower()
 

@@ -149,6 +149,13 @@ def test_peers_are_asked_for_in_the_long_form() -> None:
     assert result["peers"] == [{"address": "10.0.0.7", "port": 8082}]
 
 
+@pytest.mark.parametrize("counts", [1, b"many", [1, 2]])
+def test_a_scrape_with_nonsense_for_counts_is_a_result(counts: Any) -> None:
+    with http_tracker(lambda _: http(bencode.encode({"files": {bytes.fromhex(HASH): counts}}))) as (url, _):
+        result = one(url, "scrape")
+    assert (result["ok"], result["reason"]) == (False, "malformed")
+
+
 def test_both_protocols_over_ipv6() -> None:
     peer = ipaddress.ip_address("2001:db8::7").packed + struct.pack(">H", 8082)
 
@@ -259,13 +266,23 @@ def test_redirects_are_followed_but_not_for_ever() -> None:
         assert one(url)["reason"] == "redirect"
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "http://tracker.example:99999/", "//[x]/", "ftp://x/", "http://"])
+def test_a_redirect_to_no_address_is_a_result(location: str) -> None:
+    with http_tracker(lambda _: http(b"", "302 Found", f"Location: {location}\r\n")) as (url, _):
+        assert one(url)["reason"] == "redirect"
+
+
+def test_a_length_of_too_many_digits_is_a_result() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nd5:filesdee"
+    with http_tracker(lambda _: answer) as (url, _):
+        assert one(url, "scrape")["ok"], "what came until it closed was whole"
+
+
 def test_each_question_has_its_own_deadline() -> None:
-    silence = threading.Event()
     questions = [Question("", "announce", f"{number:040x}") for number in range(20)]
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/announce"
         results = ask([question._replace(tracker=url) for question in questions], Settings(timeout=0.3))
-    silence.set()
     assert {result["reason"] for result in results} == {"timeout"}
     assert max(result["seconds"] for result in results) < 1.5
 
