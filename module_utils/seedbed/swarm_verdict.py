@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any, Iterable, Mapping, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS, count
 
@@ -83,15 +83,22 @@ def _tracker_findings(item: Seen, announces: Sequence[Seen], trackers: Mapping[s
     return [_partly(answer, announces, trackers) for answer in bad]
 
 
+def _parts(answer: Seen) -> SplitResult:
+    try:
+        return urlsplit(answer["tracker"])
+    except ValueError:  # a torrent may name anything
+        return urlsplit("")
+
+
 def _where(answer: Seen) -> str:
-    parts = urlsplit(answer["tracker"])
-    return f"{parts.scheme}://{parts.netloc}"
+    parts = _parts(answer)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else str(answer["tracker"])
 
 
 def _partly(answer: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen]) -> dict[str, str]:
     """One of several trackers fails: not the end, but clients that know only this one are lost."""
-    parts = urlsplit(answer["tracker"])
-    host_answers = any(other["ok"] and urlsplit(other["tracker"]).netloc == parts.netloc for other in announces)
+    parts = _parts(answer)
+    host_answers = any(other["ok"] and _parts(other).netloc == parts.netloc for other in announces)
     if host_answers and answer["reason"] in ("timeout", "unreachable", "refused"):
         code = "tracker_udp_filtered" if parts.scheme == "udp" else "tracker_http_filtered"
         return _finding(code, where=parts.netloc, detail=answer["message"])
@@ -101,7 +108,7 @@ def _partly(answer: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen
 
 def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, str]:
     reason, where, detail = answer["reason"], _where(answer), answer["message"]
-    parts = urlsplit(answer["tracker"])
+    parts = _parts(answer)
     for name, tracker in trackers.items():
         ours = tracker["address"] in (parts.hostname, answer["address"])
         if ours and reason in ("refused", "timeout", "unreachable", "reset"):
