@@ -116,7 +116,7 @@ class Door:
             self._lock.release()
             raise NetError("closed", "the peer closes on everybody")
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self._vain = self._vain + 1 if error else 0
         self._lock.release()
 
@@ -277,6 +277,37 @@ def client_name(peer_id: bytes) -> str:
     return f"{_CLIENTS.get(code, code)} {'.'.join(match.group(2).decode('ascii'))}"
 
 
+class _Pieces(NamedTuple):
+    """The pieces of a torrent, as its metadata tells them."""
+
+    hashes: bytes
+    length: int
+    total: int
+
+    @property
+    def number(self) -> int:
+        return len(self.hashes) // 20
+
+    def hash(self, index: int) -> bytes:
+        return self.hashes[20 * index : 20 * index + 20]
+
+    def size(self, index: int) -> int:
+        return min(self.length, self.total - index * self.length)
+
+
+def _pieces(metadata: bytes) -> _Pieces | None:
+    """Nothing for metadata that is no torrent's: an info hash may be that of anything."""
+    try:
+        info = bencode.decode(metadata, strict=False)
+        hashes, length, files = info[b"pieces"], info[b"piece length"], info.get(b"files")
+        total = sum(file[b"length"] for file in files) if files else info[b"length"]
+        if isinstance(hashes, bytes) and length > 0 and len(hashes) == 20 * -(-total // length):
+            return _Pieces(hashes, length, total)
+    except (bencode.BencodeError, AttributeError, KeyError, TypeError):
+        pass
+    return None
+
+
 class _Visit:
     """The talk after the handshakes: what the peer has, its metadata, one of its pieces."""
 
@@ -288,7 +319,7 @@ class _Visit:
         self.extensions: dict[bytes, Any] | None = None
         self.metadata: dict[int, bytes] = {}
         self.block: dict[int, bytes] = {}
-        self.info: dict[bytes, Any] = {}
+        self.pieces: _Pieces | None = None
 
     def run(self) -> None:
         """Greets, listens, asks; a peer that falls silent has told what it told."""
@@ -303,8 +334,8 @@ class _Visit:
         if self.settings.metadata:
             self.result["metadata"], self.result["metadata_message"] = self._fetch_metadata(extensions)
         self._tell_share()
-        if self.settings.piece and self.info:
-            self.result["piece"], self.result["piece_message"] = self._fetch_piece()
+        if self.settings.piece and self.pieces:
+            self.result["piece"], self.result["piece_message"] = self._fetch_piece(self.pieces)
 
     def _listen(self, done: Any, seconds: float) -> None:
         deadline = self.wire.deadline
@@ -372,28 +403,27 @@ class _Visit:
             return "timeout", f"{len(self.metadata)} of {count} parts of the metadata came"
         if hashlib.sha1(data).digest() != self.info_hash:
             return "wrong_hash", "the metadata that came is not that of the info hash"
-        self.info = bencode.decode(data, strict=False)
-        return "ok", ""
+        self.pieces = _pieces(data)
+        return ("ok", "") if self.pieces else ("malformed", "what has this info hash is no torrent's metadata")
 
     def _tell_share(self) -> None:
         if isinstance(self.have, bool):
             self.result["share"] = float(self.have)
         elif self.have is not None:
             bits = bin(int.from_bytes(self.have, "big")).count("1")
-            pieces = len(self.info.get(b"pieces", b"")) // 20
             # Without metadata the count of pieces is known to within the last byte.
-            self.result["share"] = round(min(1.0, bits / (pieces or max(1, len(self.have) * 8 - 7))), 4)
+            count = (self.pieces and self.pieces.number) or max(1, len(self.have) * 8 - 7)
+            self.result["share"] = round(min(1.0, bits / count), 4)
         else:
             self.result["share"] = 0.0  # no word means none (BEP 3: the bitfield may be left out)
 
-    def _fetch_piece(self) -> tuple[str, str]:
+    def _fetch_piece(self, pieces: _Pieces) -> tuple[str, str]:
         """Whether one of the pieces that the peer says it has is really the torrent's."""
-        hashes = self.info[b"pieces"]
-        held = [index for index in range(len(hashes) // 20) if self._has(index)]
+        held = [index for index in range(pieces.number) if self._has(index)]
         if not held:
             return "none_held", "the peer holds no piece yet"
         index = held[int.from_bytes(os.urandom(4), "big") % len(held)]
-        size = self._piece_size(index, len(hashes) // 20)
+        size = pieces.size(index)
         self.wire.deadline = Deadline(self.settings.piece_timeout)
         self.wire.say(INTERESTED)
         try:
@@ -409,18 +439,10 @@ class _Visit:
         data = b"".join(self.block[begin] for begin in sorted(self.block))
         if len(data) < size:
             return "timeout", f"{len(data)} of {size} bytes of piece {index} came"
-        good = hashlib.sha1(data).digest() == hashes[20 * index : 20 * index + 20]
+        good = hashlib.sha1(data).digest() == pieces.hash(index)
         return ("ok", "") if good else ("wrong_hash", f"piece {index} is not the torrent's: damaged content")
 
     def _has(self, index: int) -> bool:
         if isinstance(self.have, bytes):
             return index // 8 < len(self.have) and bool(self.have[index // 8] & (0x80 >> index % 8))
         return bool(self.have)
-
-    def _piece_size(self, index: int, count: int) -> int:
-        length = int(self.info[b"piece length"])
-        if index < count - 1:
-            return length
-        files = self.info.get(b"files")
-        total = sum(file[b"length"] for file in files) if files else self.info[b"length"]
-        return int(total - length * (count - 1))

@@ -191,6 +191,32 @@ def test_a_damaged_piece(tmp_path: Path) -> None:
     assert (result["metadata"], result["piece"], result["ok"]) == ("ok", "wrong_hash", True), result
 
 
+@pytest.mark.parametrize(
+    "info",
+    [
+        b"nonsense",
+        b"li1ee",
+        b"d6:pieces3:abce",
+        b"d6:piecesi1ee",
+        b"d6:lengthi5e12:piece length2:xx6:pieces20:" + bytes(20) + b"e",
+        b"d5:filesli1ee12:piece lengthi16384e6:pieces20:" + bytes(20) + b"e",
+    ],
+)
+def test_metadata_that_is_no_torrent_is_a_result(info: bytes) -> None:
+    """A magnet may name anything: the bytes have the right hash, and mean nothing."""
+
+    def serve(client: socket.socket) -> None:
+        greet(client, hashlib.sha1(info).hexdigest())
+        hello = bencode.encode({"m": {"ut_metadata": 3}, "metadata_size": len(info)})
+        head = bencode.encode({"msg_type": 1, "piece": 0, "total_size": len(info)})
+        client.sendall(message(14, b"") + message(20, b"\0" + hello) + message(20, b"\x01" + head + info))
+        client.recv(1000)
+
+    with fake(serve) as target:
+        result = probe(target._replace(info_hash=hashlib.sha1(info).hexdigest()), QUICK._replace(piece=True))
+    assert (result["ok"], result["metadata"], result.get("piece")) == (True, "malformed", None), result
+
+
 def test_the_metadata_of_a_private_torrent_is_not_served(tmp_path: Path) -> None:
     with seeder(tmp_path, private=True) as target:
         result = probe(target, QUICK)
