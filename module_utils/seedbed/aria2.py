@@ -35,6 +35,14 @@ class Aria2Error(SeedbedError):
     """aria2 did not start, or refused a call."""
 
 
+class Aria2Silent(Aria2Error):
+    """aria2 does not answer: it has not come up yet, or has ended."""
+
+    def __init__(self, port: int, why: str) -> None:
+        super().__init__(f"aria2 does not answer on port {port}: {why}")
+        self.why = why
+
+
 class Settings(NamedTuple):
     """What an aria2 process needs to know."""
 
@@ -137,12 +145,12 @@ class Aria2:
             try:
                 self.call("aria2.getVersion")
                 return
-            except OSError as error:
+            except Aria2Silent as error:
                 alive = subprocess.run(["systemctl", "is-active", "-q", UNIT], check=False).returncode == 0
                 if not alive or time.monotonic() > deadline:
-                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or str(error)
+                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.why
                     self.__exit__()
-                    raise Aria2Error(f"aria2 does not answer on port {self.settings.rpc_port}: {words}") from error
+                    raise Aria2Silent(self.settings.rpc_port, words) from error
                 time.sleep(0.05)  # between two questions; the deadline above bounds the wait
 
     def call(self, method: str, *params: Any) -> Any:
@@ -152,6 +160,8 @@ class Aria2:
         try:
             connection.request("POST", "/jsonrpc", json.dumps(request), {"Content-Type": "application/json"})
             answer = json.loads(connection.getresponse().read())
+        except OSError as error:
+            raise Aria2Silent(self.settings.rpc_port, str(error)) from error
         except (http.client.HTTPException, ValueError) as error:
             raise Aria2Error(f"port {self.settings.rpc_port} does not speak aria2's RPC: {error}") from error
         finally:

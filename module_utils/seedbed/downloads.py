@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +29,7 @@ def fetch(url: str) -> bytes:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
             body: bytes = answer.read()
             return body
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise PortalError("{}: {}".format(url, getattr(error, "reason", None) or error)) from error
 
 
@@ -99,6 +99,10 @@ class Download:
             there = f", {100 * self.bytes // self.job.item['size']} % there" if self.step() == "stall" else ""
             return self.fail(self.step(), [f"no progress for {stall_seconds:.0f} s with {whom}{there}"])
         return False
+
+    def hand_over(self, aria2: Aria2, checker: ThreadPoolExecutor, keep: bool) -> None:
+        """Have its files compared."""
+        self.check = checker.submit(check, self, aria2.files(self.gid), keep)
 
     def progress(self, count: int, connections: int) -> None:
         """Note new bytes; those of the metadata are not the item's."""
@@ -186,7 +190,7 @@ def run(jobs: Sequence[Job], aria2: Aria2, portal: str, limits: Limits) -> list[
             for download in [one for one in active if attempt(one, lambda one: one.watch(aria2, limits.stall_seconds))]:
                 active.remove(download)
                 if download.failure is None:
-                    download.check = checker.submit(check, download, aria2.files(download.gid), limits.keep)
+                    attempt(download, lambda one: one.hand_over(aria2, checker, limits.keep))
             if time.monotonic() > deadline:
                 for download in active + waiting:
                     download.fail(download.step(), [f"the run's {limits.seconds:.0f} s were over"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import http.client
 import os
 import re
 import subprocess
@@ -41,7 +42,7 @@ def from_mirrors(archives: Sequence[Mapping[str, Any]], directory: str, timeout:
             try:
                 with urllib.request.urlopen(url, timeout=timeout) as answer:
                     data = answer.read()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 reasons.append(f"{url}: {error}")
                 continue
             digest = hashlib.sha256(data).hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,35 @@ def test_a_portal_without_the_torrent_fails_that_item_alone(tmp_path: Path, monk
     monkeypatch.setattr(downloads, "fetch", fetch)
     (result,) = go(Script(tmp_path, {}), Job(item("a"), "torrent", "http"))
     assert (result["step"], result["words"]) == ("portal", ["http://192.0.2.1:8000/torrents/a.torrent: Not Found"])
+
+
+def test_an_aria2_that_ended_is_told_at_once(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "log").write_text(LOG)
+    dead = Aria2(Settings(str(tmp_path), "nobody", port, 8085, "", 16, 60))
+    (result,) = run([Job(item("m"), "magnet", "http")], dead, "http://192.0.2.1:8000/", Limits(5.0, 20.0, False))
+    assert (result["ok"], result["step"]) == (False, "metadata")
+    assert result["words"][0].startswith(f"aria2 does not answer on port {port}: ")
+
+
+def test_a_portal_that_hangs_up_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/catalogue.json"
+        with pytest.raises(PortalError, match=rf"^{url}: IncompleteRead"):
+            downloads.fetch(url)
+        thread.join(5)
 
 
 def test_missing_files_and_wrong_numbers_of_files_are_told(tmp_path: Path) -> None:
