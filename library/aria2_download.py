@@ -170,7 +170,7 @@ def jobs(params: dict[str, Any], portal: str) -> list[download_plan.Job]:
     wanted = params["items"]
     if isinstance(wanted, str) and "," in wanted:
         wanted = [name.strip() for name in wanted.split(",")]
-    catalogue = download_plan.read_catalogue(downloads.fetch(portal + "catalogue.json").decode())
+    catalogue = download_plan.read_catalogue(downloads.fetch(portal + "catalogue.json"))
     items = download_plan.select(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
     return download_plan.plan(items, params["via"], params["trackers"], spread)

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, Sequence
 from ansible.module_utils.seedbed.errors import SeedbedError
 
 SCHEMA_VERSION = 1
-VIAS = ("torrent", "magnet")
-KINDS = ("http", "udp")
 
 
 class PlanError(SeedbedError):
@@ -26,7 +24,7 @@ class Job(NamedTuple):
     kind: str
 
 
-def read_catalogue(text: str) -> list[dict[str, Any]]:
+def read_catalogue(text: bytes) -> list[dict[str, Any]]:
     """Return the items of a published catalogue.json."""
     try:
         catalogue = json.loads(text)
@@ -41,7 +39,7 @@ def read_catalogue(text: str) -> list[dict[str, Any]]:
 
 def trackers(item: dict[str, Any]) -> list[str]:
     """Return the announce URLs of an item, in the order of their tiers."""
-    return [url for tier in item["trackers"] for url in ([tier] if isinstance(tier, str) else tier)]
+    return [url for tier in item["trackers"] for url in tier]
 
 
 def tracker_kind(url: str) -> str:

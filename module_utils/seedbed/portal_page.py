@@ -64,5 +64,5 @@ def announce_urls(items: Sequence[Mapping[str, Any]]) -> list[str]:
     found: dict[str, None] = {}
     for item in items:
         for tier in item["trackers"]:
-            found.update(dict.fromkeys([tier] if isinstance(tier, str) else tier))
+            found.update(dict.fromkeys(tier))
     return list(found)

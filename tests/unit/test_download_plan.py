@@ -102,7 +102,7 @@ def test_an_item_without_any_possible_way_is_refused() -> None:
     with pytest.raises(PlanError, match=r"^private: cannot be fetched by magnet over http or udp trackers"):
         plan([CATALOGUE[-1]], ["magnet"], ["http", "udp"], False)
     with pytest.raises(PlanError, match=r"^only-http: cannot be fetched by torrent over udp trackers"):
-        plan([item("only-http", 1, trackers=[HTTP])], ["torrent"], ["udp"], False)
+        plan([item("only-http", 1, trackers=[[HTTP]])], ["torrent"], ["udp"], False)
 
 
 @pytest.mark.parametrize(("url", "kind"), [(HTTP, "http"), ("https://192.0.2.1/announce", "http"), (UDP, "udp")])
@@ -113,15 +113,16 @@ def test_kinds_of_trackers(url: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<html>", "catalogue.json is not JSON: "),
-        ("[]", "catalogue.json: expected schema_version 1, got None"),
-        ('{"schema_version": 2}', "catalogue.json: expected schema_version 1, got 2"),
+        (b"<html>", "catalogue.json is not JSON: "),
+        (b"\xff\xfe\xfd", "catalogue.json is not JSON: "),
+        (b"[]", "catalogue.json: expected schema_version 1, got None"),
+        (b'{"schema_version": 2}', "catalogue.json: expected schema_version 1, got 2"),
     ],
 )
-def test_a_catalogue_of_another_kind_is_refused(text: str, message: str) -> None:
+def test_a_catalogue_of_another_kind_is_refused(text: bytes, message: str) -> None:
     with pytest.raises(PlanError, match=message):
         read_catalogue(text)
 
 
 def test_a_catalogue_is_read() -> None:
-    assert names(read_catalogue(json.dumps({"schema_version": 1, "items": CATALOGUE}))) == names(CATALOGUE)
+    assert names(read_catalogue(json.dumps({"schema_version": 1, "items": CATALOGUE}).encode())) == names(CATALOGUE)

@@ -85,7 +85,7 @@ def test_control_characters_of_names_are_shown_as_such() -> None:
 
 
 def test_trackers_are_told_once() -> None:
-    assert announce_urls([item("a"), item("b"), item("c", trackers=["udp://192.0.2.1:8888/announce"])]) == [
+    assert announce_urls([item("a"), item("b"), item("c", trackers=[["udp://192.0.2.1:8888/announce"]])]) == [
         "http://192.0.2.1:8888/announce",
         "udp://192.0.2.1:8888/announce",
     ]
