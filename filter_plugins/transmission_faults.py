@@ -21,10 +21,6 @@ options:
     description: The RPC password; only whether it is there is looked at.
     type: str
     default: ""
-  password_variable:
-    description: The variable that a missing password is to be put into.
-    type: str
-    default: transmission_rpc_password
 """
 
 EXAMPLES = r"""
@@ -61,14 +57,13 @@ def transmission_faults(
     *,
     variables: Mapping[str, Mapping[str, Any]] | None = None,
     password: str = "",
-    password_variable: str = "transmission_rpc_password",  # noqa: S107 - a variable's name
 ) -> list[str]:
     """The faults of the settings, and of a password that is missing."""
     if not isinstance(own, Mapping) or not isinstance(variables or {}, Mapping):
         raise AnsibleFilterError(f"transmission_faults: expected dicts, got {type(own).__name__}")
     missing = []
     if not isinstance(password, str) or not password:
-        missing.append(f"{password_variable} is missing; set it to a text of your choice, best in a vault")
+        missing.append("transmission_rpc_password is missing; set it to a text of your choice, best in a vault")
     return missing + faults(own, variables or {})
 
 

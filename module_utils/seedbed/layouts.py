@@ -10,13 +10,11 @@ import hashlib
 import struct
 from typing import Any, Callable, Mapping, NamedTuple, Tuple
 
-from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.sizes import parse_size
 
 MAX_FILES = 100_000
 MAX_NAME = 255 - len(".torrent")  # a torrent's name: the published file carries it
 MAX_COMPONENT = 255  # bytes, on every file system that a lab uses
-MAX_PATH = 4096 - 512  # leaves room for the directory that the payloads lie in
 
 Path = Tuple[str, ...]
 
@@ -26,10 +24,6 @@ class File(NamedTuple):
 
     path: Path  # below the torrent's name; empty in a single-file torrent
     length: int
-
-
-class RecipeError(SeedbedError):
-    """A recipe that cannot be carried out."""
 
 
 class Layout(NamedTuple):

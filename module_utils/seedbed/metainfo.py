@@ -11,7 +11,7 @@ import hashlib
 from typing import Any, Mapping, NamedTuple, Sequence
 from urllib.parse import quote
 
-from ansible.module_utils.seedbed.bencode import BencodeError, Encoded, decode_spans, encode
+from ansible.module_utils.seedbed.bencode import Encoded, decode_spans, encode
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.layouts import component_fault
 
@@ -358,6 +358,3 @@ def _told(
         "created_by": _text(outer.get(b"created by", b""), "created by"),
         "creation_date": _number(outer.get(b"creation date", 0), "creation date"),
     }
-
-
-__all__ = ["BencodeError", "MetainfoError", "magnet_link", "retarget", "torrent_info", "torrent_metainfo"]

@@ -226,9 +226,7 @@ def _numbers(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
-def faults(
-    own: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]], extra: str = "transmission_settings"
-) -> list[str]:
+def faults(own: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What is wrong, a sentence each: `variables` maps a variable to the keys that it sets, `own` is the open dict."""
     found = []
     for variable, keys in variables.items():
@@ -243,7 +241,7 @@ def faults(
         if key in seen:
             fault = f"is the same key as {seen[key]}; keep one of them"
         if fault:
-            found.append(f"{extra}.{name} {fault}")
+            found.append(f"transmission_settings.{name} {fault}")
         seen[key] = name
     return found
 
