@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import string
 import tempfile
@@ -128,7 +129,7 @@ def same(key: str, current: Any, wanted: Any, version: Version) -> bool:
     """Whether the daemon, reading `current`, behaves as with `wanted`."""
     if key == "umask" and isinstance(current, str):
         # 4.x writes octal text; 3.00 reads any text as 0.
-        return version >= (4,) and current.isdigit() and int(current, 8) == int(wanted)
+        return bool(version >= (4,) and re.fullmatch("[0-7]+", current) and int(current, 8) == int(wanted))
     if key == "ratio-limit" and _is_number(current):
         # 3.00 cuts to four decimals at each start, and some values drift down a little each time.
         return bool(abs(current - wanted) < 0.005)

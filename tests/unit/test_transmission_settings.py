@@ -135,6 +135,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         ("umask", "022", 18, OLD, False),  # 3.00 reads it as 0
         ("umask", 18, 18, OLD, True),
         ("umask", "abc", 18, NEW, False),
+        ("umask", "089", 18, NEW, False),
         ("proxy_url", None, "", NEW, True),
         ("speed-limit-up", 77.0, 77, NEW, True),
         ("rpc-whitelist", "10.*", "10.*", OLD, True),
