@@ -197,6 +197,8 @@ def test_filters_through_the_templar(template: str, value: Any) -> None:
         ("{{ 'aTFl' | torrent_info }}", "torrent_info: not a dictionary"),
         ("{{ {} | torrent_metainfo }}", "torrent_metainfo: the payload descriptor lacks 'piece_length'"),
         ("{{ 'xyz' | magnet_link }}", "magnet_link: expected 40 lower-case hexadecimal digits, got 'xyz'"),
+        ("{{ '' | magnet_link }}", "magnet_link: expected 40 lower-case hexadecimal digits, got ''"),
+        ("{{ ('0' * 40) | magnet_link(info_hash_v2='0') }}", "magnet_link: expected 64 lower-case hexadecimal digits"),
         ("{{ 'xyz' | info_hash_url }}", "info_hash_url: expected 40 hexadecimal digits, got 'xyz'"),
         ("{{ 'http://t/' | scrape_url }}", "scrape_url: the tracker's path / does not end in /announce"),
         ("{{ '10 bananas' | piece_length }}", "piece_length: '10 bananas' is not a size"),
