@@ -73,6 +73,7 @@ reason:
   sample: the account was missing or different
 """
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -112,7 +113,10 @@ def write(path: str, text: str, owner: str) -> None:
         os.makedirs(directory, mode=0o700)
         os.chown(directory, user.pw_uid, user.pw_gid)
     new = path + ".seedbed"
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    # A killed run may have left it. It may also be a link that the owner has laid there: nothing is written through it.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         os.fchown(file.fileno(), user.pw_uid, user.pw_gid)
         file.write(text)
     os.replace(new, path)

@@ -137,6 +137,18 @@ def test_the_module_writes_once_for_the_owner_alone(
     assert len(flood.parse(path.read_text(encoding="utf-8"))) == 1
 
 
+@pytest.mark.usefixtures("no_unit", "argon2")
+def test_the_module_follows_no_link_of_the_owners(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The directory is Flood's: who broke into it must not have root write elsewhere."""
+    foreign, path = tmp_path / "foreign", tmp_path / "db" / "users.db"
+    foreign.write_text("root's", encoding="utf-8")
+    path.parent.mkdir()
+    (path.parent / "users.db.seedbed").symlink_to(foreign)
+    assert run(path, capsys)["changed"] is True
+    assert foreign.read_text(encoding="utf-8") == "root's"
+    assert [file.name for file in path.parent.iterdir()] == ["users.db"]
+
+
 def test_the_module_names_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "users.db"
     path.write_text("{\n", encoding="utf-8")
