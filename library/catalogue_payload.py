@@ -122,6 +122,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.entry import Host
+from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.job import Job, JobError, wait
 from ansible.module_utils.seedbed.manifest import Manifests, digest
 from ansible.module_utils.seedbed.sizes import GIB, format_size
@@ -214,7 +215,7 @@ def main() -> None:
     )
     try:
         result = _result(_store(module.params, True, None)) if module.check_mode else _run(module.params)
-    except (JobError, OSError) as error:
+    except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -101,7 +101,9 @@ class Job:
                 os.dup2(nothing, stream)
             try:
                 found: dict[str, Any] = {"result": work()}
-            except Exception:  # whatever it was, the one who asks has to be told
+            except (SeedbedError, OSError) as error:
+                found = {"error": str(error)}
+            except Exception:  # a fault of ours: the one who asks has to be told all of it
                 found = {"error": traceback.format_exc()}
             self._write(self._result, found)
         finally:

@@ -423,12 +423,23 @@ def test_long_work_goes_on_without_the_one_who_asked(tmp_path: Path) -> None:
         assert job.collect() is None
 
 
-def test_work_that_breaks_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), r"^\[Errno 28\] No space left on device$"),
+        (store.StoreError("one vanished"), "^one vanished$"),
+        (ZeroDivisionError("a fault of ours"), r"(?s)^Traceback.*ZeroDivisionError: a fault of ours"),
+    ],
+)
+def test_work_that_breaks_is_told(tmp_path: Path, fault: Exception, told: str) -> None:
+    def work() -> dict[str, Any]:
+        raise fault
+
     with Job(str(tmp_path), "a") as job:
         assert job.acquire(0)
-        ended = job.start(lambda: {"x": 1 // 0})
+        ended = job.start(work)
     assert wait(ended, 10)
     with Job(str(tmp_path), "a") as job:
         assert job.acquire(time.monotonic() + 10)
-        with pytest.raises(JobError, match="ZeroDivisionError"):
+        with pytest.raises(JobError, match=told):
             job.collect()
