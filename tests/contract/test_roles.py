@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ WITHOUT_DEFAULT = {"transmission_rpc_password", "flood_password"}
 
 def load(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+BOOLEANS = [
+    name
+    for role in ROLES
+    for name, option in load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"].items()
+    if option["type"] == "bool"
+]
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -51,3 +60,14 @@ class TestRole:
         for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"]:
             # The entry point main of a role without tasks is what it gives to the roles that depend on it.
             assert entry == "main" or (role / "tasks" / f"{entry}.yml").is_file(), entry
+
+    def test_conditions_take_the_texts_of_extra_vars(self, role: Path) -> None:
+        """With -e NAME=false a boolean comes as the text "false", which is true: only `bool` reads it."""
+        files = [path for path in role.rglob("*") if path.suffix in {".yml", ".j2"} and path.parent.name != "meta"]
+        for path in files:
+            text = re.sub(r"^\s*#.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            for name in BOOLEANS:
+                # Its definition, a conversion, or all of a module's parameter, which converts it.
+                taken = rf"^\s*{name}:|\b{name}('\])?( \| default\(\w+\))? \| bool\b|\{{\{{ {name} \}}\}}"
+                rest = re.sub(taken, "", text, flags=re.MULTILINE)
+                assert not re.search(rf"\b{name}\b", rest), f"{path}: {name}"
