@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import ansible.module_utils
+from ansible.plugins.loader import init_plugin_loader
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 sys.path += [str(ROOT / "library"), str(ROOT / "filter_plugins")]
+init_plugin_loader()  # as the command line does, once, for the tests that render templates
 
 # For a long search by hand: pytest --hypothesis-profile=fuzz tests/unit/test_bencode.py tests/unit/test_metainfo.py
 settings.register_profile("fuzz", max_examples=50_000, deadline=None)

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.transmission_keys import SettingError, canonical, faults, native, unread
 from ansible.module_utils.seedbed.transmission_whitelist import NetworkError, whitelist
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.plugins.loader import filter_loader
 from ansible.template import Templar, trust_as_template
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,7 +187,6 @@ def test_filter_tells_of_a_missing_password() -> None:
 
 
 def test_filters_through_the_real_templar() -> None:
-    init_plugin_loader()
     filter_loader.add_directory(str(ROOT / "filter_plugins"))
     templar = Templar(DataLoader(), {"own": {"cache_size_mb": -1}})
     assert templar.template(trust_as_template("{{ own | transmission_faults(password='x') }}")) == [
