@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
-def render(template: str, **variables: Any) -> str:
-    init_plugin_loader()
-    return str(Templar(DataLoader(), variables).template(trust_as_template(template)))
+def render(template: str, **variables: Any) -> Any:
+    return Templar(DataLoader(), variables).template(trust_as_template(template))
 
 
 def host(address: str, **ports: int) -> dict[str, Any]:
@@ -59,3 +57,10 @@ def test_the_leecher_asks_a_portal_of_either_family(address: str, url: str) -> N
     defaults = yaml.safe_load((ROLES / "leecher" / "defaults" / "main.yml").read_text(encoding="utf-8"))
     hosts = {"one": {"lab_address": address}}
     assert render(defaults["leecher_portal"], hostvars=hosts, groups={"portals": ["one"]}) == f"http://{url}/"
+
+
+def test_what_listens_on_loopback_alone_is_not_opened() -> None:
+    internals = yaml.safe_load((ROLES / "lab_firewall" / "vars" / "main.yml").read_text(encoding="utf-8"))
+    listeners = [{"port": 1}, {"port": 2, "loopback": True}, {"port": 3, "loopback": False}]
+    opened = render(internals["__lab_firewall_open"], lab_firewall_listeners=listeners)
+    assert [listener["port"] for listener in opened] == [1, 3]
