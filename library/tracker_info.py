@@ -161,6 +161,8 @@ def main() -> None:
     for _, info_hash in pairs:
         if not re.fullmatch("[0-9a-fA-F]{40}", info_hash):
             module.fail_json(msg=f"{info_hash!r} is no info hash; expected 40 hexadecimal digits")
+    if not 0 <= params["port"] <= 65535:
+        module.fail_json(msg=f"port is {params['port']}; expected 0 to 65535")
     settings = Settings(**{name: params[name] for name in ("timeout", "family", "numwant", "compact", "port", "raw")})
     questions = [Question(tracker, kind, info_hash.lower()) for tracker, info_hash in pairs for kind in params["kinds"]]
     module.exit_json(changed=False, results=ask(questions, settings))

@@ -37,6 +37,7 @@ def test_tracker_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> N
     result = run("tracker_info", capsys, torrents=[{"info_hash": HASH, "trackers": [tracker]}], kinds=["scrape"])
     assert (result["changed"], result["results"][0]["info_hash"]) == (False, HASH)
     assert "expected 40 hexadecimal digits" in run("tracker_info", capsys, trackers=["x"], info_hashes=["y"])["msg"]
+    assert "port is 65536; expected 0 to 65535" in run("tracker_info", capsys, port=65536)["msg"]
 
 
 def test_peer_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
