@@ -213,7 +213,7 @@ def test_the_portals_own_page_is_as_strict_as_before(lab, interface):
 
 
 def test_the_secret_of_the_rpc_is_not_published(lab, interface):
-    assert lab["box"].run("grep -rF a-third-one-for-this-test /etc/seedbed /srv/seedbed/portal /opt").rc == 1
+    assert lab["box"].run("grep -rF a-third-one-for-this-test /etc/nginx /srv/seedbed/portal /opt").rc == 1
 
 
 def test_flood_is_gone_when_switched_off(lab, interface):
