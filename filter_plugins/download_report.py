@@ -29,35 +29,16 @@ _value:
   description: The table, lines separated by newlines.
   type: str
   sample: |
-    item      by       over  size      files  metadata  first byte  done  rate  result
-    盲道.mp4  torrent  http  300.0 kB  1      0.0 s     9.8 s       10.2 s      equal
+    item      by       over  size     files  metadata  first byte  done    rate  result
+    盲道.mp4  torrent  http  293 KiB  1      0.0 s     9.8 s       10.2 s  -     equal
 """
 
-import unicodedata
 from typing import Any, Callable, Sequence
 
+from ansible.module_utils.seedbed.sizes import format_size
+from ansible.module_utils.seedbed.text import aligned, printable
+
 HEAD = ["item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
-
-
-def width(text: str) -> int:
-    """Return how many columns a text takes."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
-
-
-def amount(count: float) -> str:
-    """Return a number of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-
-
-def printable(text: str) -> str:
-    """Return a name that stays on its line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def row(download: dict[str, Any]) -> list[str]:
@@ -68,20 +49,17 @@ def row(download: dict[str, Any]) -> list[str]:
         printable(download["name"]),
         download["via"],
         download["tracker"],
-        amount(download["size"]),
+        format_size(download["size"]),
         str(download["files"]),
         *("-" if time is None else f"{time:.1f} s" for time in times),
-        "-" if rate is None else f"{amount(rate)}/s",
+        "-" if rate is None else f"{format_size(rate)}/s",
         "equal" if download["ok"] else f"FAILED at {download['step']}",
     ]
 
 
 def download_report(downloads: Sequence[dict[str, Any]]) -> str:
     """Lay out the downloads as a table."""
-    rows = [HEAD, *(row(download) for download in downloads)]
-    widths = [max(map(width, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell + " " * (size - width(cell)) for cell, size in zip(line, widths)) for line in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(aligned([HEAD, *map(row, downloads)]))
 
 
 class FilterModule:

@@ -92,7 +92,7 @@ progress:
   description: How far it is, for people.
   returned: when not finished
   type: str
-  sample: "making: 3.1 GiB of 12.0 GiB (25 %), 1.9 GiB/s, about 4 s left for this step"
+  sample: "making: 3.1 GiB of 12 GiB (25 %), 1.9 GiB/s, about 4 s left for this step"
 failures:
   description: The entries that could not be done, with the reason; unfit where the host's Transmission is too old.
   returned: always

@@ -172,7 +172,7 @@ failures:
   sample:
     - name: other.bin
       reason: missing_content
-      error: "/srv/seedbed/payload holds 0 B of 1.0 MiB: the content is not there, or other content is"
+      error: "/srv/seedbed/payload holds 0 B of 1 MiB: the content is not there, or other content is"
 finished:
   description: Whether there is nothing left to wait for; the action plugin ends with that alone.
   returned: always
@@ -181,7 +181,7 @@ progress:
   description: How far the wait is, for people.
   returned: when not finished
   type: str
-  sample: 3 of 12 torrents seed; 3.1 GiB of 12.0 GiB of 9 being checked are read
+  sample: 3 of 12 torrents seed; 3.1 GiB of 12 GiB of 9 being checked are read
 again:
   description: Arguments that the call which goes on takes besides; for the action plugin.
   returned: always

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import os
 import re
-import unicodedata
 from typing import Any, Dict, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from ansible.module_utils.seedbed import metainfo
 from ansible.module_utils.seedbed.controller_files import torrent_reader
 from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.text import aligned, printable
 from ansible.module_utils.seedbed.verdicts import count
 
 MAX_PEERS = 20  # of one torrent: enough to judge a swarm by
@@ -139,22 +139,22 @@ def report(verdicts: Sequence[Mapping[str, Any]], silent: Sequence[str] = ()) ->
     rows = [HEAD] + [
         [
             MARKS[entry["severity"]],
-            _printable(entry["item"]),
+            printable(entry["item"]),
             entry["from"],
             entry["verdict"],
-            _printable(entry["cause"]),
+            printable(entry["cause"]),
         ]
         for entry in ranked
     ]
-    widths = [max(map(_width, column)) for column in zip(*rows)]
-    lines = [_line("", ""), _line("", _row(rows[0], widths))]
-    indent = " " * (widths[0] + 2)
-    for entry, row in zip(ranked, rows[1:]):
-        lines.append(_line(entry["severity"], _row(row, widths)))
+    head, *table = aligned(rows)
+    lines = [_line("", ""), _line("", head)]
+    indent = " " * head.index(HEAD[1])
+    for entry, row in zip(ranked, table):
+        lines.append(_line(entry["severity"], row))
         if entry["remedy"]:
             lines.append(_line(entry["severity"], f"{indent}-> {entry['remedy']}"))
-        lines += [_line("", f"{indent}also: {_printable(more)}") for more in entry["more"]]
-        lines += [_line("", f"{indent}note: {_printable(remark)}") for remark in entry["remarks"]]
+        lines += [_line("", f"{indent}also: {printable(more)}") for more in entry["more"]]
+        lines += [_line("", f"{indent}note: {printable(remark)}") for remark in entry["remarks"]]
     lines += [_line("warning", f"WARN  {name} cannot be reached by SSH: its view is missing") for name in silent]
     if blind:
         lines.append(
@@ -204,10 +204,10 @@ def details(
     lines = []
     for item in items:
         kind = ", private" if item["private"] else ""
-        lines.append(_line("", f"{_printable(item['name'])} ({item['info_hash']}{kind}) as {view} sees it"))
+        lines.append(_line("", f"{printable(item['name'])} ({item['info_hash']}{kind}) as {view} sees it"))
         mine = [answer for answer in answers if answer["info_hash"] == item["info_hash"]]
         for tracker in dict.fromkeys(answer["tracker"] for answer in mine):
-            lines.append(_line("", f"  {_printable(tracker)}"))
+            lines.append(_line("", f"  {printable(tracker)}"))
             lines += [_answer_line(answer) for answer in mine if answer["tracker"] == tracker]
         met = [peer for peer in peers if peer["info_hash"] == item["info_hash"]]
         lines.append(_line("", "  peers, over TCP (uTP is not probed)" if met else "  no peers to meet"))
@@ -219,7 +219,7 @@ def details(
 def _answer_line(answer: Mapping[str, Any]) -> Line:
     head = f"    {answer['kind']:8}  "
     if not answer["ok"]:
-        return _line("fault", f"{head}{answer['reason']}: {_printable(answer['message'])}")
+        return _line("fault", f"{head}{answer['reason']}: {printable(answer['message'])}")
     said = [count(answer["seeders"], "seeder"), count(answer["leechers"], "leecher")]
     if answer["downloaded"] is not None:
         said.append(count(answer["downloaded"], "download"))
@@ -232,13 +232,13 @@ def _answer_line(answer: Mapping[str, Any]) -> Line:
         said.append(f"peers: {peers or 'nobody'}")
     elif not answer["known"]:
         said = ["does not know the torrent"]
-    return _line("", head + _printable(", ".join(said)))
+    return _line("", head + printable(", ".join(said)))
 
 
 def _peer_line(peer: Mapping[str, Any]) -> Line:
     head = f"    {peer['address']}:{peer['port']}  "
     if not peer["ok"]:
-        return _line("fault", f"{head}{peer['reason']}: {_printable(peer['message'])}")
+        return _line("fault", f"{head}{peer['reason']}: {printable(peer['message'])}")
     takes = {True: "plain alone", False: "plain and encrypted", None: "plain"}[peer["plain_only"]]
     said = [
         peer["client"] or "a client that does not name itself",
@@ -246,24 +246,8 @@ def _peer_line(peer: Mapping[str, Any]) -> Line:
         f"takes {'encrypted alone' if peer['encryption'] == 'encrypted' else takes}",
     ]
     said += [f"{what} {peer[what].replace('_', ' ')}" for what in ("metadata", "piece") if what in peer]
-    return _line("", head + _printable(", ".join(said)))
+    return _line("", head + printable(", ".join(said)))
 
 
 def _line(severity: str, text: str) -> Line:
     return {"severity": severity, "text": text.rstrip()}
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell + " " * (size - _width(cell)) for cell, size in zip(cells, widths))
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, marks on the character before none."""
-    return sum(
-        0 if unicodedata.category(char) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(text))

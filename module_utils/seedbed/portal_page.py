@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def amount(count: float) -> str:
-    """Return a number of bytes for people, in the units of piece lengths."""
-    unit = 0
-    while count >= 1024 and unit < len(UNITS) - 1:
-        count /= 1024
-        unit += 1
-    return f"{round(count, 1):.10g} {UNITS[unit]}"
+from ansible.module_utils.seedbed.sizes import format_size
+from ansible.module_utils.seedbed.text import printable
 
 
 def promises(item: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -25,7 +17,7 @@ def promises(item: Mapping[str, Any]) -> list[dict[str, str]]:
     if swarm.get("available", "100%") != "100%":
         found.append({"kind": "partial", "value": str(swarm["available"])})
     if swarm.get("upload_limit"):
-        found.append({"kind": "slow", "value": amount(swarm["upload_limit"]) + "/s"})
+        found.append({"kind": "slow", "value": format_size(swarm["upload_limit"]) + "/s"})
     if item.get("webseeds"):
         found.append({"kind": "webseed", "value": ""})
     healthy = not found or found == [{"kind": "webseed", "value": ""}]
@@ -45,18 +37,13 @@ def shown_item(item: Mapping[str, Any]) -> dict[str, Any]:
         "bare_magnet": item["bare_magnet"],
         "private": item["private"],
         "version": item.get("version", "v1"),
-        "size": amount(item["size"]),
+        "size": format_size(item["size"]),
         "files": len(item["files"]),
         "pieces": item["pieces"],
-        "piece_length": amount(item["piece_length"]),
+        "piece_length": format_size(item["piece_length"]),
         "promises": made,
         "kinds": " ".join([*kinds, "private" if item["private"] else "public"]),
     }
-
-
-def printable(name: str) -> str:
-    """Return a name whose control characters can be seen."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
 
 
 def announce_urls(items: Sequence[Mapping[str, Any]]) -> list[str]:

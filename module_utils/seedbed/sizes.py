@@ -81,15 +81,13 @@ def parse_share(value: int | float | str) -> int:
     return round(share * 1_000_000)
 
 
-def format_size(size: int) -> str:
-    """Text for people: 12.0 GiB, 512 B."""
-    if size < KIB:
-        return f"{size} B"
-    amount, unit = size / KIB, "KiB"
-    for larger in ("MiB", "GiB", "TiB"):
-        if amount >= KIB:
-            amount, unit = amount / KIB, larger
-    return f"{amount:.1f} {unit}"
+def format_size(size: float) -> str:
+    """Text for people, in the units of piece lengths: 12 GiB, 1.5 KiB, 512 B."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < KIB or unit == "TiB":
+            break
+        size /= KIB
+    return f"{round(size, 1):.10g} {unit}"
 
 
 def parse_piece_length(value: int | str) -> int:

@@ -86,7 +86,7 @@ def test_a_good_catalogue_has_no_faults() -> None:
             {"name": "a", "synthetic": {"size": "1TiB"}, "piece_length": "16KiB"},
             "piece_length 16KiB makes 67108864 pieces",
         ),
-        ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16.0 MiB makes 2097152 pieces; at most 1048576"),
+        ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16 MiB makes 2097152 pieces; at most 1048576"),
         ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
         ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),
         ({**GOOD, "private": "yes"}, "private is 'yes'; true or false would be right"),
@@ -214,14 +214,14 @@ def test_a_portal_that_serves_the_content_is_no_seeder() -> None:
 
 
 def test_a_reason_is_told_once_a_host() -> None:
-    full = [{"name": name, "reason": "needs 12.0 GiB on /srv, 3.1 GiB free"} for name in "abcde"]
+    full = [{"name": name, "reason": "needs 12 GiB on /srv, 3.1 GiB free"} for name in "abcde"]
     gone = [{"name": name, "reason": "gone"} for name in "xyz"]
     made = catalogue_items(
         [], {"seeder1": {"failures": full}, "seeder2": {"failures": [*full[:1], *gone]}}, seeders=SEEDERS
     )
     assert made["failures"] == [
-        "seeder1: a, b and 3 more: needs 12.0 GiB on /srv, 3.1 GiB free",
-        "seeder2: a: needs 12.0 GiB on /srv, 3.1 GiB free",
+        "seeder1: a, b and 3 more: needs 12 GiB on /srv, 3.1 GiB free",
+        "seeder2: a: needs 12 GiB on /srv, 3.1 GiB free",
         "seeder2: x, y and z: gone",
     ]
 

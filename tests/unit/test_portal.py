@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.portal_page import amount, announce_urls, promises, shown_item
+from ansible.module_utils.seedbed.portal_page import announce_urls, promises, shown_item
 from portal_files import portal_files
 from qr_svg import qr_svg
 
@@ -50,14 +50,6 @@ def test_the_way_to_the_interface_for_aria2_is_there_when_it_is() -> None:
         page = f"index.{language}.html"
         assert f'<a href="aria2/">{there}</a>' in files(aria2_ui=True)[page]
         assert "aria2/" not in files()[page]
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"), (5 << 50, "5120 TiB")],
-)
-def test_amounts(count: int, text: str) -> None:
-    assert amount(count) == text
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def test_what_is_no_piece_length(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(5, "5 B"), (1536, "1.5 KiB"), (12 * 1024**3, "12.0 GiB"), (2**50, "1024.0 TiB")]
+    ("size", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (12 << 30, "12 GiB"), (5 << 50, "5120 TiB")],
 )
 def test_sizes_for_people(size: int, text: str) -> None:
     assert sizes.format_size(size) == text

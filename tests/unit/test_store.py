@@ -358,7 +358,7 @@ def test_without_space_nothing_is_begun(lab: Lab, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store, "_free", lambda path: ("/srv", 1024))
     payloads, made = lab.run(ONE)
     assert payloads == []
-    assert made.failures[0]["reason"] == "needs 300.0 KiB on /srv, 1.0 KiB free"
+    assert made.failures[0]["reason"] == "needs 300 KiB on /srv, 1 KiB free"
     assert not lab.payload.exists()
 
 

@@ -235,7 +235,7 @@ def test_a_long_wait_tells_how_far_it_is_and_the_next_call_goes_on(rpc: Simulati
     rpc.pace = 0.125
     first = converge(rpc, *wanted, patience=0)
     assert first.changed
-    assert re.fullmatch(r"0 of 2 torrents seed; \d+ B of 2\.0 KiB of 2 being checked are read", first.progress)
+    assert re.fullmatch(r"0 of 2 torrents seed; \d+ B of 2 KiB of 2 being checked are read", first.progress)
     assert reasons(first) == {"a": None, "b": None}
     rest = converge(rpc, *wanted, begun=True)
     assert rest.progress == ""
@@ -264,7 +264,7 @@ def test_how_far_a_wait_is() -> None:
     checked, waiting, idle = daemon.torrents().values()
     pending = [checked._replace(checked=0.5), waiting._replace(total=2**20), idle._replace(status=SEEDING)]
     assert how_far(4, pending) == (
-        "4 of 7 torrents seed; 500 B of 1.0 MiB of 2 being checked are read; 1 wait for their trackers"
+        "4 of 7 torrents seed; 500 B of 1 MiB of 2 being checked are read; 1 wait for their trackers"
     )
 
 
