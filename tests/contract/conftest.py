@@ -15,11 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def refused() -> Callable[..., str]:
-    def run(playbook: str, *, config: Path = ROOT / "ansible.cfg", **variables: object) -> str:
+    def run(
+        playbook: str, *, config: Path = ROOT / "ansible.cfg", inventory: str = "inventories/local", **variables: object
+    ) -> str:
         """What the run says, on one line."""
         given = {"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}
         done = subprocess.run(
-            ["ansible-playbook", "--inventory=inventories/local", f"playbooks/{playbook}", "-e", json.dumps(given)],
+            ["ansible-playbook", f"--inventory={inventory}", f"playbooks/{playbook}", "-e", json.dumps(given)],
             cwd=ROOT,
             env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_FORCE_COLOR": "0"},
             capture_output=True,

@@ -88,3 +88,11 @@ def test_a_configuration_that_is_not_in_force_is_named(refused: Callable[..., st
     other.write_text("[defaults]\n", encoding="utf-8")
     told = refused("preflight.yml", config=other)
     assert f"The project's ansible.cfg is not in force (Ansible read {other})" in told
+
+
+def test_a_group_without_hosts_is_named(refused: Callable[..., str], tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    groups = ("trackers", "seeders", "portals")
+    inventory.write_text("".join(f"{group}: {{hosts: {{one: }}}}\n" for group in groups), encoding="utf-8")
+    told = refused("preflight.yml", inventory=str(inventory))
+    assert "one: no host is in group leechers; put at least one there" in told
