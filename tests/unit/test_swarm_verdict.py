@@ -453,6 +453,10 @@ def test_content_is_compared_with_the_disk(tmp_path: Path) -> None:
         "cut",
         "gone",
     ]
+    # As Transmission 3.00 tells the first name.
+    (tmp_path / "emoji-🧲🌱").write_bytes(bytes(10))
+    told = [{"name": name, "length": 10, "bytesCompleted": 10} for name in ("emoji-\u1f9f2\u1f331", "emoji-\u1f9f3")]
+    assert missing_content(str(tmp_path), told) == ["emoji-\u1f9f3"]
 
 
 def test_a_torrent_as_the_daemon_tells_it(tmp_path: Path) -> None:
