@@ -85,7 +85,11 @@ results:
       type: bool
     client: {description: 'The client, by its own word.', type: str}
     share: {description: 'Share of the pieces that it holds, 0 to 1.', type: float}
-    metadata: {description: 'C(ok), or why the metadata cannot be had, such as C(not_offered).', type: str}
+    metadata:
+      description:
+        - C(ok), C(slow) where it was still coming when the time was up, or why the metadata cannot be had, such as
+          C(not_offered).
+      type: str
     metadata_message: {description: The same for people., type: str}
     piece: {description: 'C(ok), or why no good piece came, such as C(wrong_hash) or C(choked).', type: str}
     piece_message: {description: The same for people., type: str}

@@ -26,6 +26,7 @@ BLOCK = 16384
 MAX_MESSAGE = 4 * 1024 * 1024
 MAX_METADATA = 32 * 1024 * 1024
 OUR_METADATA_ID = 1
+STEADY = 2.0  # seconds without a part of the metadata after which none is expected to come
 NO_QUEUE: ContextManager[Any] = nullcontext()
 VAIN = 6  # attempts at a client, each torrent plain and encrypted, after which nothing more is expected of it
 CROWD_PROOF = "Transmission 4"
@@ -46,7 +47,7 @@ class Settings(NamedTuple):
 
     timeout: float = 6.0
     metadata: bool = True
-    metadata_timeout: float = 15.0  # Transmission 3.00 takes four seconds
+    metadata_timeout: float = 15.0  # Transmission 3.00 sends two parts a second
     piece: bool = False
     piece_timeout: float = 25.0  # a seeder serves a new peer at its next choke cycle, ten seconds on
     source: str = ""
@@ -318,6 +319,7 @@ class _Visit:
         self.unchoked = False
         self.extensions: dict[bytes, Any] | None = None
         self.metadata: dict[int, bytes] = {}
+        self.last_metadata = 0.0
         self.block: dict[int, bytes] = {}
         self.pieces: _Pieces | None = None
 
@@ -379,6 +381,7 @@ class _Visit:
             match = re.search(rb"5:piecei(\d{1,9})e", payload[:end])
             if b"8:msg_typei1e" in payload[:end] and match:
                 self.metadata[int(match.group(1))] = payload[end:]
+                self.last_metadata = time.monotonic()
             elif b"8:msg_typei2e" in payload[:end]:
                 raise NetError("rejected", "the peer refuses to send the metadata")
 
@@ -400,7 +403,9 @@ class _Visit:
             return error.reason, str(error)
         data = b"".join(self.metadata.get(index, b"") for index in range(count))
         if len(self.metadata) < count:
-            return "timeout", f"{len(self.metadata)} of {count} parts of the metadata came"
+            # What still comes will come, however much there is of it.
+            state = "slow" if time.monotonic() - self.last_metadata < STEADY else "timeout"
+            return state, f"{len(self.metadata)} of {count} parts of the metadata came"
         if hashlib.sha1(data).digest() != self.info_hash:
             return "wrong_hash", "the metadata that came is not that of the info hash"
         self.pieces = _pieces(data)

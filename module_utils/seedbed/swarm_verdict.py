@@ -316,7 +316,7 @@ def _peer_findings(item: Seen, peer: Seen, seeder: Seen | None, view: Seen) -> l
         findings.append(_finding("encryption_refused", where=where))
     if peer.get("piece") == "wrong_hash":
         findings.append(_finding("content_damaged", where=where, detail=peer["piece_message"]))
-    if not item["private"] and peer.get("metadata", "ok") != "ok":
+    if not item["private"] and peer.get("metadata", "ok") not in ("ok", "slow"):
         findings.append(_finding("metadata_unavailable", detail=peer["metadata_message"]))
     return findings
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import select
 import socket
 import threading
 import time
@@ -297,6 +299,24 @@ def test_wrong_metadata_is_not_taken() -> None:
 
     with fake(serve) as target:
         assert probe(target, QUICK)["metadata"] == "wrong_hash"
+
+
+def test_metadata_that_is_long_in_coming_is_no_refusal() -> None:
+    def serve(client: socket.socket) -> None:
+        greet(client)
+        size = 500 * 16384
+        hello = bencode.encode({"m": {"ut_metadata": 3}, "metadata_size": size})
+        client.sendall(message(14, b"") + message(20, b"\0" + hello))
+        with suppress(OSError):  # the other side ends it
+            for number in range(500):
+                piece = bencode.encode({"msg_type": 1, "piece": number, "total_size": size}) + bytes(16384)
+                client.sendall(message(20, b"\x01" + piece))
+                select.select([], [], [], 0.05)
+
+    with fake(serve) as target:
+        result = probe(target, QUICK._replace(metadata_timeout=0.5))
+    assert (result["ok"], result["metadata"]) == (True, "slow"), result
+    assert re.fullmatch(r"\d+ of 500 parts of the metadata came", result["metadata_message"])
 
 
 @pytest.mark.parametrize(
