@@ -57,10 +57,12 @@ RETURN = r"""
 _value:
   description:
     - The C(items), and C(failures) as sentences that begin with the host. C(notes) are sentences about entries that a
-      seeder cannot hold for its version of Transmission, while others do and nobody asked for this one by name.
+      seeder cannot hold for its version of Transmission, while others do and nobody asked for this one by name. C(gone)
+      are the names of what is absent.
   type: dict
   sample:
     items: []
+    gone: []
     failures: ["seeder1: film.mkv: /srv/media/film.mkv does not exist"]
     notes: ["seeder2: hybrid-files: Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do"]
 """

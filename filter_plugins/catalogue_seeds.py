@@ -18,6 +18,11 @@ options:
     description: The host.
     type: str
     required: true
+  gone:
+    description: Names of what it gives up, as P(catalogue_items#filter) returns them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -35,7 +40,7 @@ _value:
 """
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import ansible.module_utils
 
@@ -47,11 +52,11 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import catalogue
 
 
-def catalogue_seeds(items: Any, host: str) -> list[dict[str, Any]]:
+def catalogue_seeds(items: Any, host: str, *, gone: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What one seeder seeds."""
     if not isinstance(items, list):
         raise AnsibleFilterError(f"catalogue_seeds: expected a list of items, got {type(items).__name__}")
-    return catalogue.host_torrents(items, host)
+    return catalogue.host_torrents(items, host, gone)
 
 
 class FilterModule:

@@ -102,6 +102,12 @@ failures:
     - name: film.mkv
       reason: /srv/media/film.mkv does not exist
       unfit: false
+gone:
+  description: Names of the entries that are absent, or are no longer listed and were pruned.
+  returned: when finished
+  type: list
+  elements: str
+  sample: []
 made:
   description: Bytes that were written.
   returned: when finished
@@ -161,6 +167,7 @@ def _result(store: Store) -> dict[str, Any]:
         "finished": True,
         "payloads": payloads,
         "failures": store.failures,
+        "gone": store.gone,
         "made": store.made,
         "hashed": store.hashed,
         "seconds": round(time.monotonic() - began, 3),

@@ -45,6 +45,11 @@ options:
     type: list
     elements: str
     default: []
+  absent:
+    description: Paths below O(directory) of files to remove.
+    type: list
+    elements: str
+    default: []
   mode:
     description: Mode of the files, in octal.
     type: str
@@ -93,6 +98,7 @@ def main() -> None:
             },
             "links": {"type": "dict", "default": {}},
             "owned": {"type": "list", "elements": "str", "default": []},
+            "absent": {"type": "list", "elements": "str", "default": []},
             "mode": {"type": "str", "default": "0644"},
         },
         supports_check_mode=True,
@@ -104,6 +110,7 @@ def main() -> None:
             {file["path"]: file["content"] for file in params["files"]},
             links=params["links"],
             owned=params["owned"],
+            absent=params["absent"],
             mode=int(params["mode"], 8),
             check=module.check_mode,
         )

@@ -29,9 +29,10 @@ options:
         type: str
         required: true
       info_hash:
-        description: The v1 info hash, 40 hexadecimal digits.
+        description:
+          - The v1 info hash, 40 hexadecimal digits. Required for V(present); without it V(absent) removes what has the
+            name.
         type: str
-        required: true
       state:
         description: V(absent) removes it from the daemon, if it carries our label.
         type: str
@@ -204,7 +205,7 @@ from ansible.module_utils.seedbed.transmission_torrents import Wanted, outcome, 
 
 TORRENT = {
     "name": {"type": "str", "required": True},
-    "info_hash": {"type": "str", "required": True},
+    "info_hash": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "metainfo": {"type": "str"},
     "download_dir": {"type": "path"},
@@ -236,7 +237,7 @@ def difference(plan: catalogue.Plan, wanted: Sequence[Wanted]) -> dict[str, Any]
     """The diff: a line for each torrent that changes."""
     names = {want.info_hash: want.name for want in wanted}
     before = dict.fromkeys(plan.remove.values(), "present")
-    after = {want.name: "seeding" for want in plan.add}
+    after: dict[str, Any] = {want.name: f"seeding as {want.info_hash}" for want in plan.add}
     for info_hash, calls in plan.edit.items():
         after[names[info_hash]] = [arguments or method for method, arguments in calls.items()]
     for info_hash in plan.announce:

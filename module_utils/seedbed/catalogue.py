@@ -525,12 +525,13 @@ def catalogue_items(
                 items.append(item)
             elif found not in failed:
                 faults.append(f"{found}: no seeder of it could be asked, so it is not published")
-    return {"items": items, "failures": faults, "notes": _sentences(spared)}
+    gone = {name for result in results.values() for name in result.get("gone", [])} - {item["name"] for item in items}
+    return {"items": items, "gone": sorted(gone), "failures": faults, "notes": _sentences(spared)}
 
 
-def host_torrents(items: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
-    """What one seeder has to seed: the parameter `torrents` of module transmission_torrents."""
-    found = []
+def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What one seeder has to seed, and to give up: the parameter `torrents` of module transmission_torrents."""
+    found: list[dict[str, Any]] = [{"name": name, "state": "absent"} for name in gone]
     for item in items:
         if host not in item["swarm"]["seeders"]:
             continue

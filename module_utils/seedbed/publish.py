@@ -56,6 +56,7 @@ def publish(
     *,
     links: Mapping[str, str] | None = None,
     owned: Sequence[str] = (),
+    absent: Sequence[str] = (),
     mode: int = 0o644,
     check: bool = False,
 ) -> tuple[list[str], list[str]]:
@@ -73,8 +74,10 @@ def publish(
     for pattern in owned:
         where = os.path.join(glob.escape(directory), _checked(pattern))
         found.update(os.path.relpath(path, directory) for path in glob.glob(where))
-        hidden = os.path.join(os.path.dirname(where), "." + os.path.basename(where).lstrip("."))
-        found.update(os.path.relpath(path, directory) for path in glob.glob(hidden))
+        if os.path.basename(where).startswith("*"):  # which leaves hidden files out
+            hidden = os.path.join(os.path.dirname(where), "." + os.path.basename(where))
+            found.update(os.path.relpath(path, directory) for path in glob.glob(hidden))
+    found.update(path for path in absent if os.path.lexists(os.path.join(directory, _checked(path))))
     removed = sorted(found - set(wanted) - set(linked))
     if not check:
         for path in written:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import time
 from typing import Any, Sequence
 
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcDenied, RpcError, RpcUnreachable
+from ansible.module_utils.seedbed.transmission_rpc import (
+    RpcClient,
+    RpcDenied,
+    RpcError,
+    RpcUnreachable,
+    unbroken,
+)
 
 STATES = ("stopped", "check_wait", "checking", "download_wait", "downloading", "seed_wait", "seeding")
 FIELDS = [
@@ -101,11 +106,6 @@ def torrent_state(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unbroken(text: str) -> str:
-    """A name in which 3.00 has written U+1F331 as \\u1f331, which reads as U+1F33 and the digit 1."""
-    return re.sub("([\u1000-\u1fff])([0-9a-f])", lambda found: chr(ord(found[1]) * 16 + int(found[2], 16)), text)
-
-
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
@@ -119,7 +119,7 @@ def missing_content(directory: str, files: Sequence[dict[str, Any]]) -> list[str
     for file in files:
         if file["length"] and file["bytesCompleted"] == file["length"]:
             path = os.path.join(directory, file["name"])
-            if file["length"] not in (_size(path), _size(_unbroken(path))):
+            if file["length"] not in (_size(path), _size(unbroken(path))):
                 missing.append(str(file["name"]))
     return missing
 

@@ -94,7 +94,7 @@ class Store:
                 singles += found
                 for fault in faults:
                     self.fail(spec["collection"], fault)
-        self.gone = [spec["name"] for spec in specs if spec["state"] == "absent" and "name" in spec]
+        self.gone = [name for spec in specs if spec["state"] == "absent" for name in _names(spec, taken)]
         if prune:
             known = set(taken) | set(self.gone)
             self.gone += [name for name in self.manifests.names() if name not in known]
@@ -385,6 +385,13 @@ class Store:
             else:
                 good.append(entry)
         return good
+
+
+def _names(spec: Mapping[str, Any], taken: set[str]) -> list[str]:
+    """What an entry that is absent was; of a folder, what lies in it and belongs to no other entry."""
+    if spec["kind"] != "collection":
+        return [spec["name"]]
+    return [entry["name"] for entry in expand(spec, set(taken))[0]]
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -106,6 +106,11 @@ class RpcClient:
         return response.status
 
 
+def unbroken(text: str) -> str:
+    """A name in which 3.00 has written U+1F331 as \\u1f331, which reads as U+1F33 and the digit 1."""
+    return re.sub("([\u1000-\u1fff])([0-9a-f])", lambda found: chr(ord(found[1]) * 16 + int(found[2], 16)), text)
+
+
 def version_of(session: dict[str, Any]) -> tuple[int, ...]:
     """(4, 1, 0) from the session's '4.1.0-beta.2 (b11bfd9712)'."""
     return parse_version(str(session.get("version", "")))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from typing import AbstractSet, Any, Iterable, NamedTuple, Sequence
+from typing import AbstractSet, Any, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import transmission_torrents as torrents
+from ansible.module_utils.seedbed.client_names import name_on_3
 from ansible.module_utils.seedbed.tracker_memory import forgotten
 from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcFailed, version_of
 from ansible.module_utils.seedbed.transmission_torrents import Outcome, Seen, Wanted
@@ -79,19 +80,22 @@ class Plan(NamedTuple):
 
 
 def plan(
-    wanted: Iterable[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool, *, begun: bool = False
+    wanted: Sequence[Wanted], seen: dict[str, Seen], label: str, exclusive: bool, modern: bool, *, begun: bool = False
 ) -> Plan:
     """Compares, and asks the trackers whether they still know what seeds; changes nothing.
 
     begun: an earlier call has had read whatever had to be, and was interrupted.
     """
-    by_hash = {want.info_hash: want for want in wanted}
+    by_hash = {want.info_hash: want for want in wanted if want.info_hash}
+    # Of what is gone the name may be all that is known; 3.00 has its own.
+    nameless = [want.name for want in wanted if not want.info_hash]
+    gone = {*nameless, *map(name_on_3, nameless)}
     found = Plan({}, [], {}, [], [], forgotten(list(by_hash.values()), seen))
     for info_hash, one in seen.items():
         want = by_hash.get(info_hash)
         # Without our label somebody else added it: not ours to remove.
-        if label in one.labels and (not want.present if want else exclusive):
-            found.remove[info_hash] = want.name if want else info_hash
+        if label in one.labels and (not want.present if want else exclusive or one.name in gone):
+            found.remove[info_hash] = want.name if want else one.name
     for info_hash, want in by_hash.items():
         if want.present and info_hash not in seen:
             found.add.append(want)

@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.sizes import format_size
+from ansible.module_utils.seedbed.transmission_rpc import unbroken
 
 # torrent-get's `status`
 STOPPED, CHECK_WAIT, CHECKING, DOWNLOAD_WAIT, DOWNLOADING, SEED_WAIT, SEEDING = range(7)
@@ -19,7 +20,7 @@ FIELDS = (
     " leftUntilDone pieceSize recheckProgress error errorString trackerStats"
 )
 # Read once to compare, not again and again while waiting: `wanted` is one number a file.
-COMPARED_FIELDS = FIELDS + " wanted trackers"
+COMPARED_FIELDS = FIELDS + " name wanted trackers"
 
 WHOLE = 1_000_000  # `available` counts in millionths
 
@@ -36,7 +37,7 @@ class Wanted(NamedTuple):
     """One torrent of the catalogue as a seeder shall hold it."""
 
     name: str
-    info_hash: str
+    info_hash: str  # empty: whatever has the name, to be removed
     metainfo: str = ""
     download_dir: str = ""
     trackers: tuple[tuple[str, ...], ...] = ()
@@ -55,10 +56,11 @@ class Wanted(NamedTuple):
 
 def wanted_from(entry: Mapping[str, Any]) -> Wanted:
     """Checks one entry of the module's parameter."""
-    name, info_hash = str(entry["name"]), str(entry["info_hash"]).lower()
-    if not re.fullmatch(r"[0-9a-f]{40}", info_hash):
+    name, info_hash = str(entry["name"]), str(entry.get("info_hash") or "").lower()
+    absent = entry.get("state", "present") == "absent"
+    if not re.fullmatch(r"[0-9a-f]{40}", info_hash) and (info_hash or not absent):
         raise WantedError(name, f"info_hash is {info_hash!r}, expected 40 hexadecimal digits")
-    if entry.get("state", "present") == "absent":
+    if absent:
         return Wanted(name, info_hash, present=False)
     metainfo, folder = "".join(str(entry.get("metainfo") or "").split()), str(entry.get("download_dir") or "")
     try:
@@ -100,6 +102,7 @@ class Seen(NamedTuple):
     error_text: str
     trackers: tuple[dict[str, Any], ...]
     # Only when compared:
+    name: str
     wants: frozenset[bool]  # of its files: all, none, or some of them
     tracker_ids: dict[str, int]  # its own; `trackers` has the daemon's default-trackers, too
 
@@ -121,6 +124,7 @@ def seen_from(fields: Mapping[str, Any]) -> Seen:
         fields["error"],
         str(fields["errorString"]),
         tuple(fields["trackerStats"]),
+        unbroken(str(fields.get("name", ""))),
         frozenset(map(bool, fields.get("wanted", ()))),
         {tracker["announce"]: tracker["id"] for tracker in fields.get("trackers", ())},
     )

@@ -174,6 +174,14 @@ def test_items_join_what_the_seeders_hold() -> None:
     assert host_torrents(made["items"], "stranger") == []
 
 
+def test_what_is_absent_is_given_up_by_name() -> None:
+    results = {"seeder1": {"payloads": [payload()], "failures": [], "gone": ["b", "a"]}}
+    made = catalogue_items([GOOD, {**GOOD, "name": "b", "state": "absent"}], results, seeders=SEEDERS)
+    assert made["gone"] == ["b"]
+    (absent, seed) = host_torrents(made["items"], "seeder1", made["gone"])
+    assert (absent, seed["name"]) == ({"name": "b", "state": "absent"}, "a")
+
+
 def test_info_hashes_do_not_depend_on_trackers() -> None:
     results = {"seeder1": {"payloads": [payload()], "failures": []}}
     one, two = (

@@ -33,6 +33,15 @@ def test_a_set_is_written_once_and_stale_ones_go(tmp_path: Path) -> None:
     assert publish(str(tmp_path), {}, owned=["payload"])[1] == ["payload"]
 
 
+def test_what_is_absent_goes_and_nothing_like_it(tmp_path: Path) -> None:
+    names = ("[x]", "x", ".x", "y")
+    publish(str(tmp_path), {f"torrents/{name}.torrent": text(b"") for name in names})
+    kept = {"torrents/y.torrent": text(b"")}
+    absent = [f"torrents/{name}.torrent" for name in ("[x]", "x", "y", "never")]
+    assert publish(str(tmp_path), kept, absent=absent)[1] == ["torrents/[x].torrent", "torrents/x.torrent"]
+    assert sorted(path.name for path in (tmp_path / "torrents").iterdir()) == [".x.torrent", "y.torrent"]
+
+
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:
     assert publish(str(tmp_path / "new"), FILES, links={"payload": "/srv"}, check=True)[0] == [
         *sorted(FILES),

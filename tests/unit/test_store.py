@@ -133,6 +133,18 @@ def test_what_is_absent_or_no_longer_listed_goes(lab: Lab) -> None:
     assert Manifests(str(lab.state / "manifests")).names() == []
 
 
+def test_a_folder_that_is_absent_takes_what_lies_in_it_along(lab: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_text(name)
+    lab.run({"collection": f"{folder}/*"})
+    kept = {"name": "b", "source": f"{folder}/b"}
+    _payloads, made = lab.run({"collection": f"{folder}/*", "state": "absent"}, kept, prune=False)
+    assert made.gone == ["a", "c"]
+    assert (sorted(made.changed), len(list(folder.iterdir()))) == (["a", "c"], 3)
+
+
 def test_files_of_others_are_never_touched(lab: Lab) -> None:
     (lab.payload / "one").mkdir(parents=True)
     (lab.payload / "one" / "precious").write_text("mine")

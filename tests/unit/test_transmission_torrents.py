@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 import pytest
+import transmission_torrents
 from ansible.module_utils.seedbed import transmission_seeding as seeding
 from ansible.module_utils.seedbed.transmission_rpc import RpcFailed
 from ansible.module_utils.seedbed.transmission_torrents import (
@@ -70,6 +71,7 @@ class Simulation:
         assert arguments["paused"] is True
         torrent = {
             "hashString": info_hash,
+            "name": info_hash,
             "status": STOPPED if self.modern else CHECKING,
             "labels": arguments["labels"] if self.modern else [],
             "downloadDir": arguments["download-dir"],
@@ -199,6 +201,11 @@ def test_new_torrents_seed_and_are_announced(rpc: Simulation) -> None:
     ]
     assert rpc.held[A]["labels"] == ["seedbed"]
     assert (rpc.held[B]["uploadLimited"], rpc.held[B]["uploadLimit"]) == (True, 50)
+
+
+def test_the_difference_tells_the_info_hash() -> None:
+    steps = seeding.plan([want(A)], {}, "seedbed", False, True)
+    assert transmission_torrents.difference(steps, [want(A)]) == {"before": {}, "after": {"a": f"seeding as {A}"}}
 
 
 def test_second_run_calls_nothing(rpc: Simulation) -> None:
@@ -356,6 +363,19 @@ def test_torrents_of_others_are_never_removed(rpc: Simulation) -> None:
     assert not converge(rpc, exclusive=True).changed
 
 
+def test_what_is_gone_goes_by_its_name(rpc: Simulation) -> None:
+    converge(rpc, want(A), want(B), want(C))
+    # As 3.00 tells both; a third of that name belongs to somebody else.
+    rpc.held[A]["name"] = "a_b" if not rpc.modern else "a:b"
+    rpc.held[B]["name"] = "\u1f331" if not rpc.modern else "🌱"
+    rpc.held[C].update(name="🌱", labels=["mine"])
+    gone = [Wanted("a:b", "", present=False), Wanted("🌱", "", present=False), Wanted("never", "", present=False)]
+    result = converge(rpc, *gone)
+    assert result.changed and result.outcomes == []
+    assert list(rpc.held) == [C]
+    assert not converge(rpc, *gone).changed
+
+
 def test_listed_torrent_of_somebody_else_keeps_its_labels(rpc: Simulation) -> None:
     converge(rpc, want(A))
     rpc.held[A]["labels"] = ["mine"]
@@ -406,6 +426,7 @@ def test_entry_of_the_modules_parameter() -> None:
     entry = {**ENTRY, "trackers": [[HTTP], [OTHER]], "upload_limit": 102400, "info_hash": A.upper()}
     assert wanted_from(entry) == Wanted("x", A, "ZA==", "/srv/x", ((HTTP,), (OTHER,)), 102)
     assert wanted_from({"name": "x", "info_hash": A, "state": "absent"}).present is False
+    assert wanted_from({"name": "x", "state": "absent"}) == Wanted("x", "", present=False)
 
 
 @pytest.mark.parametrize(
