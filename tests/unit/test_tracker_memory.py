@@ -18,7 +18,7 @@ def wanted(number: int, **keys: Any) -> Wanted:
 def seen(want: Wanted, *, status: int = 6, succeeded: bool = True) -> Seen:
     stats = {"announce": TRACKER, "isBackup": False, "lastAnnounceSucceeded": succeeded}
     return Seen(
-        want.info_hash, status, (), "/srv", None, 100, 100, 100, 0, 16, 0.0, 0, "", (stats,), frozenset({True}), {}
+        want.info_hash, status, (), "/srv", None, 100, 100, 100, 0, 16, 0.0, 0, "", (stats,), "x", frozenset({True}), {}
     )
 
 
