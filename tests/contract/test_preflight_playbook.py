@@ -26,13 +26,16 @@ def entry(**keys: object) -> list[dict[str, object]]:
             {"transmission_peer_port": 8081},
             ["seeder1: transmission_rpc_port and transmission_peer_port are both 8081 (tcp)"],
         ),
-        ({"transmission_rpc_password": ""}, ["transmission_rpc_password"]),
+        ({"transmission_rpc_password": ""}, ["seeder1: transmission_rpc_password is missing; set it"]),
         ({"catalogue_torrents": entry(source="/srv/x")}, ["both source and synthetic"]),
-        ({"catalogue_torrents": [{"name": "a"}]}, ["source", "synthetic"]),
-        ({"catalogue_torrents": entry() + entry()}, ["a"]),
-        ({"catalogue_torrents": entry(synthetic={"size": "10 bananas"})}, ["10 bananas"]),
-        ({"catalogue_torrents": entry(name="a/b")}, ["a/b"]),
-        ({"catalogue_torrents": entry(name="..")}, ["'..'"]),
+        (
+            {"catalogue_torrents": [{"name": "a"}]},
+            ["catalogue_torrents[0] (a): needs its content from one of: synthetic, source"],
+        ),
+        ({"catalogue_torrents": entry() + entry()}, ["(a): name is taken by catalogue_torrents[0]"]),
+        ({"catalogue_torrents": entry(synthetic={"size": "10 bananas"})}, ["size: '10 bananas' is not a size"]),
+        ({"catalogue_torrents": entry(name="a/b")}, ["name 'a/b' holds a slash"]),
+        ({"catalogue_torrents": entry(name="..")}, ["name '..' is not a name"]),
         (
             {"flood_enabled": True, "flood_port": 8081, "flood_password": "", "flood_archive": "npm:flood"},
             [
@@ -69,7 +72,7 @@ def entry(**keys: object) -> list[dict[str, object]]:
         # several faults come together
         (
             {"opentracker_port": 9500, "portal_port": 80, "catalogue_torrents": entry(name="a/b")},
-            ["opentracker_port is 9500", "portal_port is 80", "a/b"],
+            ["opentracker_port is 9500", "portal_port is 80", "name 'a/b' holds a slash"],
         ),
     ],
 )

@@ -14,11 +14,12 @@ import pytest
 from ansible.module_utils.seedbed import bencode
 from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries
 from ansible.module_utils.seedbed.entry import Host
+from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.layouts import LAYOUTS
 from ansible.module_utils.seedbed.malformed import malformed, malformed_files
 from ansible.module_utils.seedbed.manifest import Manifests
 from ansible.module_utils.seedbed.menu import MENU, menu_entries, menu_faults
-from ansible.module_utils.seedbed.metainfo import MetainfoError, torrent_info
+from ansible.module_utils.seedbed.metainfo import torrent_info
 from ansible.module_utils.seedbed.store import Store
 
 TRACKERS = [["http://192.0.2.10:8888/announce", "udp://192.0.2.10:8888/announce"]]
@@ -159,19 +160,8 @@ def test_aria2_agrees(kitchen: Kitchen, name: str) -> None:
 def test_our_own_reader_agrees(kitchen: Kitchen, name: str) -> None:
     item: dict[str, Any] = kitchen.items[name]
     read = torrent_info(base64.b64decode(item["metainfo"]))
-    keys = (
-        "name",
-        "info_hash",
-        "info_hash_v2",
-        "magnet",
-        "version",
-        "private",
-        "size",
-        "pieces",
-        "trackers",
-        "webseeds",
-    )
-    assert {key: read[key] for key in keys if key != "magnet"} == {key: item[key] for key in keys if key != "magnet"}
+    keys = ("name", "info_hash", "info_hash_v2", "version", "private", "size", "pieces", "trackers", "webseeds")
+    assert {key: read[key] for key in keys} == {key: item[key] for key in keys}
 
 
 def test_seeders_and_web_seeds(kitchen: Kitchen) -> None:
@@ -186,9 +176,8 @@ def test_seeders_and_web_seeds(kitchen: Kitchen) -> None:
     "broken", [one for one in malformed() if one.name != "unsorted-keys"], ids=lambda one: one.name
 )
 def test_malformed_files_are_refused(broken: Any) -> None:
-    with pytest.raises(ValueError, match=r"at byte \d+$|^(?!.*(Traceback|Error))") as caught:
+    with pytest.raises(SeedbedError):
         torrent_info(broken.data)
-    assert isinstance(caught.value, MetainfoError) or " at byte " in str(caught.value)
 
 
 def test_there_are_at_least_20_malformed_files_each_with_its_reason() -> None:
