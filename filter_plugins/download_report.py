@@ -1,5 +1,3 @@
-# Copyright: Seedbed contributors
-# MIT License (see LICENSE)
 """Filter that lays out the results of downloads as a table."""
 
 from __future__ import annotations

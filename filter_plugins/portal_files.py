@@ -1,5 +1,3 @@
-# Copyright: Seedbed contributors
-# MIT License (see LICENSE)
 """Filter that makes the portal's page."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Copyright: Seedbed contributors
-# MIT License (see LICENSE)
 """Filter that draws a QR code."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: Seedbed contributors
-# MIT License (see LICENSE)
 """Download catalogue items with aria2, and compare every byte."""
 
 from __future__ import annotations
@@ -88,7 +86,6 @@ options:
 attributes:
   check_mode:
     support: none
-author: [Seedbed maintainers (@seedbed)]
 """
 
 EXAMPLES = r"""

@@ -6,7 +6,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: catalogue_payload
 short_description: Make and hash the payloads of a catalogue
-version_added: "0.1.0"
 description:
   - Carries out recipes (content that is a function of seed, path and offset, so that every host makes the same bytes),
     looks at existing content, hashes both on every processor, and returns what a torrent is made from.
@@ -53,8 +52,6 @@ options:
     description: Processes to work with; V(0) for one a processor. V(1) suits a spinning disk.
     type: int
     default: 0
-author:
-  - Seedbed contributors
 """
 
 EXAMPLES = r"""

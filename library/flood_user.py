@@ -49,7 +49,6 @@ attributes:
   diff_mode:
     support: none
     description: The file holds secrets.
-author: [Seedbed maintainers (@seedbed)]
 """
 
 EXAMPLES = r"""

@@ -22,7 +22,6 @@ attributes:
   check_mode:
     support: full
     description: It only reads.
-author: Seedbed maintainers
 """
 
 EXAMPLES = r"""

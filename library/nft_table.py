@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: Seedbed contributors
-# MIT License (see LICENSE)
 """Keep one nftables table as wanted: in the kernel, and at boot."""
 
 from __future__ import annotations
@@ -51,7 +49,6 @@ attributes:
   diff_mode:
     support: full
     description: The kernel's listing before and after.
-author: [Seedbed maintainers (@seedbed)]
 """
 
 EXAMPLES = r"""

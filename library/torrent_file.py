@@ -6,7 +6,6 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: torrent_file
 short_description: Publish .torrent files and what goes with them
-version_added: "0.1.0"
 description:
   - Writes a whole set of binary files below one directory, each to a temporary name that is then renamed.
   - Removes the files that an earlier run published and this one does not. Others are left alone.
@@ -54,8 +53,6 @@ options:
     description: Mode of the files, in octal.
     type: str
     default: "0644"
-author:
-  - Seedbed contributors
 """
 
 EXAMPLES = r"""

@@ -60,7 +60,6 @@ attributes:
   diff_mode:
     description: Shows the keys that change; passwords and their hashes are hidden.
     support: full
-author: Seedbed maintainers
 """
 
 EXAMPLES = r"""

@@ -133,7 +133,6 @@ attributes:
   diff_mode:
     description: Names the torrents and the fields that change.
     support: full
-author: Seedbed maintainers
 """
 
 EXAMPLES = r"""
