@@ -85,7 +85,7 @@ LAYOUTS: dict[str, Layout] = {
         ),
     ),
     "spaces": Layout(
-        "spaces inside, at the begin and at the end of names: trimming and shell quoting",
+        "spaces at the start, inside and at the end of names: trimming and shell quoting",
         _cycle(("a b/in side {n:06d}.bin", " begin/ {n:06d}.bin", "end /{n:06d}.bin ", "two  spaces/{n:06d}  .bin")),
     ),
     "quotes": Layout(
