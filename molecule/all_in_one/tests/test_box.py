@@ -5,7 +5,7 @@ and never loopback; the firewall has every port of the budget open to others and
 
 Flood, beside the daemon's own interface, lets nobody in without its password and shows the torrents with it; it takes
 no second administrator and shows its secrets to nobody. The portal serves an interface for aria2 that may talk to the
-leecher and to nobody else. Flood switched off is gone.
+leecher and to nobody else. Flood switched off is gone, and in the end so is everything.
 """
 
 from __future__ import annotations
@@ -223,3 +223,16 @@ def test_flood_is_gone_when_switched_off(lab, interface):
     for path in ("/opt/seedbed/flood", "/var/lib/seedbed-flood"):
         assert not box.file(path).exists
     assert box.run("id seedbed-flood").rc != 0
+
+
+def test_the_lab_can_be_taken_back_and_then_there_is_nothing_to_take(lab):
+    first, second = (lab.playbook(INVENTORY, "molecule/all_in_one/remove.yml") for _ in range(2))
+    assert first.returncode == second.returncode == 0, first.stdout[-3000:] + second.stdout[-3000:]
+    assert "changed=0 " in second.stdout, second.stdout
+    box = lab["box"]
+    assert box.check_output("ss --no-header --all --numeric --tcp --udp 'sport >= :8000 and sport <= :9000'") == ""
+    assert "inet seedbed" not in box.run("nft list tables").stdout
+    assert box.run("find /srv/seedbed /opt/seedbed /opt/opentracker /var/log/seedbed-portal -type f").stdout == ""
+    ours = "'seedbed*' 'opentracker*' 'transmission-daemon*'"
+    assert box.check_output(f"systemctl list-units --all --plain --no-legend {ours}") == ""
+    assert box.check_output(f"systemctl list-unit-files --no-legend {ours}") == ""
