@@ -55,11 +55,15 @@ class Settings(NamedTuple):
 
 
 class Wire:
-    """A connection to a peer, plain or encrypted, read by whole messages."""
+    """A connection to a peer, plain or encrypted, read by whole messages.
+
+    What came before a deadline passed is kept, so that a message whose rest comes later is still read from its start.
+    """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self.sock = sock
         self.deadline = deadline
+        self._come = b""
         self._outgoing: Rc4 | None = None
         self._incoming: Rc4 | None = None
 
@@ -77,31 +81,36 @@ class Wire:
 
     def receive(self, size: int) -> bytes:
         """Exactly so many bytes."""
-        data = b""
-        while len(data) < size:
-            try:
-                self.sock.settimeout(self.deadline.left())
-                more = self.sock.recv(min(size - len(data), 65536))
-            except OSError as error:
-                raise net_error(error, self.deadline) from error
-            if not more:
-                raise NetError("closed", "the peer closed the connection")
-            data += more
-        return self._incoming.crypt(data) if self._incoming else data
+        self._await(size)
+        data, self._come = self._come[:size], self._come[size:]
+        return data
 
     def message(self) -> tuple[int, bytes]:
         """The next message, keep-alives passed over."""
         while True:
-            size = int.from_bytes(self.receive(4), "big")
+            self._await(4)
+            size = int.from_bytes(self._come[:4], "big")
             if size > MAX_MESSAGE:
                 raise NetError("malformed", f"the peer announces a message of {size} bytes")
+            data = self.receive(4 + size)
             if size:
-                data = self.receive(size)
-                return data[0], data[1:]
+                return data[4], data[5:]
 
     def say(self, kind: int, payload: bytes = b"") -> None:
         """Sends a message."""
         self.send(struct.pack(">IB", len(payload) + 1, kind) + payload)
+
+    def _await(self, size: int) -> None:
+        """Until so many bytes have come; never more of them, since what follows may be encrypted."""
+        while len(self._come) < size:
+            try:
+                self.sock.settimeout(self.deadline.left())
+                more = self.sock.recv(min(size - len(self._come), 65536))
+            except OSError as error:
+                raise net_error(error, self.deadline) from error
+            if not more:
+                raise NetError("closed", "the peer closed the connection")
+            self._come += self._incoming.crypt(more) if self._incoming else more
 
 
 class Door:

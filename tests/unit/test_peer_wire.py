@@ -16,9 +16,18 @@ from typing import Any
 import libtorrent as lt
 import pytest
 from ansible.module_utils.seedbed import bencode
-from ansible.module_utils.seedbed.net import NetError
+from ansible.module_utils.seedbed.net import Deadline, NetError
 from ansible.module_utils.seedbed.peer_encryption import Rc4, call
-from ansible.module_utils.seedbed.peer_wire import PROTOCOL, RESERVED, Settings, Target, client_name, probe, probe_all
+from ansible.module_utils.seedbed.peer_wire import (
+    PROTOCOL,
+    RESERVED,
+    Settings,
+    Target,
+    Wire,
+    client_name,
+    probe,
+    probe_all,
+)
 
 QUICK = Settings(timeout=3.0)
 PIECE = 16384
@@ -346,3 +355,17 @@ def test_the_result_is_plain_data(tmp_path: Path) -> None:
     with seeder(tmp_path) as target:
         result: dict[str, Any] = probe(target, QUICK)
     assert all(isinstance(value, (str, int, float, bool, type(None))) for value in result.values())
+
+
+def test_a_message_that_is_cut_by_a_deadline_is_whole_at_the_next() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire(ours, Deadline(0.05))
+        for begun in (b"\0\0", b"\0\x05\x04", b"\0\0"):
+            theirs.sendall(begun)
+            wire.deadline = Deadline(0.05)
+            with pytest.raises(NetError, match="no answer"):
+                wire.message()
+        theirs.sendall(b"\0\x09")
+        wire.deadline = Deadline(1)
+        assert wire.message() == (4, b"\0\0\0\x09")
