@@ -162,22 +162,27 @@ ARGUMENTS = {
 SHARED = ("user", "rpc_port", "rpc_secret", "peer_port", "address", "parallel")
 
 
-def jobs(params: dict[str, Any], portal: str) -> list[download_plan.Job]:
-    """Read the catalogue and decide what is fetched how."""
+def jobs(params: dict[str, Any], portal: str) -> tuple[list[download_plan.Job], list[str]]:
+    """Read the catalogue and decide what is fetched how, and what cannot be."""
     wanted = params["items"]
     if isinstance(wanted, str) and "," in wanted:
         wanted = [name.strip() for name in wanted.split(",")]
     catalogue = download_plan.read_catalogue(downloads.fetch(portal + "catalogue.json"))
+    vias, kinds = params["via"], params["trackers"]
+    if wanted == "acceptance":
+        catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds)]
     items = download_plan.select(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
-    return download_plan.plan(items, params["via"], params["trackers"], spread)
+    return download_plan.plan(items, vias, kinds, spread)
 
 
 def fetch_all(params: dict[str, Any], directory: str) -> dict[str, Any]:
     """Plan, download, compare."""
     portal = params["portal"].rstrip("/") + "/"
     try:
-        planned = jobs(params, portal)
+        planned, without = jobs(params, portal)
+        if not planned:
+            return {"downloads": [], "failures": without}
         # The unit outlives a module that was killed by this much.
         settings = Settings(
             directory=directory, seconds=params["seconds"] + 120, **{key: params[key] for key in SHARED}
@@ -187,7 +192,7 @@ def fetch_all(params: dict[str, Any], directory: str) -> dict[str, Any]:
             results = downloads.run(planned, aria2, portal, limits)
     except SeedbedError as error:
         return {"downloads": [], "failures": [str(error)]}
-    return {"downloads": results, "failures": [sentence(one) for one in results if not one["ok"]]}
+    return {"downloads": results, "failures": without + [sentence(one) for one in results if not one["ok"]]}
 
 
 def sentence(result: dict[str, Any]) -> str:

@@ -100,18 +100,26 @@ def acceptance(items: Sequence[dict[str, Any]], largest: int) -> list[dict[str, 
     return chosen
 
 
-def plan(items: Sequence[dict[str, Any]], vias: Sequence[str], kinds: Sequence[str], spread: bool) -> list[Job]:
-    """Pair items with ways of fetching: every possible pair, or each way at least once over all items."""
-    possible = [
-        Job(item, via, kind) for item in items for via in vias for kind in kinds if is_possible(item, via, kind)
-    ]
-    without = [item["name"] for item in items if not any(job.item is item for job in possible)]
-    if without:
-        raise PlanError(
-            "{}: cannot be fetched by {} over {} trackers; a private item needs its .torrent, and each needs a "
-            "tracker of that kind".format(", ".join(without), " or ".join(vias), " or ".join(kinds))
-        )
-    return spread_out(items, possible) if spread else possible
+def plan(
+    items: Sequence[dict[str, Any]], vias: Sequence[str], kinds: Sequence[str], spread: bool
+) -> tuple[list[Job], list[str]]:
+    """Pair items with ways of fetching: every possible pair, or each way at least once over all items.
+
+    An item that has no such way holds up no other: it gets a sentence.
+    """
+    fit = [item for item in items if has_way(item, vias, kinds)]
+    possible = [Job(item, via, kind) for item in fit for via in vias for kind in kinds if is_possible(item, via, kind)]
+    why = (
+        f"cannot be fetched by {' or '.join(vias)} over {' or '.join(kinds)} trackers; a private item needs its "
+        ".torrent, and each needs a tracker of that kind"
+    )
+    without = [f"{item['name']}: {why}" for item in items if not has_way(item, vias, kinds)]
+    return (spread_out(fit, possible) if spread else possible), without
+
+
+def has_way(item: dict[str, Any], vias: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Tell whether an item can be fetched at all, by what is allowed."""
+    return any(is_possible(item, via, kind) for via in vias for kind in kinds)
 
 
 def is_possible(item: dict[str, Any], via: str, kind: str) -> bool:

@@ -18,6 +18,7 @@ ITEM = {
     "magnet": "magnet:?",
     "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
 }
+PRIVATE = {**ITEM, "name": "private", "private": True, "magnet": None}
 PARAMS: dict[str, Any] = {
     "items": "acceptance",
     "via": ["torrent", "magnet"],
@@ -29,12 +30,17 @@ PARAMS: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def portal(monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue = {"schema_version": 1, "items": [ITEM, {**ITEM, "name": "c"}]}
+    catalogue = {
+        "schema_version": 1,
+        "items": [ITEM, {**ITEM, "name": "c"}, {**ITEM, "name": "d", "trackers": []}, PRIVATE],
+    }
     monkeypatch.setattr(downloads, "fetch", lambda url: json.dumps(catalogue).encode())
 
 
 def names(**changed: Any) -> list[str]:
-    return [job.item["name"] for job in aria2_download.jobs({**PARAMS, **changed}, "http://192.0.2.1:8000/")]
+    planned, without = aria2_download.jobs({**PARAMS, **changed}, "http://192.0.2.1:8000/")
+    assert not without
+    return [job.item["name"] for job in planned]
 
 
 def test_acceptance_is_spread_and_names_are_not() -> None:
@@ -44,9 +50,25 @@ def test_acceptance_is_spread_and_names_are_not() -> None:
     assert names(items="c", via=["torrent"], trackers=["udp"]) == ["c"]
 
 
+def test_the_acceptance_takes_what_the_ways_that_are_left_can_fetch() -> None:
+    assert "private" in names(via=["torrent"])
+    assert set(names(via=["magnet"])) == {"a, b", "c"}
+
+
 def test_names_come_separated_by_commas_or_as_a_list() -> None:
     assert sorted(set(names(items="c,c"))) == ["c"]
     assert sorted(set(names(items=["a, b", "c"]))) == ["a, b", "c"], "a list may hold names with commas"
+
+
+def test_without_anything_to_fetch_no_aria2_is_started() -> None:
+    params = {**PARAMS, "portal": "http://192.0.2.1:8000", "items": "d"}
+    assert aria2_download.fetch_all(params, "/nonexistent") == {
+        "downloads": [],
+        "failures": [
+            "d: cannot be fetched by torrent or magnet over http or udp trackers; a private item needs its .torrent, "
+            "and each needs a tracker of that kind"
+        ],
+    }
 
 
 def test_a_failure_is_a_sentence() -> None:

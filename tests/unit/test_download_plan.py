@@ -74,20 +74,20 @@ def test_an_unknown_name_is_told_with_its_neighbours() -> None:
 
 
 def test_acceptance_covers_every_way_with_one_way_an_item() -> None:
-    jobs = plan(select(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan(select(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_items_still_cover_every_way(count: int) -> None:
-    jobs = plan(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 4
 
 
 def test_named_items_are_fetched_every_way() -> None:
-    jobs = plan([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
+    jobs, _ = plan([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
     assert [(job.item["name"], job.via, job.kind) for job in jobs] == [
         ("one-byte", "torrent", "http"),
         ("one-byte", "torrent", "udp"),
@@ -98,11 +98,14 @@ def test_named_items_are_fetched_every_way() -> None:
     ]
 
 
-def test_an_item_without_any_possible_way_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"^private: cannot be fetched by magnet over http or udp trackers"):
-        plan([CATALOGUE[-1]], ["magnet"], ["http", "udp"], False)
-    with pytest.raises(PlanError, match=r"^only-http: cannot be fetched by torrent over udp trackers"):
-        plan([item("only-http", 1, trackers=[[HTTP]])], ["torrent"], ["udp"], False)
+@pytest.mark.parametrize("spread", [False, True])
+def test_an_item_without_any_possible_way_is_named_and_holds_up_no_other(spread: bool) -> None:
+    jobs, (sentence,) = plan([CATALOGUE[-1], CATALOGUE[1]], ["magnet"], ["udp"], spread)
+    assert sentence.startswith("private: cannot be fetched by magnet over udp trackers; a private item needs")
+    assert [job.item["name"] for job in jobs] == ["one-byte"]
+    jobs, (sentence,) = plan([item("only-http", 1, trackers=[[HTTP]])], ["torrent"], ["udp"], spread)
+    assert sentence.startswith("only-http: cannot be fetched by torrent over udp trackers")
+    assert jobs == []
 
 
 @pytest.mark.parametrize(("url", "kind"), [(HTTP, "http"), ("https://192.0.2.1/announce", "http"), (UDP, "udp")])
