@@ -58,7 +58,7 @@ attributes:
     description: Says what would change, also on a host where nothing is installed.
     support: full
   diff_mode:
-    description: Shows the keys that change; passwords and their hashes are hidden.
+    description: Shows the keys that change; passwords, their hashes and credentials inside a URL are hidden.
     support: full
 """
 

@@ -181,7 +181,7 @@ def merge(current: Settings, wanted: Settings, password: str | None, version: Ve
         for key in sorted({**current, **new})
         if key not in current or key not in new or current[key] is not new[key]
     ]
-    return new, [Change(key, _shown(key, current), _shown(key, new)) for key in keys]
+    return new, [Change(key, _shown(key, current.get(key)), _shown(key, new.get(key))) for key in keys]
 
 
 def _overriding(current: Settings, wanted: Settings) -> list[str]:
@@ -194,10 +194,11 @@ def _overriding(current: Settings, wanted: Settings) -> list[str]:
     return [key for key in twins if key in current]
 
 
-def _shown(key: str, settings: Settings) -> Any:
-    if key in settings and key.replace("_", "-") == "rpc-password":
+def _shown(key: str, value: Any) -> Any:
+    """What may stand in a diff: no password, and no credentials inside a URL."""
+    if value is not None and key.replace("_", "-") == "rpc-password":
         return HIDDEN
-    return settings.get(key)
+    return re.sub(r"(?<=://)[^/?#\s]*(?=@)", HIDDEN, value) if isinstance(value, str) else value
 
 
 # RPC calls some settings by other names, and encryption by words.
@@ -210,7 +211,7 @@ def drifted(session: Mapping[str, Any], wanted: Settings, version: Version) -> l
     for key, value in wanted.items():
         name = _RPC_NAMES.get(key, key)
         if name in session and not same(key, _live(key, session[name]), value, version):
-            changes.append(Change(key, _live(key, session[name]), value))
+            changes.append(Change(key, _shown(key, _live(key, session[name])), _shown(key, value)))
     return changes
 
 

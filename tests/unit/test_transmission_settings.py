@@ -193,6 +193,17 @@ def test_host_may_reach_its_own_listening_address() -> None:
     assert own["rpc-whitelist"].split(",")[-1] == "198.51.100.7"
 
 
+def test_credentials_inside_a_url_are_not_shown() -> None:
+    wanted = comparable({"proxy_url": "http://me:secret@192.0.2.1:3128", "blocklist-url": "https://one/list"})
+    _, changes = merge({"blocklist-url": "https://token@one/list"}, wanted, None, NEW)
+    assert changes == [
+        Change("blocklist-url", "https://(hidden)@one/list", "https://one/list"),
+        Change("proxy_url", None, "http://(hidden)@192.0.2.1:3128"),
+    ]
+    session = {"blocklist-url": "https://token@one/list"}
+    assert drifted(session, wanted, NEW) == changes[:1]
+
+
 def test_drift_of_the_running_daemon_is_seen() -> None:
     wanted = comparable({"speed-limit-up": 0, "ratio-limit-enabled": False, "encryption": "required", "umask": "022"})
     session = {"speed-limit-up": 77.0, "seedRatioLimited": True, "encryption": "required", "version": "4.1.0"}
