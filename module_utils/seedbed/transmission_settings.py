@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import string
 import tempfile
 from typing import Any, Dict, Mapping, NamedTuple, NoReturn
@@ -36,6 +37,10 @@ class BrokenSettings(SeedbedError):
             "a password, on all addresses."
         )
         self.path, self.line = path, line
+
+
+class ForeignLink(SeedbedError):
+    """A link in the daemon's own directory that the daemon's user may have laid to mislead root."""
 
 
 # --- the password
@@ -87,10 +92,22 @@ def parse(content: bytes, path: str) -> Settings:
 def read(path: str) -> bytes | None:
     """The file's content, None when there is none."""
     try:
-        with open(path, "rb") as file:
+        with open(_real(path), "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def _real(path: str) -> str:
+    """Where the file lies: an administrator's link is followed, and stays one."""
+    with contextlib.suppress(FileNotFoundError):
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
+            raise ForeignLink(
+                f"{path} is a symbolic link to {os.readlink(path)}, made by user {status.st_uid}; remove it, "
+                "or make it root's if it is meant"
+            )
+    return os.path.realpath(path)
 
 
 def load(path: str) -> Settings:
@@ -106,7 +123,7 @@ def render(settings: Settings) -> bytes:
 
 def write(path: str, content: bytes, uid: int, gid: int, mode: int = 0o600) -> None:
     """Replaces the file in one step; whoever reads it sees the old one or the new one."""
-    target = os.path.realpath(path)  # the daemon's own path is a symbolic link, and stays one
+    target = _real(path)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".settings.")
     try:
         with os.fdopen(handle, "wb") as file:

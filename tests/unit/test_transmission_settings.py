@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.transmission_settings import (
     BrokenSettings,
     Change,
+    ForeignLink,
     PasswordError,
     comparable,
     drifted,
@@ -19,6 +20,7 @@ from ansible.module_utils.seedbed.transmission_settings import (
     merge,
     parse,
     password_matches,
+    read,
     render,
     same,
     stored_password,
@@ -105,6 +107,20 @@ def test_write_replaces_the_target_of_a_link_and_leaves_no_rest(tmp_path: Path) 
     assert target.read_text() == '{\n    "a": [\n        1\n    ],\n    "b": "\\u00e9"\n}\n'
     assert target.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["etc.json", "link.json"]
+
+
+def test_a_link_that_the_daemons_user_made_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, link = tmp_path / "cron", tmp_path / "settings.json"
+    link.symlink_to(target)
+    if os.getuid() == 0:
+        os.chown(link, 12345, -1, follow_symlinks=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    refused = rf"^{link} is a symbolic link to {target}, made by user \d+; remove it"
+    with pytest.raises(ForeignLink, match=refused):
+        read(str(link))
+    with pytest.raises(ForeignLink, match=refused):
+        write(str(link), b"{}", os.getuid(), os.getgid())
+    assert not target.exists()
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
