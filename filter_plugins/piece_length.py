@@ -51,9 +51,9 @@ def piece_length(size: Any, *, hybrid: bool = False) -> int:
     """The piece length that fits a size."""
     try:
         lengths = [sizes.parse_size(one) for one in (size if isinstance(size, list) else [size])]
+        return sizes.fit_piece_length(lengths, hybrid=hybrid)
     except SeedbedError as error:
         raise AnsibleFilterError(f"piece_length: {error}") from error
-    return sizes.hybrid_piece_length_for(lengths) if hybrid else sizes.piece_length_for(sum(lengths))
 
 
 class FilterModule:

@@ -12,13 +12,12 @@ from urllib.parse import quote, urlsplit
 
 from ansible.module_utils.seedbed import sizes
 from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, name_faults
+from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_FILES, lengths, name_faults
 from ansible.module_utils.seedbed.malformed import malformed_files, malformed_list
 from ansible.module_utils.seedbed.metainfo import Links, retarget, stream_files, torrent_info, torrent_metainfo
 from ansible.module_utils.seedbed.virtual import virtual_payload
 
 VARIABLE = "catalogue_torrents"
-MAX_PIECES = 2**20  # 20 MiB of hashes; clients give up on larger .torrent files
 
 _OPTIONS = (
     *("name", "piece_length", "version", "private", "trackers", "webseed", "comment", "source_tag", "swarm"),
@@ -199,16 +198,14 @@ def _piece_faults(entry: Mapping[str, Any]) -> Faults:
     given = None if given == "auto" else given
     faults = [] if given is None else [f"piece_length: {fault}" for fault in _check(given, sizes.parse_piece_length)]
     recipe = entry.get("synthetic")
-    if faults or not isinstance(recipe, Mapping) or "size" not in recipe or _size_faults(recipe):
+    if faults or not isinstance(recipe, Mapping) or _size_faults(recipe):
         return faults
-    size = sizes.parse_size(recipe["size"])
-    length = sizes.piece_length_for(size) if given is None else sizes.parse_piece_length(given)
-    if size > MAX_PIECES * length:
-        faults.append(
-            f"piece_length {given or sizes.format_size(length)} makes {-(-size // length)} pieces; "
-            f"at most {MAX_PIECES} would be right"
-        )
-    return faults
+    length = 0 if given is None else sizes.parse_piece_length(given)
+
+    def fit(plain: Mapping[str, Any]) -> None:
+        sizes.fit_piece_length(lengths(plain, plain["seed"]), hybrid=entry.get("version") == "hybrid", given=length)
+
+    return _check(_recipe(recipe, str(entry.get("name"))), fit)
 
 
 def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:

@@ -176,8 +176,7 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
 
 def _set_piece_length(entry: Entry) -> None:
     lengths = [file.length for file in entry.files]
-    choose = sizes.hybrid_piece_length_for(lengths) if entry.hybrid else sizes.piece_length_for(sum(lengths))
-    entry.piece_length = entry.spec.get("piece_length") or choose
+    entry.piece_length = sizes.fit_piece_length(lengths, hybrid=entry.hybrid, given=entry.spec.get("piece_length") or 0)
 
 
 def _look_synthetic(entry: Entry, host: Host) -> None:

@@ -14,6 +14,7 @@ BLOCK = 16 * KIB  # what peers ask for in one request, and the smallest piece th
 MIN_PIECE = 16 * KIB
 MAX_PIECE = 64 * MIB
 MAX_AUTO_PIECE = 16 * MIB
+MAX_PIECES = 2**20  # 20 MiB of hashes; clients give up on larger .torrent files
 MAX_SIZE = 2**60  # far beyond any disk; keeps every sum inside 64 bits
 
 _UNITS = {"": 1, "B": 1}
@@ -30,6 +31,16 @@ class SizeError(SeedbedError):
     def __init__(self, value: object, why: str) -> None:
         super().__init__(f"{value!r} {why}")
         self.value = value
+
+
+class PiecesError(SeedbedError):
+    """Content that is too large for its piece length."""
+
+    def __init__(self, length: int, count: int) -> None:
+        super().__init__(
+            f"piece_length {format_size(length)} makes {count} pieces; at most {MAX_PIECES} would be right"
+        )
+        self.length, self.count = length, count
 
 
 def _term(text: str, whole: object) -> int:
@@ -120,4 +131,13 @@ def hybrid_piece_length_for(lengths: list[int]) -> int:
         return length
     while length > MIN_PIECE and padding(lengths, length) * 10 > total:
         length //= 2
+    return length
+
+
+def fit_piece_length(lengths: list[int], *, hybrid: bool = False, given: int = 0) -> int:
+    """The piece length of files of these lengths: the given one, or the one that fits."""
+    length = given or (hybrid_piece_length_for(lengths) if hybrid else piece_length_for(sum(lengths)))
+    count = -(-(sum(lengths) + (padding(lengths, length) if hybrid else 0)) // length)
+    if count > MAX_PIECES:
+        raise PiecesError(length, count)
     return length

@@ -84,8 +84,13 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ({**GOOD, "piece_length": "100000"}, "piece_length: '100000' is not a piece length: a power of two between"),
         (
             {"name": "a", "synthetic": {"size": "1TiB"}, "piece_length": "16KiB"},
-            "piece_length 16KiB makes 67108864 pieces",
+            "piece_length 16 KiB makes 67108864 pieces",
         ),
+        (
+            {"name": "a", "synthetic": {"sizes": ["10TiB", "10TiB"]}},
+            "piece_length 16 MiB makes 1310720 pieces; at most 1048576",
+        ),
+        ({"name": "a", "synthetic": {"sizes": {"min": "1TiB", "max": "1TiB"}, "files": 100}}, "makes 6553600 pieces"),
         ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16 MiB makes 2097152 pieces; at most 1048576"),
         ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
         ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),

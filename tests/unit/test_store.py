@@ -296,6 +296,13 @@ def test_a_source_that_is_missing_is_named_and_others_are_done(lab: Lab) -> None
     assert made.failures == [{"name": "gone", "reason": "/nonexistent/film does not exist", "unfit": False}]
 
 
+def test_a_source_of_too_many_pieces_is_refused(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "film").touch()
+    os.truncate(tmp_path / "film", 2**34 + 1)  # a hole
+    _payloads, made = lab.run({"name": "film", "source": str(tmp_path / "film"), "piece_length": "16KiB"})
+    assert made.failures[0]["reason"] == "piece_length 16 KiB makes 1048577 pieces; at most 1048576 would be right"
+
+
 def test_odd_sources_are_refused(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "pipe")
