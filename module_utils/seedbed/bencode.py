@@ -1,7 +1,7 @@
 """Bencode (BEP 3), for torrents that we make and for hostile ones that we only read.
 
-The decoder never recurses, looks at each byte once, and bounds depth, digits and size: whatever it is
-fed, it ends with a value or with the byte offset of the first thing that is wrong.
+The decoder never recurses, looks at each byte once, and bounds depth, digits, size and the number of values:
+whatever it is fed, it ends with a value or with the byte offset of the first thing that is wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from ansible.module_utils.seedbed.errors import SeedbedError
 
 MAX_DEPTH = 64
 MAX_SIZE = 256 * 1024 * 1024
+# More than a torrent of 100,000 files has, and half a gigabyte of Python at most.
+MAX_VALUES = 2**22
 MAX_DIGITS = 20  # every 64-bit number, signed or not
 
 
@@ -157,9 +159,13 @@ def decode_spans(
     spans: dict[bytes, tuple[int, int]] = {}
     frames: list[_Frame] = []
     size, at = len(data), 0
+    left = MAX_VALUES
     while True:
         if at >= size:
             raise BencodeError("data ends too early", size)
+        left -= 1
+        if left < 0:
+            raise BencodeError(f"more than {MAX_VALUES} values, keys and ends", at)
         frame = frames[-1] if frames else None
         lead, start = data[at], at
         if frame is not None and lead == 0x65:  # e

@@ -81,6 +81,11 @@ def test_more_bytes_than_allowed_are_not_read() -> None:
         decode(b"4:abcd", max_size=5)
 
 
+def test_a_bomb_of_small_values_is_given_up() -> None:
+    with pytest.raises(BencodeError, match="more than 4194304 values, keys and ends at byte 4194304"):
+        decode(b"l" + b"le" * 5_000_000 + b"e")
+
+
 def test_unsorted_keys_are_read_when_asked() -> None:
     assert decode(b"d1:bi1e1:ai2ee", strict=False) == {b"a": 2, b"b": 1}
 
