@@ -6,7 +6,8 @@ DOCUMENTATION = r"""
 name: bdecode
 short_description: Read bencoded data
 description:
-  - Decodes data of any origin. Depth, digits, size and the number of values are bounded; an error names the byte offset.
+  - Decodes data of any origin. Depth, digits, size and the number of values are bounded; an error names
+    the byte offset.
   - A string that is not UTF-8 comes back as a dictionary of the one key C(!binary) with its base64, a key that is not
     UTF-8 with escapes for the odd bytes.
 positional: _input

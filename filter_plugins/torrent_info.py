@@ -6,8 +6,8 @@ DOCUMENTATION = r"""
 name: torrent_info
 short_description: What a .torrent file says
 description:
-  - Reads any metainfo file, v1, hybrid or v2, made by anybody. Input is bounded in size, depth and the number of values; whatever is wrong
-    with it ends in one sentence, for bencode with the byte offset.
+  - Reads any metainfo file, v1, hybrid or v2, made by anybody. Input is bounded in size, depth and the number of
+    values; whatever is wrong with it ends in one sentence, for bencode with the byte offset.
 positional: _input
 options:
   _input:

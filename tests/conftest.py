@@ -11,7 +11,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
-sys.path += [str(ROOT / "library"), str(ROOT / "filter_plugins")]
+sys.path += [str(ROOT / part) for part in ("library", "filter_plugins", "tools")]
 init_plugin_loader()  # as the command line does, once, for the tests that render templates
 
 # For a long search by hand: pytest --hypothesis-profile=fuzz tests/unit/test_bencode.py tests/unit/test_metainfo.py

@@ -2,7 +2,7 @@
 """Tell where the 16 KiB blocks in a file come from.
 
 Every block of a recipe's content carries its file and number in its first 16 bytes. When a client has mixed
-pieces up, this shows which block of which catalogue file lies where:
+pieces up, this shows which block of which catalogue file lies where, at whatever offset:
 
     tools/block_origin.py http://192.0.2.30:8000/catalogue.json broken-download.bin
 
@@ -17,15 +17,23 @@ import mmap
 import os
 import sys
 import urllib.request
-from typing import Iterator
+from typing import Iterator, Mapping, NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils"))
 
 from seedbed import content
 
 
-def read_catalogue(where: str) -> dict[bytes, tuple[str, str]]:
-    """Of every file that was made from a recipe: its key, its torrent and its path."""
+class File(NamedTuple):
+    """A file that was made from a recipe."""
+
+    torrent: str
+    path: str
+    length: int
+
+
+def read_catalogue(where: str) -> dict[bytes, File]:
+    """Every file that was made from a recipe, by its key."""
     if "://" in where:
         with urllib.request.urlopen(where, timeout=30) as answer:
             listing = json.load(answer)
@@ -36,52 +44,55 @@ def read_catalogue(where: str) -> dict[bytes, tuple[str, str]]:
     for item in listing["items"]:
         recipe = item.get("recipe")
         if recipe and recipe["format"] == content.FORMAT:
-            for file in item["files"]:
-                path = () if item["single_file"] else tuple(file["path"].split("/"))
-                known[content.file_key(recipe["seed"], path)] = (item["name"], file["path"])
+            for one in item["files"]:
+                path = () if item["single_file"] else tuple(one["path"].split("/"))
+                known[content.file_key(recipe["seed"], path)] = File(item["name"], one["path"], one["length"])
     return known
 
 
-def origins(data: mmap.mmap | bytes, known: dict[bytes, tuple[str, str]], *, step: int) -> Iterator[tuple[int, str]]:
-    """(offset, sentence) of every block that begins at a multiple of step."""
-    for offset in range(0, len(data) - content.STAMP + 1, step):
+def origins(data: mmap.mmap | bytes, known: Mapping[bytes, File]) -> Iterator[tuple[int, int, str]]:
+    """Of every block, wherever it begins: where it lies, how many of its bytes are right, and a sentence."""
+    end = content.stamp_end()
+    told = 0
+    at = data.find(end, content.STAMP - len(end))
+    while at >= 0:
+        offset = at + len(end) - content.STAMP
         key, number = content.decode_stamp(data[offset : offset + content.STAMP])
-        if key not in known:
-            yield offset, ""
-            continue
-        torrent, path = known[key]
-        size = min(content.BLOCK, len(data) - offset)
-        whole = data[offset : offset + size] == content.read(key, number * content.BLOCK, size)
-        state = "" if whole else ", damaged" if size == content.BLOCK else ", cut or damaged"
-        yield offset, f"block {number} of {path} in {torrent} (its offset {number * content.BLOCK}){state}"
+        file, begin = known.get(key), number * content.BLOCK
+        if file and offset >= told and begin < file.length:
+            where, gap = f"{file.path} in {file.torrent}", offset - told
+            if 0 < gap < content.BLOCK and number and data[told:offset] == content.read(key, begin - gap, gap):
+                yield told, gap, f"the last {gap} bytes of block {number - 1} of {where}"
+            size = min(content.BLOCK, file.length - begin)
+            here = data[offset : offset + size]
+            wanted = content.read(key, begin, len(here))
+            right = len(here) if here == wanted else next(n for n, byte in enumerate(wanted) if byte != here[n])
+            state = "" if right == size else f", {'cut' if right == len(here) else 'wrong'} after {right} bytes"
+            yield offset, right, f"block {number} of {where} (its offset {begin}){state}"
+            told = offset + right
+        at = data.find(end, max(at + 1, told))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Tell where the 16 KiB blocks in a file come from.")
     parser.add_argument("catalogue", help="URL or path of catalogue.json")
     parser.add_argument("file", help="the file with the blocks")
-    parser.add_argument(
-        "--step", type=int, default=content.BLOCK, help="look at every so many bytes (default 16384; 1 is slow)"
-    )
     options = parser.parse_args()
     try:
         known = read_catalogue(options.catalogue)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"{options.catalogue} cannot be read as a catalogue: {error}")
-    found = unknown = 0
     with open(options.file, "rb") as file:
-        if not os.fstat(file.fileno()).st_size:
+        size = left = os.fstat(file.fileno()).st_size
+        if not size:
             print("the file is empty")
             return 1
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-            for offset, sentence in origins(data, known, step=options.step):
-                if sentence:
-                    found += 1
-                    print(f"offset {offset}: {sentence}")
-                else:
-                    unknown += 1
-    print(f"{found} blocks of the catalogue, {unknown} places with something else")
-    return 0 if found else 1
+            for offset, right, sentence in origins(data, known):
+                left -= right
+                print(f"offset {offset}: {sentence}")
+    print(f"{size - left} of {size} bytes are the catalogue's")
+    return 0 if left < size else 1
 
 
 if __name__ == "__main__":
