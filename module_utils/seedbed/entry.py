@@ -65,6 +65,7 @@ class Entry:
         self.disk: list[Disk] = []  # what has to lie below the payload directory
         self.links: dict[str, str] = {}  # path below the payload directory: where it points
         self.known: dict[str, Any] = {}
+        self.elsewhere: dict[str, Any] = {}  # what is known of it below another payload directory, which is to go
         self.root = ""
         self.download_dir = ""
         self.piece_length = 0
@@ -150,6 +151,11 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
     """What an entry is, and what of it is there already."""
     entry = Entry(spec, spec["name"])
     entry.known = host.manifests.load(entry.name)
+    if entry.known.get("payload_dir", host.payload_dir) != host.payload_dir:
+        # Nothing of it is ours below this directory; hashes stay what they are.
+        entry.elsewhere = entry.known
+        entry.known = {key: entry.known[key] for key in ("digests", "racy") if key in entry.known}
+        entry.changed = bool(entry.elsewhere.get("disk") or entry.elsewhere.get("links"))
     if (entry.hybrid or spec.get("needs_hybrid")) and host.renames:
         raise UnfitClient("cannot load hybrid torrents")
     if entry.synthetic:

@@ -126,8 +126,8 @@ class Store:
 
     def _reclaimed(self) -> int:
         """Bytes that run() frees before it writes: of entries that go, and of a run that was killed."""
-        gone = (path for name in self.gone for path in dict(self.manifests.load(name).get("disk", [])))
-        paths = [*(os.path.join(self.payload_dir, path) for path in gone), *self._staged()]
+        gone = [os.path.join(*one) for name in self.gone for one in self._made(self.manifests.load(name))]
+        paths = [*gone, *self._staged()]
         return sum(os.lstat(path).st_blocks * 512 for path in paths if os.path.lexists(path))
 
     def _staged(self) -> list[str]:
@@ -179,9 +179,8 @@ class Store:
         """Create the missing files of an entry beside their places, still empty, or leave it to who writes them;
         returns what to write."""
         # From here on what lies in its place is ours, finished or not.
-        self.manifests.save(
-            entry.name, {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"]}, lasting=False
-        )
+        known = {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"], "payload_dir": self.payload_dir}
+        self.manifests.save(entry.name, known, lasting=False)
         batches: list[list[Piece]] = [[]]
         weight = 0
         for number in entry.missing:
@@ -205,6 +204,7 @@ class Store:
         failed: dict[int, str] = {}
         for index, entry in enumerate(entries):
             try:
+                _clear(self._made(entry.elsewhere))
                 units += [(index, batch) for batch in self._begin(entry)]
             except OSError as error:
                 failed[index] = str(error)
@@ -238,7 +238,7 @@ class Store:
         """Rename the files of an entry into their places, and take away what no longer belongs to it."""
         wanted = {disk.path for disk in entry.disk} | set(entry.links)
         had = {*dict(entry.known.get("disk", [])), *entry.known.get("links", [])}
-        self._clear(sorted(had - wanted))
+        _clear([(self.payload_dir, path) for path in sorted(had - wanted)])
         parents = set()
         for number in entry.missing:
             target = os.path.join(self.payload_dir, entry.disk[number].path)
@@ -255,21 +255,10 @@ class Store:
                 os.symlink(points, where + ".part")
                 os.rename(where + ".part", where)
 
-    def _clear(self, paths: Sequence[str]) -> None:
-        """Remove our files and the directories that they leave empty; never anything else."""
-        parents = set()
-        for path in paths:
-            _unlink(os.path.join(self.payload_dir, path))
-            parent = os.path.dirname(path)
-            while parent:
-                parents.add(parent)
-                parent = os.path.dirname(parent)
-        for parent in sorted(parents, key=len, reverse=True):
-            try:
-                os.rmdir(os.path.join(self.payload_dir, parent))
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
-                    raise
+    def _made(self, known: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """What was made for an entry: the payload directory of then, and each path below it."""
+        below = known.get("payload_dir", self.payload_dir)
+        return [(below, path) for path in (*dict(known.get("disk", [])), *known.get("links", []))]
 
     def remove(self, name: str) -> None:
         """Take back what was made for an entry; sources are never touched."""
@@ -278,7 +267,7 @@ class Store:
             return
         self.changed.append(name)
         if not self.check:
-            self._clear([*dict(known.get("disk", [])), *known.get("links", [])])
+            _clear(self._made(known))
             self.manifests.remove(name)
 
     # Hashing
@@ -327,6 +316,7 @@ class Store:
     def save(self, entry: Entry) -> None:
         """Write the manifest: from here on the entry is done."""
         known: dict[str, Any] = {"kind": entry.spec["kind"], "made": entry.synthetic, "layout": entry.layout()}
+        known["payload_dir"] = self.payload_dir
         known["links"] = sorted(entry.links)
         known["disk"] = disk_stats = []
         for disk in entry.disk:
@@ -438,6 +428,23 @@ def _free(path: str) -> tuple[str, int]:
         path = os.path.dirname(path) or "/"
     seen = os.statvfs(path)
     return path, seen.f_bavail * seen.f_frsize
+
+
+def _clear(paths: Sequence[tuple[str, str]]) -> None:
+    """Remove our files (payload directory, path below it) and the directories that they leave empty; nothing else."""
+    parents = set()
+    for below, path in paths:
+        _unlink(os.path.join(below, path))
+        parent = os.path.dirname(path)
+        while parent:
+            parents.add((below, parent))
+            parent = os.path.dirname(parent)
+    for below, parent in sorted(parents, key=lambda one: len(one[1]), reverse=True):
+        try:
+            os.rmdir(os.path.join(below, parent))
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+                raise
 
 
 def _unlink(path: str) -> None:

@@ -157,6 +157,26 @@ def test_files_of_others_are_never_touched(lab: Lab) -> None:
     assert lab.files() == {"one/precious": 4, "tree/notes": 4}
 
 
+def test_another_payload_directory_is_filled_and_the_old_one_emptied(lab: Lab, tmp_path: Path) -> None:
+    source = tmp_path / "film.mkv"
+    source.write_text("film")
+    entries = [TREE, ONE, {"name": "Film", "source": str(source)}, {"name": "gone", "synthetic": {"size": 9}}]
+    before, _made = lab.run(*entries)
+    old, lab.payload = lab.payload, tmp_path / "elsewhere"
+    # What is there under the names of the lab's content is not the lab's.
+    lab.payload.mkdir()
+    for name in ("one", "gone"):
+        (lab.payload / name).write_text("mine")
+    payloads, made = lab.run(*entries[:3])
+    assert [failure["name"] for failure in made.failures] == ["one"]
+    assert [info_hash(one) for one in payloads] == [info_hash(one) for one in before if one["name"] in ("tree", "Film")]
+    assert {(lab.payload / name).read_text() for name in ("one", "gone")} == {"mine"}
+    assert sorted(path.name for path in old.iterdir()) == [".seedbed", "one"]
+    (lab.payload / "one").unlink()
+    assert (lab.run(*entries[:3])[1].changed, (old / "one").exists()) == (["one"], False)
+    assert lab.run(*entries[:3])[1].changed == []
+
+
 def test_a_partial_seeder_has_just_its_pieces(lab: Lab) -> None:
     partial = {**ONE, "piece_length": "16KiB", "swarm": {"available": "60%"}}
     (payload,), made = lab.run(partial)
