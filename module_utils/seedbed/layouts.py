@@ -65,11 +65,17 @@ def _long(number: int, _recipe: Mapping[str, Any]) -> Path:
     return ("d" * 255, f"{number:06d}-" + "x" * 248) if number % 2 else ("盲" * 85, f"{number:06d}---" + "道" * 82)
 
 
+def _longest(number: int, _recipe: Mapping[str, Any]) -> Path:
+    # With a slash between them 3,583 bytes.
+    return (*(f"{level:02d}-" + "d" * 252 for level in range(13)), f"{number:06d}-" + "x" * 248)
+
+
 LAYOUTS: dict[str, Layout] = {
     "flat": Layout("many files in one directory", _flat),
     "nested": Layout("directories in directories (depth, fanout): trees, and files that share pieces", _nested),
     "deep": Layout("60 levels of directories: recursion and path buffers", _deep),
     "long": Layout("components of 255 bytes, ASCII and three-byte characters: name limits", _long),
+    "longest": Layout("paths of 3,583 bytes, of the 4,096 that Linux takes at most: path limits", _longest),
     "unicode": Layout(
         "Chinese, emoji beyond the BMP, combining characters beside composed ones, right-to-left: encodings, "
         "normalisation and display",

@@ -59,6 +59,7 @@ MENU: dict[str, Dish] = {
     "nested": Dish("a tree of directories", _many({"files": 60, "size": "3MiB", "layout": "nested"})),
     "deep": Dish("60 levels of directories", _many({"files": 3, "size": "100KiB", "layout": "deep"})),
     "long-names": Dish("components of 255 bytes", _many({"files": 4, "size": "200KiB", "layout": "long"})),
+    "long-paths": Dish("paths of 3,583 bytes", _many({"files": 3, "size": "100KiB", "layout": "longest"})),
     "unicode": Dish(
         "Chinese, emoji, combining characters, right-to-left",
         _many({"files": 12, "size": "500KiB", "layout": "unicode"}),
@@ -115,10 +116,12 @@ MENU: dict[str, Dish] = {
         "a creation date and a comment in several scripts", _one("100KiB", creation_date=1, comment="你好 مرحبا 🌱")
     ),
     "four-gib": Dish(
-        "exactly 4 GiB: sizes and offsets of 32 bits end here", _one("4GiB", piece_length="4MiB"), large=True
+        "exactly 4 GiB: 32 bits end here; opentracker over HTTP takes a client that has nothing for a seeder",
+        _one("4GiB", piece_length="4MiB"),
+        large=True,
     ),
     "beyond-four-gib": Dish(
-        "4 GiB and one byte: opentracker counts what is left in 32 bits over HTTP",
+        "4 GiB and one byte, of which a counter of 32 bits sees the byte",
         _one("4GiB+1", piece_length="4MiB"),
         large=True,
     ),

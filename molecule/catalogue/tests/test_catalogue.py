@@ -31,7 +31,7 @@ PAYLOAD = "/srv/seedbed/payload"
 FIELDS = ["hashString", "status", "leftUntilDone", "haveValid", "totalSize", "downloadedEver", "trackers"]
 # What each says to a client: names, borders, tiers, web seeds, padding, privacy.
 TELLING = (
-    *("unicode", "windows", "quotes", "deep", "盲道 🧲 café", "shared-pieces", "beside-empty-files"),
+    *("unicode", "windows", "quotes", "deep", "long-paths", "盲道 🧲 café", "shared-pieces", "beside-empty-files"),
     *("dead-first-tier", "dead-in-tier", "private", "web-seed-only", "web-seed-directory"),
     *("hybrid-single", "hybrid-files", "one.bin", "one-byte", "thousand-pieces"),
 )
