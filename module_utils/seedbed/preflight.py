@@ -6,6 +6,7 @@ A fault is one sentence: what is wrong, with the variable's name and value, and 
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from typing import Any, Mapping, Sequence
 
@@ -131,7 +132,7 @@ def fault_report(faults: Mapping[str, Sequence[str]]) -> list[str]:
 
 def topology_faults(groups: Sequence[str], distribution: str, version: str) -> list[str]:
     """Groups that one host cannot serve together: Transmission 3.00 closes on every peer at its own address."""
-    if {"seeders", "leechers"} <= set(groups) and distribution == "Debian" and int(version) < 13:
+    if {"seeders", "leechers"} <= set(groups) and distribution == "Debian" and _release(version) < 13:
         return [
             f"the host is in groups seeders and leechers with {distribution} {version}, whose Transmission 3.00 serves "
             "no peer at its own address; use Debian 13 or newer for it, or another host as leecher"
@@ -146,8 +147,13 @@ def release_faults(listeners: Sequence[Listener], distribution: str, version: st
         f"{distribution} {listener['releases'][distribution]} or newer; run it on a newer host, or leave it off "
         "on this one"
         for listener in listeners
-        if int(version) < int(listener.get("releases", {}).get(distribution, 0))
+        if _release(version) < int(listener.get("releases", {}).get(distribution, 0))
     ]
+
+
+def _release(version: str) -> float:
+    """The number of a release; a distribution between releases, such as Debian testing, tells none and is newer."""
+    return int(version) if version.isdigit() else math.inf
 
 
 def archive_faults(archive: str, sha256: str, *, variable: str, pin: str, found: str, npm: bool) -> list[str]:

@@ -139,6 +139,7 @@ def test_a_port_that_something_else_holds_is_named() -> None:
     [
         (["seeders", "leechers"], "12", True),
         (["seeders", "leechers"], "13", False),
+        (["seeders", "leechers"], "NA", False),
         (["seeders", "trackers"], "12", False),
     ],
 )
@@ -232,6 +233,8 @@ def test_archives(archive: str, more: dict[str, Any], told: list[str]) -> None:
             ],
         ),
         ("Debian", "12", []),
+        ("Debian", "forky/sid", []),
+        ("Debian", "NA", []),
         ("Rocky", "9", []),
     ],
 )
