@@ -119,7 +119,7 @@ def _journal(invocation: str) -> list[str]:
 
 
 def _output(command: list[str]) -> str:
-    """What a command prints on both streams, empty when it is missing or fails."""
+    """What a command prints on both streams, empty when it is missing, fails or does not end."""
     try:
         done = subprocess.run(
             command,
@@ -128,7 +128,8 @@ def _output(command: list[str]) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
+            timeout=30,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
