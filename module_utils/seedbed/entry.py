@@ -227,6 +227,8 @@ def walk(root: str) -> list[File]:
             scan(path, one.path)
         elif one.is_file():
             files.append(File(path, one.stat().st_size))
+        elif one.is_dir():
+            raise EntryError(f"{one.path} is a link to a directory; links are followed to files alone")
         else:
             raise EntryError(f"{one.path} is neither a file nor a directory")
     return files

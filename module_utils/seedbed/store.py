@@ -25,6 +25,7 @@ from ansible.module_utils.seedbed.workers import Worker
 
 SAVERS = 16
 BATCH = sizes.GIB  # work between two looks at the manifests: what a killed run loses at most
+FILE = 64 * sizes.KIB  # a file of no bytes takes at least as long to make as so many bytes to write
 # Written so, the page cache keeps a file in huge pages where the kernel can, and hashing maps those at no cost.
 _WRITE = 2 * sizes.MIB
 
@@ -140,9 +141,10 @@ class Store:
         return [entry for entry in self.entries if entry.spec["hash"] and not self._reuse(entry)]
 
     def cost(self) -> int:
-        """Bytes that the run will write and hash."""
+        """Bytes that the run will write and hash, and what takes as long as some."""
         works = [entry.work(self.payload_dir, written=not self.check) for entry in self.to_hash()]
-        return (0 if self.check else self.needs(self.entries)) + hashing.total(works)
+        files = sum(len(entry.missing) for entry in self.entries)
+        return (0 if self.check else self.needs(self.entries) + files * FILE) + hashing.total(works)
 
     def needs(self, entries: Sequence[Entry]) -> int:
         """Bytes that making these entries takes."""

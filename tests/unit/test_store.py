@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import content, entry, metainfo, store, virtual
+from ansible.module_utils.seedbed import content, entry, metainfo, sizes, store, virtual
 from ansible.module_utils.seedbed.catalogue import host_entries
 from ansible.module_utils.seedbed.client_names import name_on_3, path_on_3
 from ansible.module_utils.seedbed.entry import Host
@@ -66,6 +66,13 @@ def test_a_recipe_is_made_once(lab: Lab) -> None:
     assert (second.changed, second.made, second.hashed) == ([], 0, 0)
     assert [payload["pieces"] for payload in again] == [payload["pieces"] for payload in first]
     assert [payload["files"] for payload in again] == [payload["files"] for payload in first]
+
+
+def test_many_files_are_long_work(lab: Lab) -> None:
+    assert lab.store(ONE).cost() < 2**21
+    many = {"name": "many", "synthetic": {"files": 20_000, "size": 0}}
+    assert lab.store(many).cost() > sizes.GIB
+    assert lab.store(many, check=True).cost() == 0
 
 
 def test_check_mode_knows_the_info_hash_and_writes_nothing(lab: Lab, tmp_path: Path) -> None:
@@ -328,12 +335,15 @@ def test_odd_sources_are_refused(lab: Lab, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "bad").mkdir()
     os.close(os.open(os.fsencode(tmp_path / "bad") + b"/\xff", os.O_CREAT))
-    names = ("empty", "pipe", "bad")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "on").symlink_to(tmp_path / "bad")
+    names = ("empty", "pipe", "bad", "linked")
     _payloads, made = lab.run(*({"name": name, "source": str(tmp_path / name)} for name in names))
     assert [failure["reason"].replace(str(tmp_path), "") for failure in made.failures] == [
         "/empty holds no files",
         "/pipe is neither a file nor a directory",
         "b'/bad/\\xff' has a name that is not UTF-8",
+        "/linked/on is a link to a directory; links are followed to files alone",
     ]
 
 
