@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 FORMAT = 1
 # A file changed within this time before it was looked at may change again without its times moving.
@@ -55,7 +55,7 @@ def make_directory(path: str) -> None:
     make_directory(os.path.dirname(path))
     try:
         os.mkdir(path)
-    except FileExistsError:  # another thread was first
+    except FileExistsError:  # another call was first
         return
     os.chmod(path, 0o755)  # noqa: S103 - the daemon that seeds is another user
 
@@ -70,8 +70,12 @@ class Manifests:
         return os.path.join(self.directory, digest(name) + ".json")
 
     def load(self, name: str) -> dict[str, Any]:
-        """The manifest of an entry; an empty one if there is none that can be trusted."""
-        return self._read(self.path(name))
+        """The manifest of an entry, empty if there is none.
+
+        One that a power cut left unreadable, or that another version wrote, still tells that the entry's place is ours.
+        """
+        path = self.path(name)
+        return self._read(path) or ({"made": True} if os.path.exists(path) else {})
 
     def _read(self, path: str) -> dict[str, Any]:
         try:
@@ -81,25 +85,24 @@ class Manifests:
             return {}
         return known if isinstance(known, dict) and known.get("format") == FORMAT else {}
 
-    def names(self) -> list[str]:
-        """Every entry that this host has a manifest of."""
+    def others(self, names: Iterable[str]) -> list[str]:
+        """The entries that this host has a manifest of, beside these."""
         try:
-            files = sorted(os.listdir(self.directory))
+            files = {file for file in os.listdir(self.directory) if file.endswith(".json")}
         except FileNotFoundError:
             return []
-        found = (self._read(os.path.join(self.directory, file)) for file in files if file.endswith(".json"))
+        files -= {os.path.basename(self.path(name)) for name in names}
+        found = (self._read(os.path.join(self.directory, file)) for file in sorted(files))
         return [known["name"] for known in found if "name" in known]
 
-    def save(self, name: str, known: dict[str, Any], *, lasting: bool = True) -> None:
-        """Write a manifest; lasting: not even a power cut takes it back."""
+    def save(self, name: str, known: dict[str, Any]) -> None:
+        """Write a manifest. It is not flushed to the disk, which takes longer than all else with many entries: what a
+        power cut takes is made and hashed again."""
         make_directory(self.directory)
         path = self.path(name)
         part = path + ".part"
         with open(part, "w", encoding="utf-8") as file:
-            json.dump({**known, "format": FORMAT, "name": name}, file, separators=(",", ":"))
-            if lasting:
-                file.flush()
-                os.fsync(file.fileno())
+            file.write(json.dumps({**known, "format": FORMAT, "name": name}, separators=(",", ":")))
         os.rename(part, path)
 
     def remove(self, name: str) -> None:

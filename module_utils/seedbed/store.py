@@ -12,7 +12,6 @@ import contextlib
 import errno
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import content, hashing, sizes, workers
@@ -23,7 +22,6 @@ from ansible.module_utils.seedbed.hashing import Digests
 from ansible.module_utils.seedbed.manifest import digest, is_racy, make_directory, stat_of
 from ansible.module_utils.seedbed.workers import Worker
 
-SAVERS = 16
 BATCH = sizes.GIB  # work between two looks at the manifests: what a killed run loses at most
 FILE = 64 * sizes.KIB  # a file of no bytes takes at least as long to make as so many bytes to write
 # Written so, the page cache keeps a file in huge pages where the kernel can, and hashing maps those at no cost.
@@ -97,8 +95,7 @@ class Store:
                     self.fail(spec["collection"], fault)
         self.gone = [name for spec in specs if spec["state"] == "absent" for name in _names(spec, taken)]
         if prune:
-            known = set(taken) | set(self.gone)
-            self.gone += [name for name in self.manifests.names() if name not in known]
+            self.gone += self.manifests.others({*taken, *self.gone})
         places: dict[str, str] = {}
         for spec in singles:
             try:
@@ -182,7 +179,7 @@ class Store:
         returns what to write."""
         # From here on what lies in its place is ours, finished or not.
         known = {**entry.known, "made": entry.synthetic, "kind": entry.spec["kind"], "payload_dir": self.payload_dir}
-        self.manifests.save(entry.name, known, lasting=False)
+        self.manifests.save(entry.name, known)
         batches: list[list[Piece]] = [[]]
         weight = 0
         for number in entry.missing:
@@ -366,9 +363,9 @@ class Store:
         entries = [entry for entry in entries if id(entry) not in lost]
         self.changed += [entry.name for entry in entries if entry.changed]
         if not self.check:
-            # Side by side: the disk takes many manifests to its journal as quickly as one.
-            with ThreadPoolExecutor(SAVERS) as savers:
-                list(savers.map(self.save, (entry for entry in entries if id(entry) in fresh or entry.changed)))
+            for entry in entries:
+                if id(entry) in fresh or entry.changed:
+                    self.save(entry)
         good = []
         for entry in entries:
             difference = agreement(entry)

@@ -128,6 +128,16 @@ def test_a_directory_becomes_a_file_and_back(lab: Lab) -> None:
         assert len([name for name in lab.files() if name.startswith("x")]) == len(lab.files())
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 300, b'{"format": 0}'])
+def test_what_a_power_cut_left_of_a_manifest_is_no_reason_to_stop(lab: Lab, left: bytes) -> None:
+    (first,), _made = lab.run(ONE)
+    (manifest,) = (lab.state / "manifests").iterdir()
+    manifest.write_bytes(left)
+    (again,), made = lab.run(ONE)
+    assert (made.failures, made.changed) == ([], ["one"])
+    assert info_hash(again) == info_hash(first)
+
+
 def test_what_is_absent_or_no_longer_listed_goes(lab: Lab) -> None:
     lab.run(TREE, ONE)
     _payloads, made = lab.run({**TREE, "state": "absent"}, ONE)
@@ -137,7 +147,7 @@ def test_what_is_absent_or_no_longer_listed_goes(lab: Lab) -> None:
     assert list(lab.files()) == ["one"]
     lab.run()
     assert lab.files() == {}
-    assert Manifests(str(lab.state / "manifests")).names() == []
+    assert Manifests(str(lab.state / "manifests")).others([]) == []
 
 
 def test_a_folder_that_is_absent_takes_what_lies_in_it_along(lab: Lab, tmp_path: Path) -> None:
