@@ -4,10 +4,11 @@
     make bench-scale                     1,000 torrents of 1 MiB
     bench/scale.py --experiment 10000    besides, so many of 64 KiB, by the play alone, with the curve
 
-Boots a Debian 13 container host as `make lab` does (needs root and podman), runs tracker and Transmission on it, and
-removes it at the end. The loop is what people type: transmission-create and transmission-remote --add for each file,
-whose content lies there already. The play makes the content, hashes it, makes the torrents and adds them. Both are
-watched from here over RPC until the daemon seeds all of them.
+Boots two Debian 13 container hosts as `make lab` does (needs root and podman), runs tracker and Transmission on each,
+and removes them at the end. The loop is what people type: transmission-create and transmission-remote --add for each
+file. It has a host and the play has one, so that neither works in what the other left behind. The same amount of
+content lies on both beforehand. Both hash it, make the torrents and add them, and are watched from here over RPC until
+the daemon seeds all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 import ansible.module_utils
 
@@ -33,9 +34,10 @@ from ansible.module_utils.seedbed.transmission_rpc import RpcClient  # noqa: E40
 NAME = "seedbed-scale"
 LAB = ROOT / ".lab" / NAME
 PASSWORD = "only for this bench"
+LOOP, PLAY = HOSTS = ("loop", "play")
 SEEDING = 6
 KIB = 1024
-LOOP = """
+COMMANDS = """
 set -eu
 export TR_AUTH="seedbed:$1"
 cd /srv/seedbed/loop
@@ -51,25 +53,26 @@ head -c $(($1 << 20)) /dev/urandom | split -b 1M -a 4 -d - file-
 
 
 class Bench:
-    """One host and what is played on it."""
+    """Two hosts, and what is played on them."""
 
     def __init__(self, work: Path) -> None:
-        self.inventory = work / "inventory.yml"
+        # JSON by its name, too: Ansible reads that many times as quickly as YAML.
+        self.inventory = work / "inventory.json"
         self.environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_SSH_COMMON_ARGS": f"-F {LAB}/ssh_config",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/{NAME}",
         }
-        self.want(0, KIB)
+        self.want(0, KIB, HOSTS)
 
-    def want(self, count: int, size: int) -> None:
-        """So many torrents of this size from now on."""
+    def want(self, count: int, size: int, hosts: Sequence[str] = (PLAY,)) -> None:
+        """So many torrents of this size from now on, on these hosts."""
         entries = [{"name": f"item-{number:05}", "synthetic": {"size": size}} for number in range(count)]
-        box = {"hosts": {"box": {}}}
+        concerned: dict[str, object] = {"hosts": {host: {} for host in hosts}}
         told = {
-            "hosts": {"box": {"container_host_release": "trixie"}},
-            "children": {"trackers": box, "seeders": box},
+            "hosts": {host: {"container_host_release": "trixie", **self.known(host)} for host in HOSTS},
+            "children": {"trackers": concerned, "seeders": concerned},
             "vars": {"lab_name": NAME, "transmission_rpc_password": PASSWORD, "catalogue_torrents": entries},
         }
         self.inventory.write_text(json.dumps({"all": told}), encoding="utf-8")
@@ -81,20 +84,32 @@ class Bench:
             sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
         return done.stdout
 
-    def on_host(self, script: str, *arguments: str) -> None:
-        command = ["ssh", "-F", f"{LAB}/ssh_config", "box", "bash", "-s", "--", *(repr(one) for one in arguments)]
+    def catalogue(self) -> str:
+        """What is measured."""
+        return self.play("bench/scale.yml")
+
+    def in_loop(self, script: str, *arguments: str) -> None:
+        """Run a script on the loop's host."""
+        command = ["ssh", "-F", f"{LAB}/ssh_config", LOOP, "bash", "-s", "--", *(repr(one) for one in arguments)]
         subprocess.run(command, input=script, text=True, check=True)
 
-    def rpc(self) -> RpcClient:
-        (address,) = re.findall(r"HostName (\S+)", (LAB / "ssh_config").read_text(encoding="utf-8"))
-        return RpcClient(address, 8081, ("seedbed", PASSWORD))
+    @staticmethod
+    def known(host: str) -> dict[str, str]:
+        """Once it runs, its address, which then no facts have to be gathered for."""
+        config = LAB / "ssh_config"
+        told = config.read_text(encoding="utf-8") if config.exists() else ""
+        found = re.search(rf"^Host {host}\n  HostName (\S+)", told, re.MULTILINE)
+        return {"lab_address": found[1]} if found else {}
+
+    def rpc(self, host: str) -> RpcClient:
+        return RpcClient(self.known(host)["lab_address"], 8081, ("seedbed", PASSWORD))
 
 
 class Watched:
     """Something that adds torrents, in a process of its own, watched until all of them seed."""
 
-    def __init__(self, bench: Bench, work: Callable[[], object], count: int) -> None:
-        rpc, began = bench.rpc(), time.monotonic()
+    def __init__(self, rpc: RpcClient, work: Callable[[], object], count: int) -> None:
+        began = time.monotonic()
         self.curve: list[tuple[int, float]] = []
         child = os.fork()
         if not child:
@@ -123,50 +138,36 @@ class Watched:
 def again(bench: Bench) -> float:
     """Seconds of a run that changes nothing."""
     began = time.monotonic()
-    said = bench.play("bench/scale.yml", "--tags=catalogue")
+    said = bench.catalogue()
     if not re.search(r"changed=0 ", said):
         sys.exit(f"a second run changed something:\n{said[-2000:]}")
     return time.monotonic() - began
 
 
-def clear(bench: Bench) -> None:
-    """No torrents and no content."""
-    rpc = bench.rpc()
-    held = [torrent["hashString"] for torrent in rpc.call("torrent-get", {"fields": ["hashString"]})["torrents"]]
-    if held:
-        rpc.call("torrent-remove", {"ids": held})
-    rpc.close()
-    bench.want(0, KIB)
-    bench.play("bench/scale.yml", "--tags=catalogue")
-
-
 def measure(bench: Bench, count: int, experiment: int) -> None:
-    def play() -> object:
-        return bench.play("bench/scale.yml", "--tags=catalogue")
-
-    bench.on_host(CONTENT, str(count))
-    (address,) = re.findall(r"HostName (\S+)", (LAB / "ssh_config").read_text(encoding="utf-8"))
-    loop = Watched(bench, lambda: bench.on_host(LOOP, PASSWORD, f"http://{address}:8888/announce"), count)
-    clear(bench)
-    bench.want(10, KIB * KIB)
-    play()
-    few = min(again(bench), again(bench))
-    clear(bench)
     bench.want(count, KIB * KIB)
-    ours = Watched(bench, play, count)
+    bench.in_loop(CONTENT, str(count))
+    bench.play("bench/scale_hosts.yml", "--tags=content")
+    announce = f"http://{bench.known(LOOP)['lab_address']}:8888/announce"
+    loop = Watched(bench.rpc(LOOP), lambda: bench.in_loop(COMMANDS, PASSWORD, announce), count)
+    ours = Watched(bench.rpc(PLAY), bench.catalogue, count)
     many = min(again(bench), again(bench))
+    bench.want(10, KIB * KIB)
+    bench.catalogue()
+    few = min(again(bench), again(bench))
     print(f"| {count} torrents of 1 MiB | seconds |\n|---|---|")
     print(f"| the shell loop: all added and seeding | {loop.seeding:.1f} |")
-    print(f"| the play, content made too: all added and seeding | {ours.seeding:.1f} |")
+    print(f"| the play: all added and seeding | {ours.seeding:.1f} |")
     print(f"| the play to its end, every one announced | {ours.ended:.1f} |")
     print(f"| the play again, changed=0 | {many:.1f} |")
     print(f"| the play again with 10 torrents, changed=0 | {few:.1f} |")
     print(f"\nAll seeding {loop.seeding / ours.seeding:.1f} times as fast as the loop (aim 5).")
     print(f"A run without changes takes {many / few:.2f} times as long as with 10 torrents (aim: under 2).", flush=True)
     if experiment:
-        clear(bench)
+        bench.want(0, KIB)
+        bench.catalogue()
         bench.want(experiment, 64 * KIB)
-        most = Watched(bench, play, experiment)
+        most = Watched(bench.rpc(PLAY), bench.catalogue, experiment)
         print(f"\n| of {experiment} torrents of 64 KiB | seeding after seconds |\n|---|---|")
         for tenth in range(1, 11):
             print(f"| {experiment * tenth // 10} | {most.after(experiment * tenth // 10):.1f} |")
@@ -183,8 +184,8 @@ def main() -> None:
         bench = Bench(Path(work))
         bench.play("playbooks/local_hosts.yml")
         try:
-            bench.play("bench/scale.yml", "--tags=daemons")
-            bench.on_host("apt-get install --yes --no-install-recommends transmission-cli > /dev/null 2>&1")
+            bench.play("bench/scale_hosts.yml", "--tags=daemons")
+            bench.in_loop("apt-get install --yes --no-install-recommends transmission-cli > /dev/null 2>&1")
             measure(bench, options.count, options.experiment)
         finally:
             bench.play("playbooks/local_hosts.yml", "--extra-vars=container_host_state=absent")
