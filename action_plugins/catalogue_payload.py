@@ -7,6 +7,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+SHOWS_ARGUMENTS = 3  # -vvv; callbacks show a result's invocation from there on
+
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
@@ -17,6 +19,9 @@ class ActionModule(ActionBase):
         arguments, earlier = self._task.args, {}
         while True:
             told: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
+            # The arguments once more, the whole catalogue: kept for those who ask for it alone.
+            if self._display.verbosity < SHOWS_ARGUMENTS:
+                told.pop("invocation", None)
             if earlier and not told.get("failed"):
                 # What an earlier call began is no change to a later one.
                 told = {**told, **earlier}

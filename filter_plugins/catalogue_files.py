@@ -11,8 +11,7 @@ positional: _input
 options:
   _input:
     description: The items, from P(catalogue_items#filter).
-    type: list
-    elements: dict
+    type: raw
     required: true
   name:
     description: The lab's name, for the head of the catalogue.
@@ -56,9 +55,10 @@ from ansible.module_utils.seedbed import catalogue
 
 def catalogue_files(items: Any, *, name: str = "seedbed", malformed: bool = False) -> list[dict[str, str]]:
     """The files to publish."""
-    if not isinstance(items, list):
-        raise AnsibleFilterError(f"catalogue_files: expected a list of items, got {type(items).__name__}")
-    return catalogue.published_files(items, lab=name, with_malformed=malformed)
+    try:
+        return catalogue.published_files(catalogue.handed_on(items), lab=name, with_malformed=malformed)
+    except (TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"catalogue_files: expected what catalogue_items returned ({error})") from error
 
 
 class FilterModule:

@@ -56,17 +56,20 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The C(items), and C(failures) as sentences that begin with the host. C(notes) are sentences about entries that a
-      seeder cannot hold for its version of Transmission, while others do and nobody asked for this one by name. C(gone)
-      are the names of what is absent.
+    - The C(items) as JSON text, which Ansible hands on whole, where it would walk every value of a list at each use;
+      P(ansible.builtin.from_json#filter) makes it one.
+    - The C(failures) as sentences that begin with the host. C(notes) are sentences about entries that a seeder cannot
+      hold for its version of Transmission, while others do and nobody asked for this one by name. C(gone) are the names
+      of what is absent.
   type: dict
   sample:
-    items: []
+    items: "[]"
     gone: []
     failures: ["seeder1: film.mkv: /srv/media/film.mkv does not exist"]
     notes: ["seeder2: hybrid-files: Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do"]
 """
 
+import json
 import os
 from typing import Any, Callable, Mapping, Sequence
 
@@ -98,7 +101,7 @@ def catalogue_items(
             f"catalogue_items: expected entries and results, got {type(entries).__name__} and {type(results).__name__}"
         )
     try:
-        return catalogue.catalogue_items(
+        made = catalogue.catalogue_items(
             entries,
             results,
             seeders=seeders,
@@ -110,6 +113,7 @@ def catalogue_items(
         )
     except ValueError as error:
         raise AnsibleFilterError(f"catalogue_items: {error}") from error
+    return {**made, "items": json.dumps(made["items"], separators=(",", ":"))}
 
 
 class FilterModule:

@@ -11,8 +11,7 @@ positional: _input
 options:
   _input:
     description: The items, from P(catalogue_items#filter).
-    type: list
-    elements: dict
+    type: raw
     required: true
   host:
     description: The host.
@@ -54,9 +53,10 @@ from ansible.module_utils.seedbed import catalogue
 
 def catalogue_seeds(items: Any, host: str, *, gone: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What one seeder seeds."""
-    if not isinstance(items, list):
-        raise AnsibleFilterError(f"catalogue_seeds: expected a list of items, got {type(items).__name__}")
-    return catalogue.host_torrents(items, host, gone)
+    try:
+        return catalogue.host_torrents(catalogue.handed_on(items), host, gone)
+    except (TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"catalogue_seeds: expected what catalogue_items returned ({error})") from error
 
 
 class FilterModule:

@@ -10,9 +10,8 @@ description:
   - Every text is escaped by the template engine itself; no text is trusted.
 options:
   _input:
-    description: The items of the catalogue.
-    type: list
-    elements: dict
+    description: The items, from P(catalogue_items#filter).
+    type: raw
     required: true
   role:
     description: Where the portal role lies.
@@ -79,11 +78,12 @@ ansible.module_utils.__path__.append(
 
 import jinja2
 from ansible.module_utils.seedbed import portal_page
+from ansible.module_utils.seedbed.catalogue import handed_on
 from ansible.module_utils.seedbed.malformed import malformed_list
 
 
 def portal_files(
-    items: Sequence[Mapping[str, Any]],
+    catalogue_items: Any,
     *,
     role: str,
     lab: str,
@@ -95,6 +95,7 @@ def portal_files(
     malformed: bool = False,
 ) -> list[dict[str, str]]:
     """Make the portal's page."""
+    items = handed_on(catalogue_items)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(os.path.join(role, "templates")),
         autoescape=True,

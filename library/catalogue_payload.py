@@ -64,23 +64,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 payloads:
-  description: A descriptor of each payload that is complete. Digests are missing where another host hashes.
+  description:
+    - A list as JSON text, which Ansible hands on whole, with a descriptor of each payload that is complete. Digests are
+      missing where another host hashes.
   returned: always
-  type: list
-  elements: dict
-  sample:
-    - name: hello.bin
-      download_dir: /srv/seedbed/payload
-      changed: false
-      length: 5
-      single_file: true
-      piece_length: 16384
-      hybrid: false
-      pieces: qvTGHdzF6KLavt4PO0gs2a6pQ00=
-      files:
-        - path: []
-          length: 5
-          sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+  type: str
+  sample: >-
+    [{"name": "hello.bin", "download_dir": "/srv/seedbed/payload", "changed": false, "length": 5, "single_file": true,
+    "piece_length": 16384, "hybrid": false, "pieces": "qvTGHdzF6KLavt4PO0gs2a6pQ00=", "recipe": null,
+    "files": [{"path": [], "length": 5, "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}]}]
 finished:
   description: Whether the work is done; the action plugin ends with that alone.
   returned: always
@@ -119,6 +111,7 @@ seconds:
   type: float
 """
 
+import json
 import os
 import time
 from typing import Any
@@ -162,7 +155,7 @@ def _result(store: Store) -> dict[str, Any]:
     return {
         "changed": bool(changed),
         "finished": True,
-        "payloads": payloads,
+        "payloads": json.dumps(payloads, separators=(",", ":")),
         "failures": store.failures,
         "gone": store.gone,
         "made": store.made,
@@ -179,7 +172,7 @@ def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
         text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"
         if rate:
             text += f", {format_size(rate)}/s, about {(total - done) // rate} s left for this step"
-    return {"changed": False, "finished": False, "progress": text, "payloads": [], "failures": []}
+    return {"changed": False, "finished": False, "progress": text, "payloads": "[]", "failures": []}
 
 
 def _run(params: dict[str, Any]) -> dict[str, Any]:

@@ -150,20 +150,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-torrents:
-  description: Every torrent that shall be present, as it is at the end. Its error is null when it seeds as wanted.
-  type: list
-  elements: dict
+seeding:
+  description: How many torrents seed as wanted.
+  type: int
   returned: always
-  sample:
-    - name: hello.bin
-      info_hash: 0123456789abcdef0123456789abcdef01234567
-      status: seeding
-      have: 1048576
-      total: 1048576
-      announced: [http://192.0.2.10:8888/announce]
-      reason: null
-      error: null
+  sample: 12
 failures:
   description: Name, reason and error of the torrents that do not seed as wanted.
   type: list
@@ -273,13 +264,12 @@ def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict
             patience=options["wait"],
         )
     failures = [{"name": one.name, "reason": one.reason, "error": one.error} for one in outcomes if one.error]
-    listed = [one._asdict() for one in sorted(outcomes)]
     return {
         "changed": changed,
         "finished": not progress,
         "progress": progress,
         "again": {"begun": True},
-        "torrents": listed,
+        "seeding": sum(one.status == "seeding" and not one.error for one in outcomes),
         "failures": failures,
         "seconds": seconds,
         "diff": difference(plan, wanted),

@@ -359,6 +359,12 @@ def web_path(name: str) -> str:
     return quote(name, safe="")
 
 
+def handed_on(told: Any) -> list[dict[str, Any]]:
+    """A list as tasks hand it on: JSON text, since Ansible walks every value of a structure again at each use, which
+    takes seconds with a thousand items. A list is taken, too."""
+    return list(json.loads(told) if isinstance(told, str) else told)
+
+
 Result = Mapping[str, Any]
 
 
@@ -383,7 +389,7 @@ def _descriptors(
     held: dict[str, dict[str, Mapping[str, Any]]] = {}
     faults = []
     for host in seeders:
-        for payload in results.get(host, {}).get("payloads", []):
+        for payload in handed_on(results.get(host, {}).get("payloads", [])):
             others = held.setdefault(payload["name"], {})
             same = next((other for other in others.items() if other[1].get("pieces") is not None), None)
             if same and payload.get("pieces") is not None and _content_of(payload) != _content_of(same[1]):

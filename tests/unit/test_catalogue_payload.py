@@ -51,7 +51,8 @@ def test_made_once(call: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     first, second = call(), call()
     assert (foreseen["changed"], first["changed"], second["changed"]) == (True, True, False)
-    assert foreseen["payloads"][0]["pieces"] == first["payloads"][0]["pieces"] == second["payloads"][0]["pieces"]
+    pieces = {json.loads(told["payloads"])[0]["pieces"] for told in (foreseen, first, second)}
+    assert len(pieces) == 1
     assert first["diff"]["after"] == "one\n"
 
 
@@ -62,7 +63,7 @@ def test_long_work_goes_on_in_the_background(call: Any, monkeypatch: pytest.Monk
     while not told["finished"]:
         told = call(wait=1)
     assert told["changed"]
-    assert told["payloads"][0]["name"] == "one"
+    assert json.loads(told["payloads"])[0]["name"] == "one"
     assert not call()["changed"]
 
 
@@ -88,7 +89,7 @@ def test_the_controller_asks_until_it_is_done_and_tells_how_far_it_is(tmp_path: 
     assert told
     assert any(re.match(r"localhost: hashing: .* of 2 GiB \(\d+ %\)", line) for line in told), told
     assert "finished: true" in run.stdout
-    assert "name: long" in run.stdout
+    assert '"name":"long"' in run.stdout.replace("\\", "")
 
 
 def test_progress_for_people() -> None:
