@@ -1,7 +1,8 @@
 """Ask trackers who is there: announce (BEP 3, 7, 23) and scrape (BEP 48) over HTTP, both over UDP (BEP 15).
 
-A question never counts itself. It announces as a leecher on PROBE_PORT, where no client listens, so that its own entry
-and those of questions asked from other hosts at the same moment can be told from real peers; then it says ``stopped``.
+A question never counts itself. It announces as a leecher on PROBE_PORT, where no client listens. By that port its own
+entry can be told from real peers, and so can those of questions that other hosts ask meanwhile. Then it says
+``stopped``.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Question(NamedTuple):
 def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
     """All answers, in the order of the questions.
 
-    Scrapes come before announces, so that no scrape counts us. Announces of one torrent to one host follow each other,
-    since its trackers over HTTP and UDP may be one process that would count our other entry; all else is asked side
-    by side, what answered no scrape too, lest dead trackers cost their time-outs one after another.
+    Scrapes come before announces, so that no scrape counts us. Announces of one torrent to one host follow each other:
+    its trackers over HTTP and UDP may be one process, which would count our other entry. All else is asked side by
+    side. So is a tracker that answered no scrape, lest dead ones cost their time-outs one after another.
     """
     results: list[Result] = [{}] * len(questions)
     silent: set[tuple[str, str]] = set()

@@ -1,7 +1,7 @@
 """Bencode (BEP 3), for torrents that we make and for hostile ones that we only read.
 
-The decoder never recurses, looks at each byte once, and bounds depth, digits, size and the number of values:
-whatever it is fed, it ends with a value or with the byte offset of the first thing that is wrong.
+The decoder never recurses, looks at each byte once, and bounds depth, digits, size and the number of values.
+Whatever it is fed, it ends with a value or with the byte offset of the first thing that is wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Piece hashes (BEP 3), merkle trees (BEP 52) and SHA-256 of files, of many payloads in one go.
 
-Files are mapped rather than read where that is safe (in a forked worker, which alone a shrinking file can
-kill), small files are packed into one buffer, and content of a recipe is computed instead of read.
+Files are mapped rather than read where that is safe: in a forked worker, since a file that shrinks kills its reader.
+Small files are packed into one buffer, and content of a recipe is computed instead of read.
 """
 
 from __future__ import annotations

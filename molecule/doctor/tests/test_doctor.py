@@ -2,9 +2,11 @@
 
 First what can befall a single torrent, each in its own way, all seen in two runs: the catalogue's, and others with
 strange trackers and peers. The tracker is stopped, forgetful, lists a loopback address; the site playbook heals all of
-it. Then what befalls all, one thing at a time, healthy again after each: the tracker dropped or rejected by a firewall,
-without UDP; the peer ports behind a firewall, an address that a 3.00 seeder remembers, the seeder stopped, encryption
-required. At last torrents that are not the lab's, and hosts that cannot be asked; it ends healthy.
+it.
+
+Then what befalls all, one thing at a time, healthy again after each. The tracker is dropped or rejected by a firewall,
+or has no UDP; the peer ports lie behind a firewall; a 3.00 seeder remembers an address; the seeder is stopped, or
+requires encryption. At last torrents that are not the lab's, and hosts that cannot be asked; it ends healthy.
 """
 
 from __future__ import annotations
