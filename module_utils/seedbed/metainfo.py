@@ -195,12 +195,26 @@ def _text(value: Any, what: str) -> str:
         raise MetainfoError(f"{what} is not UTF-8: {value[:40]!r}") from None
 
 
+def _remark(value: Any, what: str) -> str:
+    """A text that nothing depends on: whatever its encoding, it is no reason to refuse the torrent."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else _text(b"" if value is None else value, what)
+
+
 def _component(value: Any, what: str) -> str:
     text = _text(value, what)
     fault = component_fault(text)
     if fault:
         raise MetainfoError(f"{what} is unsafe: {fault}")
     return text
+
+
+def _said(dictionary: Mapping[bytes, Any], key: bytes) -> Any:
+    """The value of a key, or of the one that tells it in UTF-8 beside an older encoding, as clients prefer it."""
+    return dictionary.get(key + b".utf-8", dictionary.get(key))
+
+
+def _name(info: Mapping[bytes, Any]) -> str:
+    return _component(_said(info, b"name"), "name")
 
 
 def _number(value: Any, what: str) -> int:
@@ -231,9 +245,10 @@ def _v1_files(info: Mapping[bytes, Any]) -> tuple[list[dict[str, Any]], bool]:
     files: list[dict[str, Any]] = []
     for number, entry in enumerate(info[b"files"]):
         what = f"file {number}"
-        if not isinstance(entry, dict) or not isinstance(entry.get(b"path"), list) or not entry[b"path"]:
+        listed = _said(entry, b"path") if isinstance(entry, dict) else None
+        if not isinstance(listed, list) or not listed:
             raise MetainfoError(f"{what} has no path")
-        path = [_component(part, f"path of {what}") for part in entry[b"path"]]
+        path = [_component(part, f"path of {what}") for part in listed]
         attr = entry.get(b"attr", b"")
         pad = isinstance(attr, bytes) and b"p" in attr
         files.append({"path": path, "length": _number(entry.get(b"length"), f"length of {what}"), "pad": pad})
@@ -274,7 +289,7 @@ def torrent_info(raw: bytes) -> dict[str, Any]:
     info = outer.get(b"info")
     if not isinstance(info, dict):
         raise MetainfoError("no info dictionary")
-    name = _component(info.get(b"name"), "name")
+    name = _name(info)
     piece_length = _number(info.get(b"piece length"), "piece length")
     if not piece_length:
         raise MetainfoError("piece length is 0")
@@ -321,7 +336,7 @@ def _told(
     outer: Mapping[bytes, Any], info_raw: bytes, files: list[dict[str, Any]], *, single: bool, version: str
 ) -> dict[str, Any]:
     info = outer[b"info"]
-    name = _component(info[b"name"], "name")
+    name = _name(info)
     content_files = [file for file in files if not file["pad"]]
     size = sum(file["length"] for file in content_files)
     private = info.get(b"private") == 1
@@ -353,8 +368,8 @@ def _told(
         "pad_files": [{"path": file["path"], "length": file["length"]} for file in files if file["pad"]],
         "trackers": trackers,
         "webseeds": [_text(url, "web seed") for url in seeds] if isinstance(seeds, list) else [],
-        "comment": _text(outer.get(b"comment", b""), "comment"),
-        "source": _text(info.get(b"source", b""), "source"),
-        "created_by": _text(outer.get(b"created by", b""), "created by"),
+        "comment": _remark(_said(outer, b"comment"), "comment"),
+        "source": _remark(info.get(b"source"), "source"),
+        "created_by": _remark(outer.get(b"created by"), "created by"),
         "creation_date": _number(outer.get(b"creation date", 0), "creation date"),
     }

@@ -102,6 +102,28 @@ def test_a_foreign_info_section_is_kept_byte_for_byte() -> None:
         assert retarget(ours, trackers=[["udp://ours:1"]], keep=keep) == ours
 
 
+GBK = "盲道".encode("gbk")
+
+
+def test_names_in_an_older_encoding_are_read_in_utf_8_where_it_stands_beside() -> None:
+    file = {"length": 5, "path": [GBK, b"x"], "path.utf-8": ["盲道", "x"]}
+    info = {"name": GBK, "piece length": 16384, "pieces": bytes(20), "files": [file]}
+    with pytest.raises(MetainfoError, match="name is not UTF-8"):
+        torrent_info(encode({"info": info}))
+    told = torrent_info(encode({"info": {**info, "name.utf-8": "盲道"}}))
+    assert (told["name"], told["files"][0]["path"]) == ("盲道", ["盲道", "x"])
+    with pytest.raises(MetainfoError, match=r"path of file 0 is unsafe: '\.\.' is not a name"):
+        torrent_info(encode({"info": {**info, "name.utf-8": "x", "files": [{**file, "path.utf-8": [".."]}]}}))
+
+
+def test_a_comment_in_an_older_encoding_is_no_reason_to_refuse() -> None:
+    info = {"name": "x", "piece length": 16384, "pieces": b"", "length": 0}
+    assert "\ufffd" in torrent_info(encode({"comment": GBK, "info": info}))["comment"]
+    assert torrent_info(encode({"comment": GBK, "comment.utf-8": "盲道", "info": info}))["comment"] == "盲道"
+    with pytest.raises(MetainfoError, match="comment is not a text"):
+        torrent_info(encode({"comment": 5, "info": info}))
+
+
 def test_what_is_no_torrent_cannot_be_retargeted() -> None:
     with pytest.raises(MetainfoError, match="no info dictionary"):
         retarget(b"d1:ai1ee", trackers=[])
