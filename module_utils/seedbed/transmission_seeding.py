@@ -15,6 +15,7 @@ from ansible.module_utils.seedbed.transmission_torrents import Outcome, Seen, Wa
 SHORTEST_POLL, LONGEST_POLL = 0.05, 0.5
 YOUNG = 10  # seconds in which 3.00 may still be reading its torrents
 KICK_AFTER, KICKS = 10.0, 3
+STOPPING = 10.0  # seconds; it takes the daemon half of one
 
 
 class Daemon:
@@ -47,6 +48,22 @@ class Daemon:
         """One call for many torrents; none for none."""
         if hashes:
             self.rpc.call(method, {"ids": list(hashes), **(arguments or {})})
+
+    def stop(self, hashes: Sequence[str]) -> None:
+        """Stops torrents and waits until they have: a start that comes before is dropped, and after a check that comes
+        before, 4.x goes on."""
+        self.send("torrent-stop", hashes)
+        running, deadline = list(hashes), time.monotonic() + STOPPING
+        while running and time.monotonic() < deadline:
+            time.sleep(SHORTEST_POLL)  # the daemon tells no event
+            seen = self.torrents(running, torrents.FIELDS)
+            running = [info_hash for info_hash, one in seen.items() if one.status != torrents.STOPPED]
+
+    def restart(self, hashes: Sequence[str]) -> None:
+        """Has torrents announced before the tracker's interval, or the daemon's long pause after a failed announce, is
+        over. They start past every queue."""
+        self.stop(hashes)
+        self.send("torrent-start-now", hashes)
 
     def add(self, want: Wanted, label: str) -> str | None:
         """Adds it paused, so that content which is not right never makes it a leecher. The daemon's refusal, if any."""
@@ -151,10 +168,10 @@ def apply(
             if torrents.needs_check(want, one, True, daemon.modern):
                 check.append(want.info_hash)
     _edit_and_check(daemon, seen, edits, check)
-    # Only a stop and a start announce before the tracker's interval is over.
-    daemon.send("torrent-stop", steps.announce)
+    # A check is followed by a start of its own.
+    daemon.restart([info_hash for info_hash in steps.announce if info_hash not in check])
     seconds = {"adding": time.monotonic() - begin}
-    wait = Wait(daemon, taken, timeout, patience, restart=set(steps.announce))
+    wait = Wait(daemon, taken, timeout, patience, unlisted=set(steps.announce))
     outcomes = wait.run()
     for want in wanted:
         if want.present and refused.get(want.info_hash) is not None:
@@ -165,7 +182,7 @@ def apply(
     # One that was started in vain is as it was.
     lost = {one.info_hash for one in outcomes if one.reason == "missing_content"}
     started = wait.started - lost - {want.info_hash for want in steps.add}
-    changed = bool(added or steps.remove or steps.edit or steps.start or started)
+    changed = bool(added or steps.remove or steps.edit or steps.start or steps.announce or started)
     return Result(changed, outcomes, seconds, wait.progress)
 
 
@@ -173,7 +190,7 @@ def _edit_and_check(
     daemon: Daemon, seen: dict[str, Seen], edits: dict[str, dict[str, dict[str, Any]]], check: list[str]
 ) -> None:
     # Otherwise it would go on right after the check, and fetch from others what is missing.
-    daemon.send("torrent-stop", [one for one in check if seen[one].status != torrents.STOPPED])
+    daemon.stop([one for one in check if seen[one].status != torrents.STOPPED])
     calls = [(one, method, arguments) for one, todo in edits.items() for method, arguments in todo.items()]
     for method, arguments, hashes in torrents.by_arguments(calls):
         daemon.send(method, hashes, arguments)
@@ -192,10 +209,10 @@ class Wait:
         wanted: Sequence[Wanted],
         timeout: float,
         patience: float,
-        restart: AbstractSet[str] = frozenset(),
+        unlisted: AbstractSet[str] = frozenset(),
     ) -> None:
         self.daemon, self.timeout = daemon, timeout
-        self.restart = restart
+        self.unlisted = unlisted
         self.progress = ""
         self.pending = {want.info_hash: want for want in wanted}
         self.started: set[str] = set()
@@ -254,14 +271,11 @@ class Wait:
         return done
 
     def _listed(self, want: Wanted, one: Seen) -> bool:
-        """A forgotten torrent's own word counts for nothing until it was started again and the tracker knows it."""
-        if want.info_hash not in self.restart:
-            return True
-        return want.info_hash in self.started and not forgotten([want], {want.info_hash: one})
+        """The word of a torrent that was forgotten counts for nothing until the tracker knows it."""
+        return want.info_hash not in self.unlisted or not forgotten([want], {want.info_hash: one})
 
     def _kick(self, seen: dict[str, Seen]) -> None:
-        """Stops those whose tracker failed, to be started again: the one thing that cuts the daemon's long pause after
-        a failed announce."""
+        """Has those announced again whose tracker failed."""
         if time.monotonic() - self.kicked < KICK_AFTER:
             return
         self.kicked = time.monotonic()
@@ -275,7 +289,7 @@ class Wait:
         ]
         for one in late:
             self.kicks[one] = self.kicks.get(one, 0) + 1
-        self.daemon.send("torrent-stop", late)
+        self.daemon.restart(late)
 
     def _late(self, want: Wanted, seen: Seen) -> Outcome:
         reason, text = torrents.waiting_for(want, seen)

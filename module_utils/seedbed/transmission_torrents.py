@@ -265,9 +265,9 @@ def waiting_for(want: Wanted, seen: Seen) -> tuple[str, str]:
     """Reason and sentence for a torrent that was still not ready when time was up."""
     if checking(seen):
         return "not_checked", f"waited for the check of its content, {100 * seen.checked:.0f} % done"
-    missing = unannounced(want, seen)
-    if seeding(want, seen) and missing:
-        return "not_announced", "waited for " + "; ".join(f"{one['announce']}: {_last_word(one)}" for one in missing)
+    if seeding(want, seen):
+        missing = [f"{one['announce']}: {_last_word(one)}" for one in unannounced(want, seen)]
+        return "not_announced", "waited for " + ("; ".join(missing) or "a tracker that has forgotten it to list it again")
     return "not_seeding", f"waited for it to seed; it is {_STATUS_NAMES[seen.status]} {seen.error_text}".strip()
 
 

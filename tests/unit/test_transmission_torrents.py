@@ -110,11 +110,15 @@ class Simulation:
         return {field: full[field] for field in fields}
 
     def pass_time(self, torrent: dict[str, Any]) -> None:
-        if torrent["status"] == CHECKING and torrent["recheckProgress"] + self.pace < 1:
+        if torrent.pop("stopping", False):
+            torrent["status"] = STOPPED
+        elif torrent["status"] == CHECKING and torrent["recheckProgress"] + self.pace < 1:
             torrent["recheckProgress"] += self.pace
         elif torrent["status"] == CHECKING:
             torrent["haveValid"] = self.content[torrent["hashString"]]
             torrent["status"] = STOPPED
+            if torrent.pop("goes_on", False):
+                self.torrent_start_now(torrent, {})
         elif torrent["status"] == SEEDING:
             for tracker in torrent["trackerStats"]:
                 tracker["hasAnnounced"] = True
@@ -140,9 +144,12 @@ class Simulation:
         torrent["downloadDir"] = arguments["location"]
 
     def torrent_verify(self, torrent: dict[str, Any], _arguments: dict[str, Any]) -> None:
-        torrent["status"] = CHECKING
+        goes_on = self.modern and torrent["status"] in (SEEDING, DOWNLOADING)
+        torrent.update(status=CHECKING, stopping=False, goes_on=goes_on)
 
     def torrent_start_now(self, torrent: dict[str, Any], _arguments: dict[str, Any]) -> None:
+        if torrent["status"] != STOPPED:
+            return  # it runs, maybe to be stopped in a moment: dropped
         if torrent["haveValid"] and not self.content[torrent["hashString"]]:
             torrent.update(status=STOPPED, error=LOCAL_ERROR, errorString="No data found!")
             return
@@ -150,7 +157,7 @@ class Simulation:
         torrent.update(status=SEEDING if complete else DOWNLOADING, error=0, errorString="")
 
     def torrent_stop(self, torrent: dict[str, Any], _arguments: dict[str, Any]) -> None:
-        torrent["status"] = STOPPED
+        torrent["stopping"] = True
 
     def torrent_reannounce(self, torrent: dict[str, Any], _arguments: dict[str, Any]) -> None:
         pass
@@ -280,7 +287,7 @@ def test_a_wait_that_stands_still_is_not_interrupted(rpc: Simulation) -> None:
     result = converge(rpc, want(A), patience=0)
     while result.progress:
         result = converge(rpc, want(A), begun=True, patience=0)
-    assert reasons(result)["a"] in ("not_announced", "not_seeding")
+    assert reasons(result) == {"a": "not_announced"}
 
 
 def test_content_of_unknown_origin_is_read_once() -> None:
@@ -335,6 +342,18 @@ def test_dead_tracker_is_named_after_trying_again(rpc: Simulation) -> None:
     assert reasons(result) == {"a": "not_announced"}
     assert f"waited for {HTTP}: Could not connect to tracker (nothing moved for" in str(result.outcomes[0].error)
     assert 1 <= rpc.log.count("torrent-stop") <= seeding.KICKS
+    assert rpc.held[A]["status"] == SEEDING and not converge(rpc, want(A)).changed
+
+
+@pytest.mark.parametrize("timeout", [0.01, 0.011, 0.012, 0.02, 0.022])
+def test_trying_again_leaves_nothing_stopped_when_the_wait_ends_then(rpc: Simulation, timeout: float) -> None:
+    rpc.dead = {HTTP}
+    for _run in range(3):
+        (one,) = converge(rpc, want(A), timeout=timeout).outcomes
+        assert (one.status, one.reason) == ("seeding", "not_announced")
+        assert f"waited for {HTTP}: Could not connect to tracker" in str(one.error)
+        rpc.pass_time(rpc.held[A])
+        assert rpc.held[A]["status"] == SEEDING
 
 
 def test_tracker_that_comes_back_ends_the_wait(rpc: Simulation) -> None:
