@@ -8,7 +8,7 @@ from typing import AbstractSet, Any, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed import transmission_torrents as torrents
 from ansible.module_utils.seedbed.client_names import name_on_3
-from ansible.module_utils.seedbed.tracker_memory import forgotten
+from ansible.module_utils.seedbed.tracker_memory import forgotten, refusals
 from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcFailed, version_of
 from ansible.module_utils.seedbed.transmission_torrents import Outcome, Seen, Wanted
 
@@ -212,7 +212,7 @@ class Wait:
         unlisted: AbstractSet[str] = frozenset(),
     ) -> None:
         self.daemon, self.timeout = daemon, timeout
-        self.unlisted = unlisted
+        self.unlisted = set(unlisted)
         self.progress = ""
         self.pending = {want.info_hash: want for want in wanted}
         self.started: set[str] = set()
@@ -238,7 +238,7 @@ class Wait:
                     self.progress = torrents.how_far(len(outcomes), [seen[one] for one in self.pending])
                     return outcomes + [torrents.outcome(want, seen[one]) for one, want in self.pending.items()]
             elif time.monotonic() - self.moved > self.timeout:
-                return outcomes + [self._late(want, seen[one]) for one, want in self.pending.items()]
+                return outcomes + self._late(seen)
             time.sleep(pause)  # between two questions; ends when nothing moves for the timeout
             pause = min(pause * 1.5, LONGEST_POLL)
 
@@ -246,18 +246,19 @@ class Wait:
         done: list[Outcome] = []
         ready: list[str] = []
         leeching: list[str] = []
+        lost = self._lost(seen)
         for info_hash, want in list(self.pending.items()):
             one = seen.get(info_hash)
             if one is None:
                 done.append(torrents.outcome(want, None, "vanished", "somebody removed it meanwhile"))
             elif torrents.seeding(want, one) and not torrents.unannounced(want, one):
-                if self._listed(want, one):
+                if info_hash not in lost:
                     done.append(torrents.outcome(want, one))
             elif one.status == torrents.DOWNLOADING:
                 leeching.append(info_hash)
             elif one.status in (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT):
-                lost = one.error == torrents.LOCAL_ERROR and info_hash in self.started
-                if torrents.complete(want, one) and not lost:
+                gone = one.error == torrents.LOCAL_ERROR and info_hash in self.started
+                if torrents.complete(want, one) and not gone:
                     ready.append(info_hash)
                 else:
                     done.append(torrents.outcome(want, one, *torrents.content_fault(want, one)))
@@ -270,9 +271,10 @@ class Wait:
         self._kick(seen)
         return done
 
-    def _listed(self, want: Wanted, one: Seen) -> bool:
-        """The word of a torrent that was forgotten counts for nothing until the tracker knows it."""
-        return want.info_hash not in self.unlisted or not forgotten([want], {want.info_hash: one})
+    def _lost(self, seen: dict[str, Seen]) -> set[str]:
+        """Those, of all that were started again, that a tracker does not list. The daemon's own word counts for nothing
+        there: it may be about the stop, which a tracker takes of a torrent that it refuses, too."""
+        return set(forgotten([want for one, want in self.pending.items() if one in self.unlisted], seen, each=True))
 
     def _kick(self, seen: dict[str, Seen]) -> None:
         """Has those announced again whose tracker failed."""
@@ -289,8 +291,19 @@ class Wait:
         ]
         for one in late:
             self.kicks[one] = self.kicks.get(one, 0) + 1
+        self.unlisted.update(late)
         self.daemon.restart(late)
 
-    def _late(self, want: Wanted, seen: Seen) -> Outcome:
-        reason, text = torrents.waiting_for(want, seen)
-        return torrents.outcome(want, seen, reason, f"{text} (nothing moved for {self.timeout:.0f} s)")
+    def _late(self, seen: dict[str, Seen]) -> list[Outcome]:
+        refused = refusals(
+            (url, one)
+            for one, want in self.pending.items()
+            if torrents.seeding(want, seen[one])
+            for url in torrents.awaited(want, seen[one])
+        )
+        late = []
+        for one, want in self.pending.items():
+            reason, text = torrents.waiting_for(want, seen[one], refused.get(one, {}))
+            error = f"{text} (nothing moved for {self.timeout:.0f} s)"
+            late.append(torrents.outcome(want, seen[one], reason, error))
+        return late

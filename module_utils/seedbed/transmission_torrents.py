@@ -261,18 +261,22 @@ def content_fault(want: Wanted, seen: Seen) -> tuple[str, str]:
     return "damaged_content", f"{has}: {percent:.1f} % is missing or differs from what was hashed"
 
 
-def waiting_for(want: Wanted, seen: Seen) -> tuple[str, str]:
-    """Reason and sentence for a torrent that was still not ready when time was up."""
+def awaited(want: Wanted, seen: Seen) -> dict[str, str]:
+    """The trackers that a torrent which seeds still waits for, and what the daemon knows of each."""
+    missing = unannounced(want, seen)
+    if missing:
+        return {one["announce"]: str(one.get("lastAnnounceResult") or "no answer yet") for one in missing}
+    return {url: "does not list it" for url in announced(seen) if url in want.tracker_urls}
+
+
+def waiting_for(want: Wanted, seen: Seen, refusals: Mapping[str, str]) -> tuple[str, str]:
+    """Reason and sentence for a torrent that was still not ready when time was up; refusals: by tracker."""
     if checking(seen):
         return "not_checked", f"waited for the check of its content, {100 * seen.checked:.0f} % done"
     if seeding(want, seen):
-        missing = [f"{one['announce']}: {_last_word(one)}" for one in unannounced(want, seen)]
-        return "not_announced", "waited for " + ("; ".join(missing) or "a tracker that has forgotten it to list it again")
+        words = [f"{url}: {refusals.get(url, word)}" for url, word in awaited(want, seen).items()]
+        return "not_announced", "waited for " + "; ".join(words)
     return "not_seeding", f"waited for it to seed; it is {_STATUS_NAMES[seen.status]} {seen.error_text}".strip()
-
-
-def _last_word(tracker: Mapping[str, Any]) -> str:
-    return str(tracker.get("lastAnnounceResult") or "no answer yet")
 
 
 def progress(want: Wanted, seen: Seen) -> float:

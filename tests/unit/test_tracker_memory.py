@@ -15,10 +15,26 @@ def wanted(number: int, **keys: Any) -> Wanted:
     return Wanted(f"item {number}", f"{number:040x}", trackers=((TRACKER,),), **keys)
 
 
-def seen(want: Wanted, *, status: int = 6, succeeded: bool = True) -> Seen:
+def seen(want: Wanted, *, status: int = 6, succeeded: bool = True, left: int = 0) -> Seen:
     stats = {"announce": TRACKER, "isBackup": False, "lastAnnounceSucceeded": succeeded}
     return Seen(
-        want.info_hash, status, (), "/srv", None, 100, 100, 100, 0, 16, 0.0, 0, "", (stats,), "x", frozenset({True}), {}
+        want.info_hash,
+        status,
+        (),
+        "/srv",
+        None,
+        100 - left,
+        100,
+        100,
+        left,
+        16,
+        0.0,
+        0,
+        "",
+        (stats,),
+        "x",
+        frozenset({True}),
+        {},
     )
 
 
@@ -57,6 +73,14 @@ def test_a_restarted_tracker_has_forgotten_all(tracker: dict[str, Any]) -> None:
     wants = [wanted(number) for number in range(100)]
     tracker["seeders"] = {wants[7].info_hash: 1}
     assert look(wants) == sorted(want.info_hash for want in wants if want is not wants[7])
+
+
+def test_a_tracker_that_may_refuse_some_is_asked_about_each(tracker: dict[str, Any]) -> None:
+    wants = [wanted(number) for number in range(10)]
+    tracker["seeders"] = {want.info_hash: 1 for want in wants[:-1]}
+    states = {want.info_hash: seen(want) for want in wants}
+    assert tracker_memory.forgotten(wants, states) == []
+    assert tracker_memory.forgotten(wants, states, each=True) == [wants[-1].info_hash]
 
 
 def test_one_that_holds_only_part_is_known_as_a_leecher(tracker: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 import transmission_torrents
+from ansible.module_utils.seedbed import tracker_memory
 from ansible.module_utils.seedbed import transmission_seeding as seeding
+from ansible.module_utils.seedbed.announce import Question
 from ansible.module_utils.seedbed.transmission_rpc import RpcFailed
 from ansible.module_utils.seedbed.transmission_torrents import (
     CHECKING,
@@ -43,6 +45,7 @@ class Simulation:
         self.numbers = itertools.count()
         self.log: list[str] = []
         self.dead: set[str] = set()
+        self.polite: set[str] = set()  # of the dead ones: take a goodbye
         self.refused: set[str] = set()
         self.pace = 1.0  # of a check, by each look
         self.default_trackers: list[dict[str, Any]] = []
@@ -112,6 +115,9 @@ class Simulation:
     def pass_time(self, torrent: dict[str, Any]) -> None:
         if torrent.pop("stopping", False):
             torrent["status"] = STOPPED
+            for tracker in torrent["trackerStats"]:
+                if tracker["announce"] in self.polite:
+                    tracker.update(lastAnnounceSucceeded=True, lastAnnounceResult="Success")
         elif torrent["status"] == CHECKING and torrent["recheckProgress"] + self.pace < 1:
             torrent["recheckProgress"] += self.pace
         elif torrent["status"] == CHECKING:
@@ -120,7 +126,8 @@ class Simulation:
             if torrent.pop("goes_on", False):
                 self.torrent_start_now(torrent, {})
         elif torrent["status"] == SEEDING:
-            for tracker in torrent["trackerStats"]:
+            torrent["looks"] = torrent.get("looks", 0) + 1
+            for tracker in torrent["trackerStats"] if torrent["looks"] % 3 == 1 else []:
                 tracker["hasAnnounced"] = True
                 tracker["lastAnnounceSucceeded"] = tracker["announce"] not in self.dead
                 tracker["lastAnnounceResult"] = "Could not connect to tracker" if self.dead else "Success"
@@ -168,8 +175,14 @@ class Simulation:
             self.content[torrent["hashString"]] = 0
 
 
+def silence(question: Question) -> dict[str, Any]:
+    """A tracker that does not answer."""
+    return {**question._asdict(), "ok": False, "reason": "timeout", "message": "no answer"}
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker_memory, "ask", lambda questions, _settings: [silence(one) for one in questions])
     for name, seconds in {"SHORTEST_POLL": 0.001, "LONGEST_POLL": 0.002, "KICK_AFTER": 0.01}.items():
         monkeypatch.setattr(seeding, name, seconds)
 
@@ -354,6 +367,23 @@ def test_trying_again_leaves_nothing_stopped_when_the_wait_ends_then(rpc: Simula
         assert f"waited for {HTTP}: Could not connect to tracker" in str(one.error)
         rpc.pass_time(rpc.held[A])
         assert rpc.held[A]["status"] == SEEDING
+
+
+def test_tracker_that_refuses_is_quoted_though_it_takes_the_goodbye(
+    rpc: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rpc.dead = rpc.polite = {HTTP}
+
+    def ask(questions: list[Question], _settings: Any) -> list[dict[str, Any]]:
+        refusal = {"ok": False, "reason": "not_authorized", "message": "not on the list"}
+        scraped = {"ok": True, "reason": "", "seeders": 0, "leechers": 0}
+        return [{**one._asdict(), **(scraped if one.kind == "scrape" else refusal)} for one in questions]
+
+    monkeypatch.setattr(tracker_memory, "ask", ask)
+    for timeout in (0.011, 0.012, 0.02, 0.15):
+        result = converge(rpc, want(A), timeout=timeout)
+        assert reasons(result) == {"a": "not_announced"}
+        assert f"waited for {HTTP}: not on the list (nothing moved for" in str(result.outcomes[0].error)
 
 
 def test_tracker_that_comes_back_ends_the_wait(rpc: Simulation) -> None:
