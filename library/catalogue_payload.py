@@ -41,6 +41,12 @@ options:
         names that it looks for; what it cannot load is a failure with the reason. Empty to not ask.
     type: str
     default: transmission-daemon
+  unit:
+    description:
+      - The systemd unit of the host's Transmission. Its user becomes the owner of the files that it shall complete by
+        itself (C(swarm.fetch_rest)); the others are root's, and it only reads them.
+    type: str
+    default: transmission-daemon.service
   wait:
     description:
       - Seconds to wait for long work. It goes on in a process of its own, whatever becomes of the connection; the same
@@ -123,7 +129,7 @@ from ansible.module_utils.seedbed.job import Job, JobError, wait
 from ansible.module_utils.seedbed.manifest import Manifests, digest
 from ansible.module_utils.seedbed.sizes import GIB, format_size
 from ansible.module_utils.seedbed.store import Report, Store
-from ansible.module_utils.seedbed.transmission_daemon import installed_version
+from ansible.module_utils.seedbed.transmission_daemon import installed_version, user_of
 
 LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
 LONG = GIB  # work of more bytes than this is done in a process of its own
@@ -142,7 +148,9 @@ def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
         if job:
             job.progress({"step": told.step, "done": told.done, "total": told.total, "rate": rate})
 
-    host = Host(params["payload_dir"], manifests, client)
+    # Asked only where it matters: it costs a process.
+    grows = any(entry.get("fetch_rest") for entry in params["entries"])
+    host = Host(params["payload_dir"], manifests, client, user_of(params["unit"]) if grows else None)
     store = Store(host, processes=params["processes"], check=check, report=report)
     store.look(params["entries"], prune=params["prune"])
     return store
@@ -205,6 +213,7 @@ def main() -> None:
             "entries": {"type": "list", "elements": "dict", "required": True},
             "prune": {"type": "bool", "default": True},
             "client": {"type": "str", "default": "transmission-daemon"},
+            "unit": {"type": "str", "default": "transmission-daemon.service"},
             "wait": {"type": "int", "default": 60},
             "processes": {"type": "int", "default": 0},
         },

@@ -68,6 +68,12 @@ options:
           - The share of the content that this seeder holds, in millionths; null for all of it. It serves that share and
             fetches nothing.
         type: int
+      fetch_rest:
+        description:
+          - Whether it fetches what is not O(torrents[].available) from other peers. It counts as seeding from the
+            start; nobody waits until it has become whole.
+        type: bool
+        default: false
       trusted:
         description:
           - Whether the content was just made and hashed here. Transmission 4 then takes it by sizes and dates;
@@ -204,6 +210,7 @@ TORRENT = {
     "upload_limit": {"type": "int"},
     "private": {"type": "bool", "default": False},
     "available": {"type": "int"},
+    "fetch_rest": {"type": "bool", "default": False},
     "trusted": {"type": "bool", "default": False},
     "remade": {"type": "bool", "default": False},
 }

@@ -30,7 +30,7 @@ _KEYS = {
     "collection": ("collection", *(option for option in _OPTIONS if option != "name")),
 }
 _RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed")
-_SWARM = ("seeders", "available", "upload_limit")
+_SWARM = ("seeders", "available", "fetch_rest", "upload_limit")
 
 Faults = List[str]
 Read = Callable[[str], bytes]  # the bytes of a .torrent file that lies on the controller
@@ -155,13 +155,23 @@ def _swarm_faults(swarm: Any, kind: str, seeders: Sequence[str]) -> Faults:
         strangers = [name for name in wanted if name not in seeders]
         known = f"the seeders are {', '.join(seeders)}" if seeders else "there is no host in group seeders"
         faults += [f"seeders names {_show(name)}, which is not in group seeders; {known}" for name in strangers]
-    if "available" in swarm:
-        faults += [f"available: {fault}" for fault in _check(swarm["available"], sizes.parse_share)]
-        if kind != "synthetic" and swarm["available"] not in ("100%", 1):
-            faults.append("available is for synthetic entries: files that you own are not punched full of holes")
+    bad_share = _check(swarm, _share)
+    faults += [f"available: {fault}" for fault in bad_share]
+    if kind != "synthetic" and swarm.get("available", 1) not in ("100%", 1):
+        faults.append("available is for synthetic entries: files that you own are not punched full of holes")
+    fetch_rest = swarm.get("fetch_rest", False)
+    if not isinstance(fetch_rest, bool):
+        faults.append(f"fetch_rest is {_show(fetch_rest)}; true or false would be right")
+    elif fetch_rest and not bad_share and _share(swarm) == sizes.WHOLE:
+        faults.append("fetch_rest needs available below 100%: without it nothing is left to fetch")
     if swarm.get("upload_limit") is not None:
         faults += [f"upload_limit: {fault}" for fault in _check(swarm["upload_limit"], sizes.parse_rate)]
     return faults
+
+
+def _share(swarm: Mapping[str, Any]) -> int:
+    """What the seeders hold of the content, in millionths."""
+    return sizes.parse_share(swarm.get("available", "100%"))
 
 
 def _type_faults(entry: Mapping[str, Any]) -> Faults:
@@ -344,8 +354,10 @@ def _spec(entry: Mapping[str, Any], read: Read) -> dict[str, Any]:
         spec.update(_torrent_spec(read(entry["torrent"])))
     if kind == "synthetic":
         spec["recipe"] = _recipe(entry["synthetic"], entry["name"])
-        share = sizes.parse_share(entry.get("swarm", {}).get("available", "100%"))
-        spec["available"] = None if share == 1_000_000 else share
+        swarm = entry.get("swarm", {})
+        share = _share(swarm)
+        spec["available"] = None if share == sizes.WHOLE else share
+        spec["fetch_rest"] = bool(swarm.get("fetch_rest"))
     return spec
 
 
@@ -469,7 +481,8 @@ def _item(
         "announce": "none" if not any(tiers) else "all" if tiers == trackers else "any",
         "swarm": {
             "seeders": [host for host in _seeders_of(entry, seeders) if payload["length"] and host in holders],
-            "available": swarm.get("available", "100%"),
+            "available": sizes.format_share(_share(swarm)),
+            "fetch_rest": bool(swarm.get("fetch_rest")),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
         },
         "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
@@ -538,7 +551,7 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[
     for item in items:
         if host not in item["swarm"]["seeders"]:
             continue
-        available: int | None = sizes.parse_share(item["swarm"]["available"])
+        available = _share(item["swarm"])
         found.append(
             {
                 "name": item["name"],
@@ -549,7 +562,8 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[
                 "upload_limit": item["swarm"]["upload_limit"],
                 "private": item["private"],
                 "announce": item["announce"],
-                "available": None if available == 1_000_000 else available,
+                "available": None if available == sizes.WHOLE else available,
+                "fetch_rest": item["swarm"]["fetch_rest"],
                 "trusted": item["trusted"],
                 "remade": host in item["remade"],
                 "state": "present",

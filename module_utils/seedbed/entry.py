@@ -38,6 +38,7 @@ class Host(NamedTuple):
     payload_dir: str
     manifests: Manifests
     client: tuple[int, ...] = ()  # the version of its Transmission, empty if there is none
+    owner: tuple[int, int] | None = None  # user and group of the daemon, which writes to what it shall complete
 
     @property
     def renames(self) -> bool:
@@ -66,6 +67,7 @@ class Entry:
         self.links: dict[str, str] = {}  # path below the payload directory: where it points
         self.known: dict[str, Any] = {}
         self.elsewhere: dict[str, Any] = {}  # what is known of it below another payload directory, which is to go
+        self.owner: tuple[int, int] | None = None
         self.root = ""
         self.download_dir = ""
         self.piece_length = 0
@@ -94,6 +96,11 @@ class Entry:
         return self.hybrid and not self.single
 
     @property
+    def grows(self) -> bool:
+        """Whether the daemon fetches the share that was not made, into the files that were."""
+        return bool(self.spec.get("fetch_rest"))
+
+    @property
     def length(self) -> int:
         return sum(file.length for file in self.files)
 
@@ -118,7 +125,13 @@ class Entry:
     def layout(self) -> str:
         """What the bytes on the disk depend on besides each file's own key and length."""
         share = self.spec.get("available")
-        return digest(content.FORMAT, share, self.piece_length if share is not None else 0)
+        grows = [self.owner] if self.grows else []
+        return digest(content.FORMAT, share, self.piece_length if share is not None else 0, *grows)
+
+    def mark(self, disk: Disk, seen: Stat) -> list[Any]:
+        """What tells that a file is the one that was made; the times of one that a daemon completes move."""
+        kept = seen._replace(mtime_ns=0, ctime_ns=0) if self.grows else seen
+        return [*kept, disk.key.hex()]
 
     def held(self) -> list[bool] | None:
         """Which pieces a partial seeder holds; None for all. The choice depends on name and number alone."""
@@ -126,7 +139,7 @@ class Entry:
         if share is None or self._held is not None:
             return self._held
         count = -(-self.starts()[-1] // self.piece_length)
-        keep = min(count * share // 1_000_000, max(0, count - 1))
+        keep = min(count * share // sizes.WHOLE, max(0, count - 1))
         order = sorted(range(count), key=lambda n: hashlib.sha256(f"{self.name}/{n}".encode()).digest())
         chosen = set(order[:keep])
         self._held = [number in chosen for number in range(count)]
@@ -156,6 +169,7 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
         entry.elsewhere = entry.known
         entry.known = {key: entry.known[key] for key in ("digests", "racy") if key in entry.known}
         entry.changed = bool(entry.elsewhere.get("disk") or entry.elsewhere.get("links"))
+    entry.owner = host.owner if entry.grows else None
     if (entry.hybrid or spec.get("needs_hybrid")) and host.renames:
         raise UnfitClient("cannot load hybrid torrents")
     if entry.synthetic:
@@ -172,7 +186,7 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
         known = {}
     for number, disk in enumerate(entry.disk):
         seen = stat_of(os.path.join(host.payload_dir, disk.path))
-        if seen is None or known.get(disk.path) != [*seen, disk.key.hex()] or seen.size != disk.length:
+        if seen is None or known.get(disk.path) != entry.mark(disk, seen) or seen.size != disk.length:
             entry.missing.append(number)
     wanted = {disk.path for disk in entry.disk} | set(entry.links)
     known_links = set(entry.known.get("links", []))

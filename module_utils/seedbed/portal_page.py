@@ -16,6 +16,8 @@ def promises(item: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append({"kind": "seedless", "value": ""})
     if swarm.get("available", "100%") != "100%":
         found.append({"kind": "partial", "value": str(swarm["available"])})
+    if swarm.get("fetch_rest"):
+        found.append({"kind": "growing", "value": ""})
     if swarm.get("upload_limit"):
         found.append({"kind": "slow", "value": format_size(swarm["upload_limit"]) + "/s"})
     if item.get("webseeds"):

@@ -15,6 +15,7 @@ MIN_PIECE = 16 * KIB
 MAX_PIECE = 64 * MIB
 MAX_AUTO_PIECE = 16 * MIB
 MAX_PIECES = 2**20  # 20 MiB of hashes; clients give up on larger .torrent files
+WHOLE = 1_000_000  # shares count in millionths
 MAX_SIZE = 2**60  # far beyond any disk; keeps every sum inside 64 bits
 
 _UNITS = {"": 1, "B": 1}
@@ -89,7 +90,12 @@ def parse_share(value: int | float | str) -> int:
         raise SizeError(value, "is not a share: write it like 60%") from None
     if not 0 <= share <= 1:
         raise SizeError(value, "is not a share between 0% and 100%")
-    return round(share * 1_000_000)
+    return round(share * WHOLE)
+
+
+def format_share(share: int) -> str:
+    """'60%', '12.5%'."""
+    return f"{share / WHOLE * 100:g}%"
 
 
 def format_size(size: float) -> str:

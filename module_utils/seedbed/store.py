@@ -109,7 +109,7 @@ class Store:
 
     def _make_room(self) -> None:
         """Without space for all that is missing, nothing of it is begun."""
-        need = self.needs(self.entries)
+        need = self.needs(self.entries, grown=True)
         if not need or self.check:
             return
         path, free = _free(self.payload_dir)
@@ -143,13 +143,15 @@ class Store:
         files = sum(len(entry.missing) for entry in self.entries)
         return (0 if self.check else self.needs(self.entries) + files * FILE) + hashing.total(works)
 
-    def needs(self, entries: Sequence[Entry]) -> int:
-        """Bytes that making these entries takes."""
+    def needs(self, entries: Sequence[Entry], *, grown: bool = False) -> int:
+        """Bytes that making these entries takes; grown: with those that the daemon will fetch."""
         return sum(
             length
             for entry in entries
             for number in entry.missing
-            for _offset, length in self._held_ranges(entry, number)
+            for _offset, length in (
+                [(0, entry.disk[number].length)] if grown and entry.grows else self._held_ranges(entry, number)
+            )
         )
 
     # Making
@@ -187,7 +189,7 @@ class Store:
             # A file that one worker writes is cheaper without.
             create = entry.held() is None and bool(disk.key) and 0 < disk.length <= hashing.UNIT
             if not create:
-                _create(path, disk.length, whole=entry.held() is None and bool(disk.key))
+                _create(path, disk.length, whole=entry.held() is None and bool(disk.key), owner=entry.owner)
             for offset, length in self._held_ranges(entry, number):
                 batches[-1].append(Piece(path, disk.key, offset, length, create))
                 weight += length
@@ -322,7 +324,7 @@ class Store:
             seen = stat_of(os.path.join(self.payload_dir, disk.path))
             if seen is None:
                 raise StoreError(f"{disk.path} vanished while it was made")
-            disk_stats.append([disk.path, [*seen, disk.key.hex()]])
+            disk_stats.append([disk.path, entry.mark(disk, seen)])
         if entry.digests and not (entry.known.get("digests") and not entry.looked_ns):
             known["racy"] = is_racy([stat for stat in entry.stats if stat], entry.looked_ns)
             known["digests"] = {
@@ -451,10 +453,12 @@ def _unlink(path: str) -> None:
         os.unlink(path)
 
 
-def _create(path: str, length: int, *, whole: bool) -> None:
+def _create(path: str, length: int, *, whole: bool, owner: tuple[int, int] | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         os.fchmod(descriptor, 0o644)
+        if owner:
+            os.fchown(descriptor, *owner)
         # Two workers that grow one file get in each other's way; small files are cheaper without.
         if whole and length >= sizes.MIB:
             try:

@@ -223,10 +223,16 @@ def _seeder_findings(
         return [_finding("seeder_down", where=name)]
     if info["reason"]:
         return [_finding("seeder_rpc", where=name, detail=info["message"])]  # it may serve all the same
-    torrent = next((entry for entry in info["torrents"] if entry["info_hash"] == item["info_hash"]), None)
+    torrent = _torrent(item, seeder)
     if torrent is None:
         return [_finding("torrent_not_added", where=name)]
     return _torrent_findings(item, name, torrent) or _announce_findings(item, name, info, torrent, announces)
+
+
+def _torrent(item: Seen, seeder: Seen) -> Seen | None:
+    """The item as a seeder's daemon shows it."""
+    listed: Sequence[Seen] = (seeder["info"] or {}).get("torrents", [])
+    return next((entry for entry in listed if entry["info_hash"] == item["info_hash"]), None)
 
 
 def _torrent_findings(item: Seen, name: str, torrent: Seen) -> list[dict[str, str]]:
@@ -392,10 +398,15 @@ def _remarks(item: Seen, expected: Mapping[str, Seen]) -> list[str]:
     remarks = []
     if item["private"]:
         remarks.append(REMARKS["private_magnet"])
-    if _available(item) < 1:
-        remarks.append(REMARKS["partial_on_purpose"].format(detail=f"{_available(item):.0%}"))
+    share = f"{_available(item):.0%}"
+    grows = (item.get("swarm") or {}).get("fetch_rest")
+    if _available(item) < 1 and not grows:
+        remarks.append(REMARKS["partial_on_purpose"].format(detail=share))
     for name, seeder in expected.items():
-        info = seeder["info"] or {}
+        info, torrent = seeder["info"] or {}, _torrent(item, seeder)
+        if grows and torrent and torrent["left"]:
+            now = f"{1 - torrent['left'] / torrent['size']:.0%}"
+            remarks.append(REMARKS["partial_and_growing"].format(where=name, detail=share, now=now))
         if info.get("version", "").startswith("3."):
             remarks.append(REMARKS["slow_seeder"].format(where=name, detail=info["version"]))
     return remarks

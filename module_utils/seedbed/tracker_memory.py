@@ -23,12 +23,12 @@ def forgotten(wanted: Sequence[Wanted], seen: Mapping[str, Seen], *, each: bool 
     each: one torrent tells nothing of another, as where a tracker may refuse some of them.
     A tracker that does not answer has forgotten nothing that could be told; the daemon's own state names it.
     """
-    listed: dict[str, list[Wanted]] = {}
+    listed: dict[str, list[tuple[Wanted, Seen]]] = {}
     for want in wanted:
         one = seen.get(want.info_hash)
         if want.present and one and seeding(want, one) and not unannounced(want, one):
             for tracker in set(announced(one)) & set(want.tracker_urls):
-                listed.setdefault(tracker, []).append(want)
+                listed.setdefault(tracker, []).append((want, one))
     lost: set[str] = set()
     for tracker, torrents in listed.items():
         if each or _unknown(tracker, torrents[:SAMPLE]):
@@ -46,11 +46,18 @@ def refusals(asked: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
     return told
 
 
-def _unknown(tracker: str, torrents: Sequence[Wanted]) -> set[str]:
-    answers = ask([Question(tracker, "scrape", want.info_hash) for want in torrents], Settings(timeout=SECONDS))
+def _unknown(tracker: str, torrents: Sequence[tuple[Wanted, Seen]]) -> set[str]:
+    answers = ask([Question(tracker, "scrape", want.info_hash) for want, _seen in torrents], Settings(timeout=SECONDS))
     return {
         want.info_hash
-        for want, answer in zip(torrents, answers)
-        # One that holds only part announces as a leecher.
-        if answer["ok"] and not answer["seeders" if want.available is None else "leechers"]
+        for (want, seen), answer in zip(torrents, answers)
+        if answer["ok"] and not any(answer[kind] for kind in _kinds(want, seen))
     }
+
+
+def _kinds(want: Wanted, seen: Seen) -> tuple[str, ...]:
+    """As what a tracker may know it: one that holds only part announces as a leecher."""
+    if want.available is None:
+        return ("seeders",)
+    # One that has just fetched the rest may not have told the tracker yet.
+    return ("leechers", "seeders") if want.fetch_rest and not seen.left else ("leechers",)

@@ -101,6 +101,17 @@ def installed_version(program: str) -> Version:
     return parse_version(done.stdout.decode(errors="replace"))
 
 
+def user_of(unit: str) -> tuple[int, int] | None:
+    """User and group that a systemd unit runs as; None for root, and for a unit that is not there."""
+    show = ["systemctl", "show", "--property=User", "--value", unit]
+    done = subprocess.run(show, stdout=subprocess.PIPE, check=True)
+    try:
+        found = pwd.getpwnam(done.stdout.decode().strip())
+    except KeyError:
+        return None
+    return found.pw_uid, found.pw_gid
+
+
 def client(wanted: Wanted, settings: Mapping[str, Any]) -> RpcClient:
     """A client for a daemon that runs with these settings, from the host itself."""
     address = str(settings.get("rpc-bind-address", "0.0.0.0"))

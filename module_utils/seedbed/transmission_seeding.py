@@ -129,8 +129,10 @@ def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool, *,
     check = moved or (not begun and torrents.needs_check(want, seen, False, modern))
     if check:
         found.check.append(want.info_hash)
-    idle = seen.status in (torrents.STOPPED, torrents.SEED_WAIT) and seen.error != torrents.LOCAL_ERROR
-    if seen.status == torrents.DOWNLOADING or (idle and not check and not begun):
+    waits = (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT)
+    idle = seen.status in waits and seen.error != torrents.LOCAL_ERROR
+    leeches = seen.status == torrents.DOWNLOADING and not torrents.seeding(want, seen)
+    if leeches or (idle and not check and not begun):
         found.start.append(want.info_hash)
 
 
@@ -254,7 +256,7 @@ class Wait:
             elif torrents.seeding(want, one) and not torrents.unannounced(want, one):
                 if info_hash not in lost:
                     done.append(torrents.outcome(want, one))
-            elif one.status == torrents.DOWNLOADING:
+            elif one.status == torrents.DOWNLOADING and not torrents.seeding(want, one):
                 leeching.append(info_hash)
             elif one.status in (torrents.STOPPED, torrents.SEED_WAIT, torrents.DOWNLOAD_WAIT):
                 gone = one.error == torrents.LOCAL_ERROR and info_hash in self.started

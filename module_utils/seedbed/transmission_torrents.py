@@ -8,7 +8,7 @@ import re
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.sizes import format_size
+from ansible.module_utils.seedbed.sizes import WHOLE, format_size
 from ansible.module_utils.seedbed.transmission_rpc import unbroken
 
 # torrent-get's `status`
@@ -21,8 +21,6 @@ FIELDS = (
 )
 # Read once to compare, not again and again while waiting: `wanted` is one number a file.
 COMPARED_FIELDS = FIELDS + " name wanted trackers"
-
-WHOLE = 1_000_000  # `available` counts in millionths
 
 
 class WantedError(SeedbedError):
@@ -43,10 +41,16 @@ class Wanted(NamedTuple):
     trackers: tuple[tuple[str, ...], ...] = ()
     upload_limit: int | None = None  # kB/s
     available: int | None = None  # millionths of the content, None for all of it
+    fetch_rest: bool = False  # from other peers, what is not available
     trusted: bool = False
     remade: bool = False
     present: bool = True
     announce: str = "all"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it wants all of the content, there already or not."""
+        return self.available is None or self.fetch_rest
 
     @property
     def tracker_urls(self) -> list[str]:
@@ -78,6 +82,7 @@ def wanted_from(entry: Mapping[str, Any]) -> Wanted:
         tuple(tuple(str(url) for url in tier) for tier in entry.get("trackers") or []),
         None if limit is None else max(1, round(int(limit) / 1000)),
         entry.get("available"),
+        bool(entry.get("fetch_rest")),
         bool(entry.get("trusted")),
         bool(entry.get("remade")),
         announce=str(entry.get("announce") or "all"),
@@ -144,8 +149,9 @@ def complete(want: Wanted, seen: Seen) -> bool:
 
 
 def seeding(want: Wanted, seen: Seen) -> bool:
-    """Serves all that it shall hold, and fetches nothing."""
-    return seen.status == SEEDING and seen.left == 0 and complete(want, seen)
+    """Serves all that it shall hold, and fetches nothing unless it shall."""
+    served = seen.status == SEEDING and seen.left == 0
+    return (served or (want.fetch_rest and seen.status == DOWNLOADING)) and complete(want, seen)
 
 
 def announced(seen: Seen) -> list[str]:
@@ -175,7 +181,7 @@ def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[
             fields["uploadLimit"] = want.upload_limit
     if other_share(want, seen):
         # An empty list means all files.
-        fields["files-wanted" if want.available is None else "files-unwanted"] = []
+        fields["files-wanted" if want.whole else "files-unwanted"] = []
     trackers = _tracker_fields(want, seen, modern)
     if fields or trackers:
         calls["torrent-set"] = {**fields, **trackers}
@@ -189,7 +195,7 @@ def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[
 
 def other_share(want: Wanted, seen: Seen) -> bool:
     """A partial seeder wants none of the files: what it has counts as all that it wants, and it fetches nothing."""
-    return seen.wants != {want.available is None}
+    return seen.wants != {want.whole}
 
 
 def _same_folder(wanted: str, seen: str, modern: bool) -> bool:

@@ -183,6 +183,7 @@ REMARKS = {
     "private_magnet": "private: use the .torrent, its magnet can never work",
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
+    "partial_and_growing": "{where} began with {detail} of it, has {now}, and fetches the rest from whoever has it",
 }
 
 

@@ -115,10 +115,25 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ),
         (
             {**GOOD, "swarm": {"spead": 1}},
-            "swarm: 'spead' is not known here; known are seeders, available, upload_limit",
+            "swarm: 'spead' is not known here; known are seeders, available, fetch_rest, upload_limit",
         ),
         ({"name": "a", "source": "media/x"}, "source is 'media/x'; an absolute path would be right"),
         ({"name": "a", "source": "/x", "swarm": {"available": "5%"}}, "swarm: available is for synthetic entries"),
+        (
+            {**GOOD, "swarm": {"available": "60%", "fetch_rest": "yes"}},
+            "swarm: fetch_rest is 'yes'; true or false would be right",
+        ),
+        *(
+            (
+                {**GOOD, "swarm": {**share, "fetch_rest": True}},
+                "swarm: fetch_rest needs available below 100%: without it nothing is left to fetch",
+            )
+            for share in ({}, {"available": "100%"}, {"available": 1})
+        ),
+        (
+            {"name": "a", "source": "/x", "swarm": {"fetch_rest": True}},
+            "swarm: fetch_rest needs available below 100%: without it nothing is left to fetch",
+        ),
     ],
 )
 def test_faults(entry: Any, fault: str) -> None:
@@ -172,7 +187,7 @@ def test_items_join_what_the_seeders_hold() -> None:
     made = catalogue_items(entries, results, seeders=SEEDERS, trackers=[["http://t/announce"]])
     assert made["failures"] == []
     (item,) = made["items"]
-    assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "upload_limit": 1024}
+    assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "fetch_rest": False, "upload_limit": 1024}
     assert item["files"] == [{"path": "a", "length": 5, "sha256": "00"}]
     (seed,) = host_torrents(made["items"], "seeder2")
     assert (seed["download_dir"], seed["upload_limit"], seed["available"]) == ("/q", 1024, 600_000)
@@ -185,6 +200,23 @@ def test_what_is_absent_is_given_up_by_name() -> None:
     assert made["gone"] == ["b"]
     (absent, seed) = host_torrents(made["items"], "seeder1", made["gone"])
     assert (absent, seed["name"]) == ({"name": "b", "state": "absent"}, "a")
+
+
+@pytest.mark.parametrize(("given", "told"), [("60%", "60%"), (0.6, "60%"), ("12.50 %", "12.5%"), (1, "100%")])
+def test_a_share_is_published_in_one_spelling(given: Any, told: str) -> None:
+    entry = {**GOOD, "swarm": {"available": given}}
+    made = catalogue_items([entry], {"seeder1": {"payloads": [payload()], "failures": []}}, seeders=SEEDERS)
+    assert made["items"][0]["swarm"]["available"] == told
+
+
+def test_a_seeder_is_told_to_fetch_the_rest() -> None:
+    entry = {**GOOD, "swarm": {"available": "60%", "fetch_rest": True}}
+    (spec,) = host_entries([entry], "seeder1", seeders=SEEDERS)
+    assert (spec["available"], spec["fetch_rest"]) == (600_000, True)
+    made = catalogue_items([entry], {"seeder1": {"payloads": [payload()], "failures": []}}, seeders=SEEDERS)
+    (seed,) = host_torrents(made["items"], "seeder1")
+    assert (seed["available"], seed["fetch_rest"]) == (600_000, True)
+    assert made["items"][0]["swarm"]["fetch_rest"] is True
 
 
 def test_info_hashes_do_not_depend_on_trackers() -> None:

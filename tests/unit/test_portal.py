@@ -70,6 +70,8 @@ def test_promises_of_weak_swarms() -> None:
     weak = {"seeders": ["s"], "available": "60%", "upload_limit": 102400}
     made = promises(item("a", swarm=weak))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "slow", "value": "100 KiB/s"}]
+    made = promises(item("a", swarm={**weak, "fetch_rest": True, "upload_limit": None}))
+    assert made == [{"kind": "partial", "value": "60%"}, {"kind": "growing", "value": ""}]
 
 
 def test_control_characters_of_names_are_shown_as_such() -> None:

@@ -27,9 +27,10 @@ class Lab:
 
     def __init__(self, root: Path, client: tuple[int, ...] = (4, 1)) -> None:
         self.payload, self.state, self.client = root / "payload", root / "state", client
+        self.owner: tuple[int, int] | None = None
 
     def store(self, *entries: dict[str, Any], check: bool = False, prune: bool = True, **files: bytes) -> Store:
-        host = Host(str(self.payload), Manifests(str(self.state / "manifests")), self.client)
+        host = Host(str(self.payload), Manifests(str(self.state / "manifests")), self.client, self.owner)
         found = Store(host, check=check)
         specs = host_entries(entries, "h", seeders=["h"], read=lambda path: files[path])
         found.look(specs, prune=prune)
@@ -211,6 +212,52 @@ def test_a_partial_seeder_has_just_its_pieces(lab: Lab) -> None:
     assert lab.run(partial)[1].changed == []
     assert lab.run(ONE)[1].changed == ["one"]
     assert (lab.payload / "one").read_bytes() == whole
+
+
+def test_what_a_daemon_completes_is_left_to_it(lab: Lab) -> None:
+    partial = {"name": "x", "synthetic": {"size": "300KiB", "files": 3}, "piece_length": "16KiB"}
+    plain, grows = ({**partial, "swarm": {"available": "60%", "fetch_rest": fetch}} for fetch in (False, True))
+    lab.run(plain)
+    lab.owner = (os.getuid(), os.getgid())
+    first, made = lab.run(grows)
+    assert (made.changed, made.made) == (["x"], 11 * 16384)
+    victim, *others = sorted((lab.payload / "x").iterdir())
+    share = victim.read_bytes()
+    for path in (victim, *others):
+        with path.open("r+b") as file:
+            file.write(b"fetched")
+    for check in (True, False):
+        again, second = lab.run(grows, check=check)
+        assert (second.changed, second.made, second.hashed, again) == ([], 0, 0, [{**first[0], "changed": False}])
+    assert victim.read_bytes().startswith(b"fetched")
+    # What is gone or cut is made again, and nothing beside it.
+    for damage in (victim.unlink, lambda: os.truncate(victim, 5)):
+        damage()
+        assert lab.run(grows)[1].changed == ["x"]
+        assert victim.read_bytes() == share
+    assert {path.read_bytes()[:7] for path in others} == {b"fetched"}
+    # Another owner has to be able to write; without the switch it is the share again.
+    lab.owner = None
+    assert lab.run(grows)[1].made == 11 * 16384
+    assert lab.run(plain)[1].made == 11 * 16384
+    assert [path.stat().st_size for path in others] == [102400, 102400]
+
+
+def test_what_a_daemon_completes_belongs_to_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda _descriptor, user, group: given.append((user, group)))
+    lab.owner = (1, 2)
+    swarm = {"available": "60%", "fetch_rest": True}
+    lab.run(TREE, {**ONE, "swarm": {"available": "60%"}}, {**ONE, "name": "grows", "swarm": swarm})
+    assert given == [(1, 2)]
+
+
+def test_there_has_to_be_room_for_what_a_daemon_fetches(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_free", lambda path: (path, 250 * 1024))
+    plain, grows = ({**ONE, "swarm": {"available": "60%", "fetch_rest": fetch}} for fetch in (False, True))
+    assert lab.run(plain)[1].failures == []
+    (failure,) = lab.run(grows)[1].failures
+    assert failure["reason"] == f"needs 300 KiB on {lab.payload}, 250 KiB free"
 
 
 def test_padding_of_hybrids_lies_beside_the_files(lab: Lab) -> None:

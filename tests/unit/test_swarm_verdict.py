@@ -21,6 +21,7 @@ from doctor_targets import doctor_targets
 from swarm_verdict import swarm_verdict
 
 HASH = "2a" * 20
+GROWING = {"available": "50%", "fetch_rest": True}
 HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
 
 
@@ -243,12 +244,21 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
             "50% of it is seeded",
         ),
         ([("seeders.seeder1.info.version", "3.00")], "about 8 MB/s"),
+        (
+            [("item.swarm", GROWING), (PEER, {"share": 0.7}), (TORRENT, {"state": "downloading", "left": 30})],
+            "seeder1 began with 50% of it, has 70%, and fetches the rest from whoever has it",
+        ),
     ],
 )
 def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remark: str) -> None:
     result = judge(broken(*changes))
     assert result["verdict"] == "healthy", result
     assert any(remark in text for text in result["remarks"]), result
+
+
+def test_a_seeder_that_has_fetched_the_rest_is_like_any_other() -> None:
+    result = judge(broken(("item.swarm", GROWING)))
+    assert (result["verdict"], result["remarks"]) == ("healthy", [])
 
 
 def test_a_tracker_that_has_forgotten_beside_one_that_has_not_is_a_warning() -> None:

@@ -91,6 +91,24 @@ def test_one_that_holds_only_part_is_known_as_a_leecher(tracker: dict[str, Any])
     assert look([part]) == [part.info_hash]
 
 
+@pytest.mark.parametrize(
+    ("seeders", "leechers", "state", "known"),
+    [
+        (1, 0, {"status": 4, "left": 50}, False),  # the seeder is another one
+        (1, 1, {"status": 4, "left": 50}, True),
+        (0, 1, {}, True),  # has just become whole
+        (1, 0, {}, True),
+        (0, 0, {}, False),
+    ],
+)
+def test_one_that_fetches_the_rest_becomes_a_seeder(
+    tracker: dict[str, Any], seeders: int, leechers: int, state: dict[str, Any], known: bool
+) -> None:
+    part = wanted(1, available=500_000, fetch_rest=True)
+    tracker["seeders"], tracker["leechers"] = {part.info_hash: seeders}, {part.info_hash: leechers}
+    assert look([part], **state) == ([] if known else [part.info_hash])
+
+
 @pytest.mark.parametrize("keys", [{"status": 0}, {"succeeded": False}])
 def test_what_does_not_seed_or_was_never_announced_is_not_asked_about(
     tracker: dict[str, Any], keys: dict[str, Any]

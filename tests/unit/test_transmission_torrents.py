@@ -19,6 +19,7 @@ from ansible.module_utils.seedbed.announce import Question
 from ansible.module_utils.seedbed.transmission_rpc import RpcFailed
 from ansible.module_utils.seedbed.transmission_torrents import (
     CHECKING,
+    DOWNLOAD_WAIT,
     DOWNLOADING,
     LOCAL_ERROR,
     SEEDING,
@@ -48,6 +49,7 @@ class Simulation:
         self.polite: set[str] = set()  # of the dead ones: take a goodbye
         self.refused: set[str] = set()
         self.pace = 1.0  # of a check, by each look
+        self.fetched = 0  # bytes from others, by each look
         self.default_trackers: list[dict[str, Any]] = []
 
     def call(self, method: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -125,12 +127,15 @@ class Simulation:
             torrent["status"] = STOPPED
             if torrent.pop("goes_on", False):
                 self.torrent_start_now(torrent, {})
-        elif torrent["status"] == SEEDING:
+        elif torrent["status"] in (SEEDING, DOWNLOADING):
             torrent["looks"] = torrent.get("looks", 0) + 1
             for tracker in torrent["trackerStats"] if torrent["looks"] % 3 == 1 else []:
                 tracker["hasAnnounced"] = True
                 tracker["lastAnnounceSucceeded"] = tracker["announce"] not in self.dead
                 tracker["lastAnnounceResult"] = "Could not connect to tracker" if self.dead else "Success"
+            if torrent["status"] == DOWNLOADING:
+                torrent["haveValid"] = min(TOTAL, torrent["haveValid"] + self.fetched)
+                torrent["status"] = SEEDING if torrent["haveValid"] == TOTAL else DOWNLOADING
 
     def torrent_set(self, torrent: dict[str, Any], arguments: dict[str, Any]) -> None:
         for field in ("labels", "uploadLimit", "uploadLimited"):
@@ -155,7 +160,7 @@ class Simulation:
         torrent.update(status=CHECKING, stopping=False, goes_on=goes_on)
 
     def torrent_start_now(self, torrent: dict[str, Any], _arguments: dict[str, Any]) -> None:
-        if torrent["status"] != STOPPED:
+        if torrent["status"] not in (STOPPED, DOWNLOAD_WAIT):
             return  # it runs, maybe to be stopped in a moment: dropped
         if torrent["haveValid"] and not self.content[torrent["hashString"]]:
             torrent.update(status=STOPPED, error=LOCAL_ERROR, errorString="No data found!")
@@ -333,6 +338,51 @@ def test_partial_seed_that_holds_too_little_is_named(rpc: Simulation) -> None:
     assert reasons(converge(rpc, want(A, available=600_000))) == {"a": "damaged_content"}
 
 
+def growing(**changes: Any) -> Wanted:
+    return want(A, available=600_000, fetch_rest=True, **changes)
+
+
+def test_partial_seed_that_fetches_the_rest_is_left_alone_until_it_is_whole_and_then(rpc: Simulation) -> None:
+    rpc.content[A] = 600
+    result = converge(rpc, growing())
+    assert [(one.status, one.have, one.error) for one in result.outcomes] == [("downloading", 600, None)]
+    assert rpc.held[A]["wanted"] == [1]
+    rpc.fetched = 50
+    for _run in range(10):
+        result = converge(rpc, growing())
+        assert (result.changed, rpc.log, reasons(result)) == (False, [], {"a": None})
+    assert [(one.status, one.have) for one in result.outcomes] == [("seeding", TOTAL)]
+
+
+def test_partial_seed_is_told_to_fetch_the_rest_and_not_to_again(rpc: Simulation) -> None:
+    rpc.content[A] = 600
+    converge(rpc, want(A, available=600_000))
+    assert converge(rpc, growing(remade=True)).changed
+    assert (rpc.held[A]["status"], rpc.held[A]["wanted"]) == (DOWNLOADING, [1])
+    rpc.fetched = TOTAL
+    assert converge(rpc, growing()).outcomes[0].have == TOTAL
+    assert converge(rpc, want(A, available=600_000, remade=True)).changed
+    seen = rpc.held[A]
+    assert (seen["status"], seen["wanted"], seen["haveValid"]) == (SEEDING, [0], 600)
+    assert not converge(rpc, want(A, available=600_000)).changed
+
+
+def test_partial_seed_that_fetches_is_started_when_it_stands_still(rpc: Simulation) -> None:
+    rpc.content[A] = 600
+    converge(rpc, growing())
+    for status in (STOPPED, DOWNLOAD_WAIT):
+        rpc.held[A]["status"] = status
+        assert converge(rpc, growing()).changed
+        assert rpc.held[A]["status"] == DOWNLOADING
+
+
+def test_partial_seed_without_its_share_fetches_nothing(rpc: Simulation) -> None:
+    rpc.content[A] = 300
+    rpc.fetched = TOTAL
+    assert reasons(converge(rpc, growing())) == {"a": "damaged_content"}
+    assert (rpc.held[A]["status"], rpc.held[A]["haveValid"]) == (STOPPED, 300)
+
+
 def test_retargeting_edits_in_place_and_announces(rpc: Simulation) -> None:
     converge(rpc, want(A), want(B))
     result = converge(rpc, want(A, trackers=((OTHER,),)), want(B, trackers=((OTHER,),)))
@@ -474,6 +524,7 @@ ENTRY = {"name": "x", "info_hash": A, "metainfo": "ZA==", "download_dir": "/srv/
 def test_entry_of_the_modules_parameter() -> None:
     entry = {**ENTRY, "trackers": [[HTTP], [OTHER]], "upload_limit": 102400, "info_hash": A.upper()}
     assert wanted_from(entry) == Wanted("x", A, "ZA==", "/srv/x", ((HTTP,), (OTHER,)), 102)
+    assert wanted_from({**ENTRY, "available": 5, "fetch_rest": True})[6:8] == (5, True)
     assert wanted_from({"name": "x", "info_hash": A, "state": "absent"}).present is False
     assert wanted_from({"name": "x", "state": "absent"}) == Wanted("x", "", present=False)
 

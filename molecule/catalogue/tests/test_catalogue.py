@@ -2,8 +2,9 @@
 
 Each daemon seeds every byte of all that it can, under the info hash that the catalogue publishes, and finds every piece
 right when it reads them again. A client gets what has odd names, sizes, trackers, web seeds and both hashes. A partial
-seeder gives its share and no more, restarted or not, and takes nothing from a peer that has all. A run without a change
-changes nothing; damage, another folder and other trackers are mended by the next one, under the same info hashes.
+seeder gives its share and no more, restarted or not, and takes nothing from a peer that has all, unless it is told to.
+Then it becomes whole, until that is taken back. A run without a change changes nothing; damage, another folder and
+other trackers are mended by the next one, under the same info hashes.
 What cannot be done is refused with its reason, and nothing else suffers; torrents of others keep their info hash.
 """
 
@@ -23,7 +24,7 @@ from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcUnreacha
 
 SCENARIO = Path(__file__).resolve().parents[1]
 SEEDERS = ("new", "old")
-SEEDING = 6
+DOWNLOADING, SEEDING = 4, 6
 VICTIM = "same-content-one-tag"
 FOREIGN = "http://192.0.2.1:6969/announce"
 PUBLISHED = "/srv/seedbed/portal"
@@ -103,6 +104,17 @@ class Client:
             handle.connect_peer((self.lab.address(seeder), 8082))
         return list(handle.get_peer_info())
 
+    def seed(self, item: dict[str, Any], wait_until: Any) -> Any:
+        """All of an item whose files have their plain names, made here from its recipe."""
+        for file in item["files"]:
+            path = () if item["single_file"] else tuple(file["path"].split("/"))
+            target = self.root.joinpath(item["name"], *path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read(content.file_key(item["recipe"]["seed"], path), 0, file["length"]))
+        handle = self.add(item, trackers=False)
+        wait_until(lambda: handle.status().is_seeding, what="the full peer")
+        return handle
+
     def has(self, item: dict[str, Any], handle: Any) -> bool:
         """Whether every file is there and is what the catalogue says; some have other names on this machine."""
         if not handle.status().is_seeding:
@@ -121,8 +133,8 @@ def test_each_daemon_holds_all_that_it_can_under_the_published_info_hash(items, 
     assert len(both) > 35
     assert alone == {
         **{name: [] for name in ("zero-bytes", "web-seed-only", "web-seed-directory", "nobody")},
-        **{name: ["new"] for name in ("hybrid-single", "hybrid-files", "partial-new")},
-        "partial-old": ["old"],
+        **{name: ["new"] for name in ("hybrid-single", "hybrid-files", "partial-new", "growing-new")},
+        **{name: ["old"] for name in ("partial-old", "growing-old")},
     }
     for name, client in daemons.items():
         held = torrents(client)
@@ -130,7 +142,9 @@ def test_each_daemon_holds_all_that_it_can_under_the_published_info_hash(items, 
         assert held.keys() == wanted.keys()
         for info_hash, item in wanted.items():
             torrent = held[info_hash]
-            assert (torrent["status"], torrent["leftUntilDone"]) == (SEEDING, 0), (name, item["name"])
+            left = item["size"] - share(item) * item["piece_length"] if item["swarm"]["fetch_rest"] else 0
+            state = (DOWNLOADING if left else SEEDING, left)
+            assert (torrent["status"], torrent["leftUntilDone"]) == state, (name, item["name"])
             whole = item["swarm"]["available"] == "100%"
             # Of a hybrid the daemon counts the padding, too.
             size = torrent["totalSize"] if whole else share(item) * item["piece_length"]
@@ -144,7 +158,8 @@ def test_each_daemon_finds_every_piece_right_on_the_disk(daemons, wait_until):
 
         def settled(client: RpcClient = client, before: dict[str, Any] = before) -> bool:
             now = torrents(client)
-            sizes = {one: torrent["haveValid"] for one, torrent in now.items() if torrent["status"] == SEEDING}
+            serving = (DOWNLOADING, SEEDING)
+            sizes = {one: torrent["haveValid"] for one, torrent in now.items() if torrent["status"] in serving}
             return sizes == {one: torrent["haveValid"] for one, torrent in before.items()}
 
         wait_until(settled, seconds=60, what="all checked and whole")
@@ -215,9 +230,7 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
     # as it is. (It may well drop whoever is whole: neither has anything for the other.)
     full = Client(lab, tmp_path / "full", close_redundant_connections=False)
     for name, item in partial.items():
-        (full.root / item["name"]).write_bytes(content.read(content.file_key(item["name"], ()), 0, item["size"]))
-        whole = full.add(item, trackers=False)
-        wait_until(lambda whole=whole: whole.status().is_seeding, what="the full peer")
+        whole = full.seed(item, wait_until)
         whole.connect_peer((lab.address(name), 8082))
         again[name].connect_peer(("127.0.0.1", full.session.listen_port()))
     wait_until(lambda: all(handle.status().is_seeding for handle in again.values()), what="the rest of both")
@@ -226,9 +239,38 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
         assert (seen["haveValid"], seen["downloadedEver"], seen["status"]) == (38 * item["piece_length"], 0, SEEDING)
 
 
+def test_a_partial_seeder_that_is_told_to_fetches_the_rest(lab, items, daemons, tmp_path, wait_until):
+    growing = {name: items[f"growing-{name}"] for name in SEEDERS}
+    full = Client(lab, tmp_path, unchoke_interval=1, min_reconnect_time=1)
+    whole = {name: full.seed(item, wait_until) for name, item in growing.items()}
+
+    def seen(name: str) -> tuple[int, int]:
+        full.peers_of(whole[name], name)
+        torrent = torrents(daemons[name])[growing[name]["info_hash"]]
+        return torrent["haveValid"], torrent["status"]
+
+    shares = {name: share(item) * item["piece_length"] for name, item in growing.items()}
+    for handle in whole.values():
+        handle.set_upload_limit(40 * 1024)  # slow enough for a run in the middle of it
+    # The daemons were restarted by the test before.
+    assert {name: seen(name) for name in SEEDERS} == {name: (shares[name], DOWNLOADING) for name in SEEDERS}
+    wait_until(lambda: all(seen(name)[0] > shares[name] for name in SEEDERS), what="a first piece of the rest")
+    said = played(lab)
+    assert said.endswith("exit status 0"), said
+    assert said.count("changed=0 ") == len(SEEDERS), said
+    assert all(shares[name] < seen(name)[0] < growing[name]["size"] for name in SEEDERS)
+    for handle in whole.values():
+        handle.set_upload_limit(0)
+    wait_until(lambda: all(seen(name) == (growing[name]["size"], SEEDING) for name in SEEDERS), what="the rest of both")
+    for name, item in growing.items():
+        paths = [f"{PAYLOAD}/{item['name']}" + f"/{file['path']}" * (not item["single_file"]) for file in item["files"]]
+        sums = [lab[name].check_output("sha256sum %s", path).split()[0] for path in paths]
+        assert sums == [file["sha256"] for file in item["files"]]
+
+
 def restarted(client: RpcClient) -> bool:
     try:
-        return all(torrent["status"] == SEEDING for torrent in torrents(client).values())
+        return all(torrent["status"] in (DOWNLOADING, SEEDING) for torrent in torrents(client).values())
     except RpcUnreachable:
         return False
 
@@ -250,7 +292,7 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
     elsewhere = "mkdir -p /srv/elsewhere && printf 'd8:intervali1800e5:peers0:e' > /srv/elsewhere/announce"
     lab["new"].check_output(f"{elsewhere} && systemd-run python3 -m http.server 8890 --directory /srv/elsewhere")
     moved = [[f"http://{lab.address('new')}:8890/announce"], [f"udp://{lab.address('old')}:8888/announce"]]
-    said = played(lab, f"--extra-vars={json.dumps({'catalogue_trackers': moved})}")
+    said = played(lab, f"--extra-vars={json.dumps({'catalogue_trackers': moved, 'growing': False})}")
     assert said.endswith("exit status 0"), said
     now = catalogue(lab)
     assert now.keys() ^ items.keys() == {"two.bin", "three.bin"}
@@ -265,6 +307,9 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
             announced = {tracker["announce"] for tracker in held[info_hash]["trackers"]}
             assert announced == {url for tier in item["trackers"] for url in tier}
             assert held[info_hash]["status"] == SEEDING
+            if item["name"] == f"growing-{name}":
+                had = (held[info_hash]["haveValid"], held[info_hash]["leftUntilDone"])
+                assert had == (share(item) * item["piece_length"], 0)
     assert now["one-byte"]["trackers"] == moved
     clients = {name: Client(lab, tmp_path / name) for name in SEEDERS}
     handles = {name: client.add(victim, trackers=False) for name, client in clients.items()}
