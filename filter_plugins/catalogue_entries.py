@@ -54,6 +54,7 @@ _value:
       hash: true
       recipe: {seed: one, size: 67108864}
       available: null
+      fetch_rest: false
 """
 
 import os

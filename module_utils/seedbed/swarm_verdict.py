@@ -23,7 +23,7 @@ _LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data
 def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mapping[str, Seen]) -> dict[str, Any]:
     """The verdict on one item, seen from one viewpoint.
 
-    item: name, info_hash, private, trackers (tiers), swarm (seeders, available) as in catalogue.json.
+    item: name, info_hash, private, trackers (tiers), swarm (seeders, available, fetch_rest) as in catalogue.json.
     view: from, address, trackers (results of tracker_info), peers (results of peer_info).
     seeders: name -> address, peer_port, and info (seeder_info, null when the host cannot be reached).
     trackers: name -> address, port, and active (null when the host cannot be reached).
