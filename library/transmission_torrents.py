@@ -236,7 +236,7 @@ def difference(plan: catalogue.Plan, wanted: Sequence[Wanted]) -> dict[str, Any]
     before = dict.fromkeys(plan.remove.values(), "present")
     after: dict[str, Any] = {want.name: f"seeding as {want.info_hash}" for want in plan.add}
     for info_hash, calls in plan.edit.items():
-        after[names[info_hash]] = [arguments or method for method, arguments in calls.items()]
+        after[names[info_hash]] = [arguments or method for method, arguments in calls]
     for info_hash in plan.announce:
         before[names[info_hash]] = "forgotten by its tracker"
         after.setdefault(names[info_hash], "seeding")

@@ -87,7 +87,7 @@ class Plan(NamedTuple):
 
     remove: dict[str, str]  # hash to name
     add: list[Wanted]
-    edit: dict[str, dict[str, dict[str, Any]]]  # hash to calls
+    edit: dict[str, list[torrents.Call]]  # by hash
     check: list[str]
     start: list[str]  # stopped, queued or leeching: shall seed
     announce: list[str]  # forgotten by their tracker: shall be announced again
@@ -125,7 +125,7 @@ def _compare(found: Plan, want: Wanted, seen: Seen, label: str, modern: bool, *,
     calls = torrents.edits(want, seen, label, modern)
     if calls:
         found.edit[want.info_hash] = calls
-    moved = "torrent-set-location" in calls or torrents.other_share(want, seen)
+    moved = any(method == "torrent-set-location" for method, _ in calls) or torrents.other_share(want, seen)
     check = moved or (not begun and torrents.needs_check(want, seen, False, modern))
     if check:
         found.check.append(want.info_hash)
@@ -189,14 +189,20 @@ def apply(
 
 
 def _edit_and_check(
-    daemon: Daemon, seen: dict[str, Seen], edits: dict[str, dict[str, dict[str, Any]]], check: list[str]
+    daemon: Daemon, seen: dict[str, Seen], edits: dict[str, list[torrents.Call]], check: list[str]
 ) -> None:
+    calls = [(one, call) for one, todo in edits.items() for call in todo]
+    # 4.1.0-beta.2 crashes on other trackers while a torrent still says goodbye to the old ones.
+    _send(daemon, [(one, call) for one, call in calls if torrents.retargets(call)])
     # Otherwise it would go on right after the check, and fetch from others what is missing.
     daemon.stop([one for one in check if seen[one].status != torrents.STOPPED])
-    calls = [(one, method, arguments) for one, todo in edits.items() for method, arguments in todo.items()]
+    _send(daemon, [(one, call) for one, call in calls if not torrents.retargets(call)])
+    daemon.send("torrent-verify", check)
+
+
+def _send(daemon: Daemon, calls: list[tuple[str, torrents.Call]]) -> None:
     for method, arguments, hashes in torrents.by_arguments(calls):
         daemon.send(method, hashes, arguments)
-    daemon.send("torrent-verify", check)
 
 
 class Wait:

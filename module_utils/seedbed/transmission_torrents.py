@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Sequence, Tuple
 
 from ansible.module_utils.seedbed.errors import SeedbedError
 from ansible.module_utils.seedbed.sizes import WHOLE, format_size
@@ -169,9 +169,12 @@ def unannounced(want: Wanted, seen: Seen) -> list[dict[str, Any]]:
     return missing
 
 
-def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[str, Any]]:
-    """What differs, and the calls that mend it: method to arguments without ids. Nothing differs: an empty dict."""
-    calls: dict[str, dict[str, Any]] = {}
+Call = Tuple[str, Dict[str, Any]]  # method, and arguments without ids
+
+
+def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> list[Call]:
+    """What differs, as the calls that mend it; nothing differs: none."""
+    calls: list[Call] = []
     fields: dict[str, Any] = {}
     if label not in seen.labels:
         fields["labels"] = [*seen.labels, label]
@@ -183,14 +186,21 @@ def edits(want: Wanted, seen: Seen, label: str, modern: bool) -> dict[str, dict[
         # An empty list means all files.
         fields["files-wanted" if want.whole else "files-unwanted"] = []
     trackers = _tracker_fields(want, seen, modern)
-    if fields or trackers:
-        calls["torrent-set"] = {**fields, **trackers}
+    if trackers:
+        calls.append(("torrent-set", trackers))
+    if fields:
+        calls.append(("torrent-set", fields))
     if not _same_folder(want.download_dir, seen.download_dir, modern):
-        calls["torrent-set-location"] = {"location": want.download_dir, "move": False}
+        calls.append(("torrent-set-location", {"location": want.download_dir, "move": False}))
     if trackers:
         # 4.x announces to a new tracker only when told so.
-        calls["torrent-reannounce"] = {}
+        calls.append(("torrent-reannounce", {}))
     return calls
+
+
+def retargets(call: Call) -> bool:
+    """Whether a call edits trackers."""
+    return any(key.startswith("tracker") for key in call[1])
 
 
 def other_share(want: Wanted, seen: Seen) -> bool:
@@ -305,10 +315,10 @@ def how_far(done: int, pending: Sequence[Seen]) -> str:
     return text
 
 
-def by_arguments(calls: Iterable[tuple[str, str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any], Sequence[str]]]:
-    """Calls of (hash, method, arguments) put together: a thousand torrents with one edit are one call."""
+def by_arguments(calls: Iterable[tuple[str, Call]]) -> list[tuple[str, dict[str, Any], Sequence[str]]]:
+    """Calls of (hash, call) put together: a thousand torrents with one edit are one call."""
     groups: dict[str, tuple[str, dict[str, Any], list[str]]] = {}
-    for info_hash, method, arguments in calls:
+    for info_hash, (method, arguments) in calls:
         group = groups.setdefault(repr((method, sorted(arguments.items()))), (method, arguments, []))
         group[2].append(info_hash)
     return list(groups.values())

@@ -392,6 +392,13 @@ def test_retargeting_edits_in_place_and_announces(rpc: Simulation) -> None:
     assert [tracker["announce"] for tracker in rpc.held[A]["trackerStats"]] == [OTHER]
 
 
+def test_trackers_are_edited_before_a_stop_for_a_check(rpc: Simulation) -> None:
+    converge(rpc, want(A))
+    assert converge(rpc, want(A, trackers=((OTHER,),), remade=True)).changed
+    assert rpc.log[:2] == ["torrent-set", "torrent-stop"]
+    assert rpc.log[-2:] == ["torrent-verify", "torrent-start-now"]
+
+
 def test_content_that_moved_is_read_at_its_new_place(rpc: Simulation) -> None:
     converge(rpc, want(A))
     assert converge(rpc, want(A, download_dir="/srv/y")).changed
@@ -514,7 +521,8 @@ def test_leecher_of_ours_is_stopped_and_looked_at(rpc: Simulation) -> None:
 
 
 def test_equal_edits_of_many_torrents_are_one_call() -> None:
-    calls = [(A, "torrent-set", {"labels": ["x"]}), (B, "torrent-set", {"labels": ["x"]}), (C, "torrent-set", {})]
+    same = ("torrent-set", {"labels": ["x"]})
+    calls = [(A, same), (B, same), (C, ("torrent-set", {}))]
     assert by_arguments(calls) == [("torrent-set", {"labels": ["x"]}, [A, B]), ("torrent-set", {}, [C])]
 
 
