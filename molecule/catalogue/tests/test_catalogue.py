@@ -355,7 +355,7 @@ def test_what_cannot_be_done_is_refused_with_its_reason_and_the_rest_is_done(lab
     # Ansible shows the sentences twice: in one line, and then as the list that people read.
     said = said.partition("fatal:")[0]
     for name in SEEDERS:
-        needs = f"{name}: enormous-a, enormous-b and 2 more: needs 20.0 TiB on /srv/seedbed"
+        needs = f"{name}: enormous-a, enormous-b and 2 more: needs 20 TiB on /srv/seedbed"
         assert said.count(needs) == said.count(f"{name}: enormous") == 1, said
         assert f"{name}: differing: /srv/other.bin does not match the torrent: 18 of 19 pieces agree (94 %)" in said
     assert "old: named: Transmission 3.00 cannot load hybrid torrents; a seeder with version 4 would do" in said
