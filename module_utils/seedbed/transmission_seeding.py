@@ -160,7 +160,9 @@ def apply(
     daemon.send("torrent-remove", list(steps.remove), {"delete-local-data": remove_data})
     refused = {want.info_hash: daemon.add(want, label) for want in steps.add}
     taken = [want for want in wanted if want.present and refused.get(want.info_hash) is None]
-    seen = daemon.torrents([want.info_hash for want in taken])
+    added = [want.info_hash for want in steps.add if refused[want.info_hash] is None]
+    touched = [*added, *steps.check]
+    seen = daemon.torrents(touched) if touched else {}
     edits = dict(steps.edit)
     check = list(steps.check)
     for want in steps.add:
@@ -180,7 +182,6 @@ def apply(
             text = f"the daemon refuses the torrent: {refused[want.info_hash]}"
             outcomes.append(torrents.outcome(want, None, "refused", text))
     seconds["waiting"] = time.monotonic() - begin - seconds["adding"]
-    added = any(refused[want.info_hash] is None for want in steps.add)
     # One that was started in vain is as it was.
     lost = {one.info_hash for one in outcomes if one.reason == "missing_content"}
     started = wait.started - lost - {want.info_hash for want in steps.add}
