@@ -59,10 +59,6 @@ options:
       upload_limit:
         description: Bytes a second for this torrent; null for no limit of its own. The daemon counts in units of 1000.
         type: int
-      private:
-        description: Whether its info section says private. The daemon reads it there; given here for completeness.
-        type: bool
-        default: false
       available:
         description:
           - The share of the content that this seeder holds, in millionths; null for all of it. It serves that share and
@@ -208,7 +204,6 @@ TORRENT = {
     "trackers": {"type": "list", "elements": "list", "default": []},
     "announce": {"type": "str", "choices": ["all", "any", "none"], "default": "all"},
     "upload_limit": {"type": "int"},
-    "private": {"type": "bool", "default": False},
     "available": {"type": "int"},
     "fetch_rest": {"type": "bool", "default": False},
     "trusted": {"type": "bool", "default": False},

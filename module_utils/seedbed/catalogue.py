@@ -560,7 +560,6 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[
                 "download_dir": item["download_dirs"][host],
                 "trackers": item["trackers"],
                 "upload_limit": item["swarm"]["upload_limit"],
-                "private": item["private"],
                 "announce": item["announce"],
                 "available": None if available == sizes.WHOLE else available,
                 "fetch_rest": item["swarm"]["fetch_rest"],
