@@ -113,12 +113,19 @@ class Watched:
         self.curve: list[tuple[int, float]] = []
         child = os.fork()
         if not child:
-            work()
-            os._exit(0)
+            failed = True
+            try:
+                work()
+                failed = False
+            finally:
+                os._exit(failed)
         seeding = 0
         while seeding < count:
-            listed = rpc.call("torrent-get", {"fields": ["status"]})["torrents"]
-            seeding = sum(torrent["status"] == SEEDING for torrent in listed)
+            # A number, where the state of every torrent would keep the daemon from its work; those at the end alone.
+            seeding = rpc.call("session-stats")["activeTorrentCount"]
+            if seeding >= count:
+                listed = rpc.call("torrent-get", {"fields": ["status"]})["torrents"]
+                seeding = sum(torrent["status"] == SEEDING for torrent in listed)
             self.curve.append((seeding, time.monotonic() - began))
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended and (status or seeding < count):

@@ -55,7 +55,7 @@ class Daemon:
         self.send("torrent-stop", hashes)
         running, deadline = list(hashes), time.monotonic() + STOPPING
         while running and time.monotonic() < deadline:
-            time.sleep(SHORTEST_POLL)  # the daemon tells no event
+            time.sleep(SHORTEST_POLL)  # the daemon tells no event; the deadline above bounds the wait
             seen = self.torrents(running, torrents.FIELDS)
             running = [info_hash for info_hash, one in seen.items() if one.status != torrents.STOPPED]
 
