@@ -130,7 +130,7 @@ def test_a_directory_becomes_a_file_and_back(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 300, b'{"format": 0}'])
-def test_what_a_power_cut_left_of_a_manifest_is_no_reason_to_stop(lab: Lab, left: bytes) -> None:
+def test_what_is_left_of_a_manifest_that_was_cut_off_is_no_reason_to_stop(lab: Lab, left: bytes) -> None:
     (first,), _made = lab.run(ONE)
     (manifest,) = (lab.state / "manifests").iterdir()
     manifest.write_bytes(left)
