@@ -32,7 +32,9 @@ down: setup ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host imag
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \
 	  --extra-vars '{"container_host_state": "absent", "container_host_remove_images": $(if $(KEEP_IMAGES),false,true)}'
 
-test: lint unit molecule ## Lint, unit and contract tests, every Molecule scenario
+test: setup-test ## Lint beside unit and contract tests, then every Molecule scenario
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
+	@$(MAKE) --no-print-directory molecule
 
 lint: setup-test ## Check style and types
 	scripts/lint
@@ -49,5 +51,5 @@ molecule: setup-test ## Run the Molecule scenarios on real hosts (SCENARIOS="def
 bench: setup-test ## Measure generation and hashing against their peers, in one run
 	python bench/run.py
 
-bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots a host)
+bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots two hosts)
 	python bench/scale.py
