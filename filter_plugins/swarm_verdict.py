@@ -10,7 +10,7 @@ description:
 positional: _input
 options:
   _input:
-    description: Items as in catalogue.json, with name, info_hash, private, trackers and swarm.
+    description: Items as in catalogue.json, with name, info_hash, private, trackers, swarm, size and webseeds.
     type: list
     elements: dict
     required: true

@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS,
 Seen = Mapping[str, Any]
 ROUTELESS = ("3.", "4.1.0")  # these announce over UDP without a default route, 4.1.4 does not
 SAMPLE = 50  # peers, of which a tracker may know more than it hands out
+_SILENT = ("refused", "timeout", "unreachable", "reset")  # the reasons of a tracker that gives no answer
 # By what Transmission's texts of local errors (3) are told apart.
 _LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data": "content_missing"}
 
@@ -23,7 +24,8 @@ _LOCAL_ERRORS = {"no space": "disk_full", "corrupt": "content_damaged", "no data
 def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mapping[str, Seen]) -> dict[str, Any]:
     """The verdict on one item, seen from one viewpoint.
 
-    item: name, info_hash, private, trackers (tiers), swarm (seeders, available, fetch_rest) as in catalogue.json.
+    item: name, info_hash, private, trackers (tiers), swarm (seeders, available, fetch_rest), size and webseeds as in
+    catalogue.json; swarm is null for what is not the catalogue's, and then nothing is odd on purpose.
     view: from, address, trackers (results of tracker_info), peers (results of peer_info).
     seeders: name -> address, peer_port, and info (seeder_info, null when the host cannot be reached).
     trackers: name -> address, port, and active (null when the host cannot be reached).
@@ -47,7 +49,7 @@ def verdict(item: Seen, view: Seen, seeders: Mapping[str, Seen], trackers: Mappi
         "from": view["from"],
         **chosen,
         "more": [finding["cause"] for finding in findings[1:]],
-        "remarks": _remarks(item, expected),
+        "remarks": _remarks(item, expected, _dead_on_purpose(item, announces, trackers)),
     }
 
 
@@ -64,8 +66,8 @@ def _finding(code: str, **particulars: Any) -> dict[str, str]:
 
 def _numbers(answers: Iterable[Seen]) -> str:
     good = [answer for answer in answers if answer["ok"]]
-    seeders = max((answer["seeders"] or 0 for answer in good), default=0)
-    leechers = max((answer["leechers"] or 0 for answer in good), default=0)
+    seeders = max((answer["seeders"] or 0 for answer in good), default=None)
+    leechers = max((answer["leechers"] or 0 for answer in good), default=None)
     return f"{count(seeders, 'seeder')}, {count(leechers, 'leecher')}"
 
 
@@ -74,13 +76,16 @@ def _numbers(answers: Iterable[Seen]) -> str:
 
 def _tracker_findings(item: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen]) -> list[dict[str, str]]:
     if not announces:
+        if _trackerless_on_purpose(item) or _peerless_on_purpose(item):
+            return []
         return [_finding("private_without_tracker" if item["private"] else "no_tracker")]
     bad = [answer for answer in announces if not answer["ok"]]
     # What this host's firewall drops, the kernel tells over UDP alone; over TCP it looks like a firewall elsewhere.
     bad.sort(key=lambda answer: bool(answer["reason"] != "blocked"))
     if len(bad) == len(announces):
         return [_tracker_finding(answer, trackers) for answer in bad]
-    return [_partly(answer, announces, trackers) for answer in bad]
+    meant = _dead_on_purpose(item, announces, trackers)
+    return [_partly(answer, announces, trackers) for answer in bad if answer not in meant]
 
 
 def _parts(answer: Seen) -> SplitResult:
@@ -110,8 +115,7 @@ def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, st
     reason, where, detail = answer["reason"], _where(answer), answer["message"]
     parts = _parts(answer)
     for name, tracker in trackers.items():
-        ours = tracker["address"] in (parts.hostname, answer["address"])
-        if ours and reason in ("refused", "timeout", "unreachable", "reset"):
+        if _is(tracker, answer) and reason in _SILENT:
             return _our_tracker_finding(name, tracker, parts.port, where, detail)
     if reason == "http_status":
         # opentracker takes any path that begins with an a for an announce: this is something else.
@@ -131,6 +135,11 @@ def _tracker_finding(answer: Seen, trackers: Mapping[str, Seen]) -> dict[str, st
         "not_authorized": "tracker_not_authorized",
     }.get(reason, "tracker_wrong_protocol")
     return _finding(code, where=where, detail=detail)
+
+
+def _is(tracker: Seen, answer: Seen) -> bool:
+    """Whether a tracker of the lab is the one that should have answered."""
+    return tracker["address"] in (_parts(answer).hostname, answer["address"])
 
 
 def _invalid(query: str) -> str:
@@ -171,7 +180,8 @@ def _swarm_findings(
     peers = [peer for peer in view["peers"] if peer["info_hash"] == item["info_hash"]]
     findings: list[dict[str, str]] = []
     if not expected:
-        return _stranger_findings(item, peers, listed, announces, view) if answered else []
+        strange = answered and not _peerless_on_purpose(item)
+        return _stranger_findings(item, peers, listed, announces, view) if strange else []
     meant = {(seeder["address"], seeder["peer_port"]) for seeder in expected.values()}
     serving = sum(_serves(item, peer) for peer in peers if (peer["address"], peer["port"]) not in meant)
     for name, seeder in expected.items():
@@ -378,6 +388,33 @@ def _share_findings(item: Seen, peers: Sequence[Seen]) -> list[dict[str, str]]:
 # -- oddities and remarks -------------------------------------------------------------------------------------------
 
 
+def _trackerless_on_purpose(item: Seen) -> bool:
+    """Whether the catalogue has it seeded without a tracker; a private one cannot be found by other ways."""
+    seeded = bool((item.get("swarm") or {}).get("seeders"))
+    return seeded and not item["private"] and not any(item["trackers"])
+
+
+def _peerless_on_purpose(item: Seen) -> bool:
+    """Whether the catalogue has nobody seed it, and it is to be had all the same: from a web seed, or without bytes."""
+    seedless = (item.get("swarm") or {}).get("seeders") == []
+    return seedless and (item.get("size") == 0 or bool(item.get("webseeds")))
+
+
+def _dead_on_purpose(item: Seen, announces: Sequence[Seen], trackers: Mapping[str, Seen]) -> list[Seen]:
+    """Trackers of an item of the catalogue that are silent, and none of the lab's, beside some that answer."""
+    alive = {_parts(answer).netloc for answer in announces if answer["ok"]}
+    # A host that could not be asked may have the address of any of them.
+    if not alive or not item.get("swarm") or any(tracker.get("active") is None for tracker in trackers.values()):
+        return []
+    return [
+        answer
+        for answer in announces
+        if answer["reason"] in _SILENT
+        and _parts(answer).netloc not in alive
+        and not any(_is(tracker, answer) for tracker in trackers.values())
+    ]
+
+
 def _oddities(item: Seen, announces: Sequence[Seen], expected: Mapping[str, Seen], view: Seen) -> list[dict[str, str]]:
     found = [_finding("udp_only")] if _udp_alone(item) else []
     intervals = {answer["interval"] for answer in announces if answer["ok"] and answer["interval"] is not None}
@@ -394,10 +431,15 @@ def _udp_alone(item: Seen) -> bool:
     return bool(urls) and all(url.startswith("udp:") for url in urls)
 
 
-def _remarks(item: Seen, expected: Mapping[str, Seen]) -> list[str]:
+def _remarks(item: Seen, expected: Mapping[str, Seen], dead: Sequence[Seen]) -> list[str]:
     remarks = []
     if item["private"]:
         remarks.append(REMARKS["private_magnet"])
+    if _peerless_on_purpose(item):
+        remarks.append(REMARKS["empty_on_purpose" if item.get("size") == 0 else "web_seed_on_purpose"])
+    elif _trackerless_on_purpose(item):
+        remarks.append(REMARKS["trackerless_on_purpose"])
+    remarks += [REMARKS["dead_on_purpose"].format(where=where) for where in dict.fromkeys(map(_where, dead))]
     share = f"{_available(item):.0%}"
     grows = (item.get("swarm") or {}).get("fetch_rest")
     if _available(item) < 1 and not grows:

@@ -181,6 +181,13 @@ SEVERITIES = ("fault", "warning", "ok")
 
 REMARKS = {
     "private_magnet": "private: use the .torrent, its magnet can never work",
+    "empty_on_purpose": "it has no bytes and no seeder: its .torrent is all that a client needs, a magnet finds nobody",
+    "web_seed_on_purpose": "no peer seeds it, as the catalogue says: a client with its .torrent gets it from the web "
+    "seed, which was not asked",
+    "trackerless_on_purpose": "it has no tracker, as the catalogue says: a client has to be told a seeder's address, "
+    "or to find it by DHT, peer exchange or local discovery",
+    "dead_on_purpose": "{where}, none of the lab's trackers, does not answer: a client has to go on to the others, "
+    "which do",
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
     "partial_and_growing": "{where} began with {detail} of it, has {now}, and fetches the rest from whoever has it",

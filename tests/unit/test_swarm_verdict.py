@@ -11,7 +11,7 @@ import libtorrent as lt
 import pytest
 from ansible.module_utils.seedbed.doctor import magnet_item
 from ansible.module_utils.seedbed.seeder_state import missing_content, torrent_state
-from ansible.module_utils.seedbed.verdicts import SEVERITIES, VERDICTS
+from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS
 from doctor_details import doctor_details
 from doctor_faults import doctor_faults
 from doctor_questions import doctor_questions
@@ -143,7 +143,22 @@ def failing(reason: str, message: str = "said", **more: Any) -> list[tuple[str, 
 
 TORRENT = "seeders.seeder1.info.torrents.0"
 PEER = "view.peers.0"
+GONE = "http://192.0.2.8:8888/announce"
+WEB = "http://192.0.2.1:8000/payload/item"
+TRACKERLESS = [("view.trackers", []), ("item.trackers", [])]
+DEAD = [
+    (
+        "view.trackers.1",
+        {
+            "ok": False, "reason": "timeout", "message": "none",
+            "tracker": GONE, "address": "192.0.2.8",
+        },
+    )
+]  # fmt: skip
 NOBODY = [("view.trackers.0.peers", []), ("view.trackers.1.peers", [])]
+
+SEEDLESS = [("item.swarm", {"seeders": []}), *NOBODY, ("view.peers", [])]
+UNSEEN = [("item.swarm", {"seeders": []}), *TRACKERLESS, ("view.peers", [])]
 
 
 def elsewhere(address: str) -> list[tuple[str, Any]]:
@@ -174,6 +189,8 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([("view.trackers.1", {"ok": False, "reason": "bad_url", "message": "no port", "tracker": "http://[x"})],
          "tracker_wrong_protocol", "http://[x is no tracker of this protocol: no port; others"),
         ([("view.trackers.1", {"ok": False, "reason": "timeout"})], "tracker_udp_filtered", "not over UDP"),
+        ([("view.trackers.1", {"ok": False, "reason": "timeout"}), ("trackers.tracker1.address", "192.0.2.9")],
+         "tracker_udp_filtered", "not over UDP"),
         ([("view.trackers.0", {"ok": False, "reason": "timeout"})], "tracker_http_filtered", "not over HTTP"),
         ([("view.trackers.1", {"ok": False, "reason": "failure", "message": "no"})], "tracker_refuses",
          "udp://192.0.2.1:8888: no; others of its trackers answer"),
@@ -181,7 +198,18 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
                                "address": "192.0.2.8"}),
           ("trackers", {"tracker2": {"address": "192.0.2.8", "port": 8888, "active": False}})],
          "tracker_down", "not running on tracker2; others"),
-        ([("view.trackers", []), ("item.trackers", [])], "no_tracker", "no tracker"),
+        ([("view.trackers", []), ("item", {"trackers": [], "swarm": None})], "no_tracker", "no tracker"),
+        (UNSEEN, "no_tracker", "no tracker"),
+        ([*TRACKERLESS, ("item.swarm", None), ("item.webseeds", [WEB])], "no_tracker", "no tracker"),
+        ([*TRACKERLESS, (TORRENT, {"state": "stopped"})], "torrent_paused", "paused on seeder1"),
+        ([*SEEDLESS, ("item.webseeds", [WEB]), *failing("refused"), ("trackers.tracker1.active", False)],
+         "tracker_down", "not running on tracker1"),
+        ([("item.size", 0), *SEEDLESS, *failing("timeout")], "tracker_filtered", "though tracker1 runs it"),
+        ([*DEAD, ("item.swarm", None)], "tracker_filtered", "http://192.0.2.8:8888 does not answer: none"),
+        ([*DEAD, ("view.trackers.1.reason", "dns")], "tracker_dns", "none; others of its trackers answer"),
+        ([*DEAD, ("trackers.tracker1.active", None)], "tracker_filtered", "http://192.0.2.8:8888 does not answer"),
+        ([*DEAD, ("view.trackers.0", {"ok": False, "reason": "refused"}), ("trackers.tracker1.active", False)],
+         "tracker_down", "not running on tracker1"),
         ([("view.trackers", []), ("item", {"trackers": [], "private": True})], "private_without_tracker", "DHT"),
         ([("seeders.seeder1.info", None), (PEER, {"ok": False, "reason": "timeout"})], "seeder_unreachable", "seeder1"),
         ([("seeders.seeder1.info", None)], "seeder_unseen", "seeder1 serves"),
@@ -248,12 +276,26 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
             [("item.swarm", GROWING), (PEER, {"share": 0.7}), (TORRENT, {"state": "downloading", "left": 30})],
             "seeder1 began with 50% of it, has 70%, and fetches the rest from whoever has it",
         ),
+        ([("item.size", 0), *SEEDLESS], "it has no bytes and no seeder"),
+        ([("item", {"size": 100, "webseeds": [WEB]}), *UNSEEN], "gets it from the web seed"),
+        ([("item", {"size": 100, "webseeds": [WEB]}), *SEEDLESS], "gets it from the web seed"),
+        # Who fetches it from there is no seeder that ought to be whole.
+        ([("item", {"size": 100, "webseeds": [WEB]}), ("item.swarm", {"seeders": []}), (PEER, {"share": 0.5})],
+         "gets it from the web seed"),
+        (TRACKERLESS, "has to be told a seeder's address"),
+        (DEAD, "http://192.0.2.8:8888, none of the lab's trackers, does not answer"),
+        ([*DEAD, ("view.trackers.1.reason", "refused"), ("item.trackers", [[GONE], [HTTP]])],
+         "http://192.0.2.8:8888, none of the lab's trackers, does not answer"),
     ],
-)
+)  # fmt: skip
 def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remark: str) -> None:
     result = judge(broken(*changes))
-    assert result["verdict"] == "healthy", result
-    assert any(remark in text for text in result["remarks"]), result
+    assert (result["verdict"], result["more"]) == ("healthy", []), result
+    assert len(result["remarks"]) == 1 and remark in result["remarks"][0], result
+
+
+def test_numbers_that_nobody_told_are_question_marks() -> None:
+    assert judge(broken(*TRACKERLESS))["cause"] == "? seeders, ? leechers"
 
 
 def test_a_seeder_that_has_fetched_the_rest_is_like_any_other() -> None:
@@ -327,6 +369,8 @@ def test_the_documentation_explains_every_verdict() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     explained = [code for row in re.findall(r"^\| (`[a-z_`, ]+`) \|", text, re.MULTILINE) for code in row.split(", ")]
     assert sorted(explained) == sorted(f"`{code}`" for code in VERDICTS)
+    notes = text.partition("## Notes on items that are well")[2]
+    assert len(re.findall(r"^- \*.+\*: ", notes, re.MULTILINE)) == len(REMARKS)
 
 
 def texts(lines: list[dict[str, str]]) -> list[str]:

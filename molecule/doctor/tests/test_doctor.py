@@ -27,12 +27,15 @@ from typing import Any, NamedTuple
 import pytest
 from ansible.module_utils.seedbed import bencode
 from ansible.module_utils.seedbed.transmission_rpc import RpcClient
+from ansible.module_utils.seedbed.verdicts import REMARKS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "molecule" / "doctor"
 INVENTORY = f"--inventory={SCENARIO}/inventory.yml"
 PASSWORD = "only for this test"
-ITEMS = ["damaged", "deleted", "elsewhere", "forbidden", "old", "older", "partial", "paused", "private", "removed"]
+ODD = ["empty", "trackerless", "web-seeded"]
+SOUND = ["old", "older", "partial", "private", *ODD]
+ITEMS = ["damaged", "deleted", "elsewhere", "forbidden", "paused", "removed", *SOUND]
 # Two of them tell as much as all about what befalls all, and need less time: nobody waits for longer than two seconds.
 SHORT = {"torrent": "paused,private", "doctor_piece": False, "doctor_tracker_timeout": 2, "doctor_peer_timeout": 2}
 PAYLOAD, SAVED, BLACK, STRANGE = "/srv/seedbed/payload", "/var/tmp/saved", "/etc/opentracker.blacklist", "/srv/strange"
@@ -203,6 +206,8 @@ def test_a_healthy_lab_is_healthy(first: Seen, hashes: dict[str, str], lab: Any)
     assert "its magnet can never work" in first.verdicts["private"]["remarks"][0]
     assert "50% of it is seeded" in first.verdicts["partial"]["remarks"][0]
     assert "about 8 MB/s" in first.verdicts["old"]["remarks"][0]
+    odd = [first.verdicts[name]["remarks"] for name in ODD]
+    assert odd == [[REMARKS[f"{what}_on_purpose"]] for what in ("empty", "trackerless", "web_seed")]
     # It asked as a leecher, and is gone.
     assert listed(lab, hashes["paused"])
 
@@ -370,10 +375,7 @@ def test_each_torrent_has_its_own_fault(sick: tuple[Seen, Seen]) -> None:
         "forbidden": "tracker_not_authorized",
         "elsewhere": "announced_elsewhere",
         "damaged": "healthy",  # until a piece is read
-        "private": "healthy",
-        "partial": "healthy",
-        "old": "healthy",
-        "older": "healthy",
+        **dict.fromkeys(SOUND, "healthy"),
     }
     assert "seeder1" in own.verdicts["paused"]["cause"]
 
