@@ -2,7 +2,7 @@
 
 Nothing half-made is ever in its place: files are written under .seedbed/ beside the payloads and renamed,
 and the manifest of an entry is written when the entry is done. A run that was killed at any moment leaves
-at most files without a manifest, and the next run makes those again.
+at most files without a manifest, or with one that was cut off, and the next run makes those again.
 """
 
 from __future__ import annotations
