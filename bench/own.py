@@ -22,11 +22,11 @@ for name, path in (
     package.__path__ = path
     sys.modules[name] = package
 
-from ansible.module_utils.seedbed import content
-from ansible.module_utils.seedbed.entry import Host, walk
-from ansible.module_utils.seedbed.hashing import Source, Work, hash_all
-from ansible.module_utils.seedbed.layouts import File
-from ansible.module_utils.seedbed.metainfo import torrent_metainfo
+from ansible.module_utils.seedbed.payload import content
+from ansible.module_utils.seedbed.payload.hashing import Source, Work, hash_all
+from ansible.module_utils.seedbed.payload.layouts import File
+from ansible.module_utils.seedbed.payload.placement import Host, walk
+from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo
 
 
 def hash_tree(path: str, piece_length: int, version: str) -> None:
@@ -55,8 +55,8 @@ def hash_tree(path: str, piece_length: int, version: str) -> None:
 
 
 def make_tree(path: str, size: int, files: int) -> None:
-    from ansible.module_utils.seedbed.manifest import Manifests  # noqa: PLC0415 - not of what hashing costs
-    from ansible.module_utils.seedbed.store import Store  # noqa: PLC0415
+    from ansible.module_utils.seedbed.payload.manifest import Manifests  # noqa: PLC0415 - not of what hashing costs
+    from ansible.module_utils.seedbed.payload.store import Store  # noqa: PLC0415
 
     sizes = {"size": size} if files == 1 else {"files": files, "size": size, "layout": "nested", "fanout": 10}
     store = Store(Host(path, Manifests(os.path.join(path, ".state"))))

@@ -29,7 +29,7 @@ import ansible.module_utils
 ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient  # noqa: E402 - needs the path above
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient  # noqa: E402 - needs the path above
 
 NAME = "seedbed-scale"
 LAB = ROOT / ".lab" / NAME

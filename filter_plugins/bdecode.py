@@ -51,7 +51,8 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import bencode as codec
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent import bencode as codec
 
 
 def _text(value: Any) -> Any:
@@ -73,7 +74,7 @@ def bdecode(text: str, *, strict: bool = True) -> Any:
         raise AnsibleFilterError(f"bdecode: expected base64 text, got {type(text).__name__}")
     try:
         return _text(codec.decode(base64.b64decode(text, validate=True), strict=strict))
-    except ValueError as error:
+    except SeedbedError as error:
         raise AnsibleFilterError(f"bdecode: {error}") from error
 
 

@@ -43,7 +43,8 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import bencode as codec
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent import bencode as codec
 
 
 def _raw(value: Any) -> Any:
@@ -60,7 +61,7 @@ def bencode(value: Any) -> str:
     """Bencoded data as base64."""
     try:
         return base64.b64encode(codec.encode(_raw(value))).decode()
-    except ValueError as error:
+    except SeedbedError as error:
         raise AnsibleFilterError(f"bencode: {error}") from error
 
 

@@ -67,8 +67,9 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.controller_files import torrent_reader
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.catalogue import specs
+from ansible.module_utils.seedbed.torrent.torrent_files import torrent_reader
 
 
 def catalogue_entries(
@@ -78,8 +79,8 @@ def catalogue_entries(
     if not isinstance(entries, list):
         raise AnsibleFilterError(f"catalogue_entries: expected a list of entries, got {type(entries).__name__}")
     try:
-        return catalogue.host_entries(entries, host, seeders=seeders, portals=portals, read=torrent_reader(directory))
-    except ValueError as error:
+        return specs.host_entries(entries, host, seeders=seeders, portals=portals, read=torrent_reader(directory))
+    except SeedbedError as error:
         raise AnsibleFilterError(f"catalogue_entries: {error}") from error
 
 

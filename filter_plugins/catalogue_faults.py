@@ -61,9 +61,10 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.controller_files import torrent_reader
-from ansible.module_utils.seedbed.menu import menu_faults
+from ansible.module_utils.seedbed.catalogue import faults
+from ansible.module_utils.seedbed.catalogue.menu import menu_faults
+from ansible.module_utils.seedbed.torrent.torrent_files import torrent_reader
+from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
 
 
 def catalogue_faults(
@@ -72,12 +73,12 @@ def catalogue_faults(
     """One sentence for everything that is wrong."""
     if not isinstance(seeders, (list, tuple)):
         raise AnsibleFilterError(f"catalogue_faults: expected a list of seeders, got {type(seeders).__name__}")
-    faults = [f"catalogue_trackers {fault}" for fault in catalogue.tiers_faults(list(trackers or []))]
+    found = [f"catalogue_trackers {fault}" for fault in tiers_faults(list(trackers or []))]
     names = [one.get("name", "") for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    faults += [
+    found += [
         f"catalogue_menu {fault}" for fault in menu_faults(list(menu) if isinstance(menu, tuple) else menu, names)
     ]
-    return faults + catalogue.catalogue_faults(entries, seeders=seeders, read=torrent_reader(directory))
+    return found + faults.catalogue_faults(entries, seeders=seeders, read=torrent_reader(directory))
 
 
 class FilterModule:

@@ -50,13 +50,14 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.catalogue import items as catalogue
+from ansible.module_utils.seedbed.catalogue import publication
 
 
 def catalogue_files(items: Any, *, name: str = "seedbed", malformed: bool = False) -> list[dict[str, str]]:
     """The files to publish."""
     try:
-        return catalogue.published_files(catalogue.handed_on(items), lab=name, with_malformed=malformed)
+        return publication.published_files(catalogue.handed_on(items), lab=name, with_malformed=malformed)
     except (TypeError, ValueError) as error:
         raise AnsibleFilterError(f"catalogue_files: expected what catalogue_items returned ({error})") from error
 

@@ -81,8 +81,10 @@ ansible.module_utils.__path__.append(
 
 from ansible.constants import ANSIBLE_HOME  # type: ignore[attr-defined]  # made from its configuration when imported
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.controller_files import Remembered, torrent_reader
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.catalogue import items as catalogue
+from ansible.module_utils.seedbed.catalogue.payload_cache import Remembered
+from ansible.module_utils.seedbed.torrent.torrent_files import torrent_reader
 
 
 def catalogue_items(
@@ -111,7 +113,7 @@ def catalogue_items(
             read=torrent_reader(directory),
             compute=Remembered(os.path.join(ANSIBLE_HOME, "seedbed")),
         )
-    except ValueError as error:
+    except SeedbedError as error:
         raise AnsibleFilterError(f"catalogue_items: {error}") from error
     return {**made, "items": json.dumps(made["items"], separators=(",", ":"))}
 

@@ -55,7 +55,7 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import menu
+from ansible.module_utils.seedbed.catalogue import menu
 
 
 def catalogue_menu_entries(

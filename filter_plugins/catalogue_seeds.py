@@ -48,13 +48,14 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.catalogue import items as catalogue
+from ansible.module_utils.seedbed.catalogue import publication
 
 
 def catalogue_seeds(items: Any, host: str, *, gone: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What one seeder seeds."""
     try:
-        return catalogue.host_torrents(catalogue.handed_on(items), host, gone)
+        return publication.host_torrents(catalogue.handed_on(items), host, gone)
     except (TypeError, ValueError) as error:
         raise AnsibleFilterError(f"catalogue_seeds: expected what catalogue_items returned ({error})") from error
 

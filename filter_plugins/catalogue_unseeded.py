@@ -42,14 +42,14 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.catalogue import publication
 
 
 def catalogue_unseeded(results: Any) -> list[str]:
     """A sentence for each seeder and fault."""
     if not isinstance(results, Mapping):
         raise AnsibleFilterError(f"catalogue_unseeded: expected results by seeder, got {type(results).__name__}")
-    return catalogue.unseeded(results)
+    return publication.unseeded(results)
 
 
 class FilterModule:

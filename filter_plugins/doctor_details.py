@@ -34,7 +34,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import details
+from ansible.module_utils.seedbed.doctor.details import details
 
 
 def doctor_details(

@@ -41,7 +41,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import option_faults
+from ansible.module_utils.seedbed.doctor.choice import option_faults
 
 
 def doctor_faults(

@@ -39,7 +39,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import questions
+from ansible.module_utils.seedbed.doctor.questions import questions
 
 
 def doctor_questions(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

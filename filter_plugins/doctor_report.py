@@ -34,7 +34,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import report
+from ansible.module_utils.seedbed.doctor.report import report
 
 
 def doctor_report(verdicts: Sequence[Mapping[str, Any]], *, silent: Sequence[str] = ()) -> list[dict[str, str]]:

@@ -44,7 +44,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import subject
+from ansible.module_utils.seedbed.doctor.choice import subject
 
 
 def doctor_subject(

@@ -34,7 +34,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.doctor import peer_targets
+from ansible.module_utils.seedbed.doctor.questions import peer_targets
 
 
 def doctor_targets(

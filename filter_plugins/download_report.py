@@ -33,8 +33,8 @@ _value:
 
 from typing import Any, Callable, Sequence
 
-from ansible.module_utils.seedbed.sizes import format_size
-from ansible.module_utils.seedbed.text import aligned, printable
+from ansible.module_utils.seedbed.base.sizes import format_size
+from ansible.module_utils.seedbed.base.text import aligned, printable
 
 HEAD = ["item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
 

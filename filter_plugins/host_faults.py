@@ -67,12 +67,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.preflight import (
-    address_faults,
-    foreign_port_faults,
-    release_faults,
-    topology_faults,
-)
+from ansible.module_utils.seedbed.preflight import address_faults, foreign_port_faults, release_faults, topology_faults
 
 
 def host_faults(

@@ -69,7 +69,7 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import metainfo
+from ansible.module_utils.seedbed.torrent import magnet
 
 
 def magnet_link(
@@ -87,7 +87,7 @@ def magnet_link(
     for value, digits, wanted in ((info_hash, 40, "[0-9a-f]{40}"), (info_hash_v2, 64, "([0-9a-f]{64})?")):
         if not isinstance(value, str) or not re.fullmatch(wanted, value):
             raise AnsibleFilterError(f"magnet_link: expected {digits} lower-case hexadecimal digits, got {value!r}")
-    return metainfo.magnet_link(
+    return magnet.magnet_link(
         info_hash,
         name=name,
         info_hash_v2=info_hash_v2,

@@ -42,7 +42,7 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.opentracker import faults
+from ansible.module_utils.seedbed.host.opentracker import faults
 
 
 def opentracker_faults(settings: Mapping[str, Any]) -> list[str]:

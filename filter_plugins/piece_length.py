@@ -43,15 +43,16 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import sizes
-from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.base import sizes
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent import piece_lengths
 
 
 def piece_length(size: Any, *, hybrid: bool = False) -> int:
     """The piece length that fits a size."""
     try:
         lengths = [sizes.parse_size(one) for one in (size if isinstance(size, list) else [size])]
-        return sizes.fit_piece_length(lengths, hybrid=hybrid)
+        return piece_lengths.fit_piece_length(lengths, hybrid=hybrid)
     except SeedbedError as error:
         raise AnsibleFilterError(f"piece_length: {error}") from error
 

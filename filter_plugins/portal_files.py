@@ -77,9 +77,9 @@ ansible.module_utils.__path__.append(
 )
 
 import jinja2
-from ansible.module_utils.seedbed import portal_page
-from ansible.module_utils.seedbed.catalogue import handed_on
-from ansible.module_utils.seedbed.malformed import malformed_list
+from ansible.module_utils.seedbed.catalogue import page as portal_page
+from ansible.module_utils.seedbed.catalogue.items import handed_on
+from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 
 
 def portal_files(

@@ -40,8 +40,8 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.announce import scrape_path
-from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.probe.announce import scrape_path
 
 
 def scrape_url(announce: str) -> str:

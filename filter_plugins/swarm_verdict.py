@@ -66,7 +66,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.module_utils.seedbed.swarm_verdict import verdict
+from ansible.module_utils.seedbed.doctor.judge import verdict
 
 
 def swarm_verdict(

@@ -66,7 +66,8 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import metainfo
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent import metainfo_reader
 
 
 def torrent_info(text: str) -> dict[str, Any]:
@@ -74,8 +75,8 @@ def torrent_info(text: str) -> dict[str, Any]:
     if not isinstance(text, str):
         raise AnsibleFilterError(f"torrent_info: expected base64 text, got {type(text).__name__}")
     try:
-        return metainfo.torrent_info(base64.b64decode(text, validate=True))
-    except ValueError as error:
+        return metainfo_reader.torrent_info(base64.b64decode(text, validate=True))
+    except SeedbedError as error:
         raise AnsibleFilterError(f"torrent_info: {error}") from error
 
 

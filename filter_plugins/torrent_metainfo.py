@@ -83,7 +83,8 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import metainfo
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent import metainfo
 
 
 def torrent_metainfo(
@@ -111,7 +112,7 @@ def torrent_metainfo(
         )
     except KeyError as error:
         raise AnsibleFilterError(f"torrent_metainfo: the payload descriptor lacks {error}") from error
-    except ValueError as error:
+    except SeedbedError as error:
         raise AnsibleFilterError(f"torrent_metainfo: {error}") from error
 
 

@@ -45,14 +45,14 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.catalogue import addresses
 
 
 def tracker_tiers(hosts: Sequence[Mapping[str, Any]], *, port: int = 8888) -> list[list[str]]:
     """One tier a tracker host."""
     try:
-        return [catalogue.tracker_tier(host, port) for host in hosts]
+        return [addresses.tracker_tier(host, port) for host in hosts]
     except SeedbedError as error:
         raise AnsibleFilterError(f"tracker_tiers: {error}") from error
 

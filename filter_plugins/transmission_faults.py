@@ -49,7 +49,7 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.transmission_keys import faults
+from ansible.module_utils.seedbed.transmission.keys import faults
 
 
 def transmission_faults(

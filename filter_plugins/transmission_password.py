@@ -48,7 +48,7 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.transmission_settings import PasswordError, stored_password
+from ansible.module_utils.seedbed.transmission.settings import PasswordError, stored_password
 
 
 def transmission_password(password: str, *, salt: str) -> str:

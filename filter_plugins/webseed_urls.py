@@ -44,14 +44,14 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import catalogue
-from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.catalogue import addresses
 
 
 def webseed_urls(hosts: Sequence[Mapping[str, Any]], *, port: int = 8000) -> list[str]:
     """One a portal."""
     try:
-        return [catalogue.webseed_base(host, port) for host in hosts]
+        return [addresses.webseed_base(host, port) for host in hosts]
     except SeedbedError as error:
         raise AnsibleFilterError(f"webseed_urls: {error}") from error
 

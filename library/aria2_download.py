@@ -136,9 +136,9 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed import download_plan, downloads
-from ansible.module_utils.seedbed.aria2 import Aria2, Settings
-from ansible.module_utils.seedbed.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.clients import download_plan, downloads
+from ansible.module_utils.seedbed.clients.aria2 import Aria2, Settings
 
 ARGUMENTS = {
     "portal": {"type": "str", "required": True},

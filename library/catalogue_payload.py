@@ -123,13 +123,15 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.entry import Host
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.job import Job, JobError, wait
-from ansible.module_utils.seedbed.manifest import Manifests, digest
-from ansible.module_utils.seedbed.sizes import GIB, format_size
-from ansible.module_utils.seedbed.store import Report, Store
-from ansible.module_utils.seedbed.transmission_daemon import installed_version, user_of
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.files import digest
+from ansible.module_utils.seedbed.base.jobs import Job, JobError, wait
+from ansible.module_utils.seedbed.base.sizes import GIB, format_size
+from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.payload.manifest import Manifests
+from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.store import Report, Store
+from ansible.module_utils.seedbed.transmission.daemon import installed_version
 
 LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
 LONG = GIB  # work of more bytes than this is done in a process of its own
@@ -150,7 +152,7 @@ def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
 
     # Asked only where it matters: it costs a process.
     grows = any(entry.get("fetch_rest") for entry in params["entries"])
-    host = Host(params["payload_dir"], manifests, client, user_of(params["unit"]) if grows else None)
+    host = Host(params["payload_dir"], manifests, client, Unit(params["unit"]).user() if grows else None)
     store = Store(host, processes=params["processes"], check=check, report=report)
     store.look(params["entries"], prune=params["prune"])
     return store

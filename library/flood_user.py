@@ -72,16 +72,16 @@ reason:
   sample: the account was missing or different
 """
 
-import contextlib
 import os
 import pwd
 import secrets
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed import flood
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.transmission_daemon import Unit
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.files import read_file, write_atomically
+from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host import flood
 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
@@ -96,12 +96,8 @@ ARGUMENTS = {
 
 
 def read(path: str) -> str:
-    """The file's text, empty when there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
+    """Return the file's text, empty when there is none."""
+    return (read_file(path) or b"").decode()
 
 
 def write(path: str, text: str, owner: str) -> None:
@@ -111,14 +107,8 @@ def write(path: str, text: str, owner: str) -> None:
     if not os.path.isdir(directory):
         os.makedirs(directory, mode=0o700)
         os.chown(directory, user.pw_uid, user.pw_gid)
-    new = path + ".seedbed"
-    # A killed run may have left it. It may also be a link that the owner has laid there: nothing is written through it.
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(new)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        os.fchown(file.fileno(), user.pw_uid, user.pw_gid)
-        file.write(text)
-    os.replace(new, path)
+    # What the owner may have laid at another name is not written through: the new file is made under a name of its own.
+    write_atomically(path, text.encode(), mode=0o600, owner=(user.pw_uid, user.pw_gid))
 
 
 def main() -> None:

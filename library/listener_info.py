@@ -47,7 +47,7 @@ sockets:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.listeners import listening_sockets
+from ansible.module_utils.seedbed.base.listeners import listening_sockets
 
 
 def main() -> None:

@@ -87,22 +87,24 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed import nft_table
-from ansible.module_utils.seedbed.nft_table import NftError, Paths
-
-UNITS = "/etc/systemd/system/"
+from ansible.module_utils.seedbed.base.commands import run
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.files import read_file, remove_files
+from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
+from ansible.module_utils.seedbed.host import nft_table
+from ansible.module_utils.seedbed.host.nft_table import Paths
 
 
 def boot_unit(module: AnsibleModule) -> bool:
     """Write and enable the unit; tell whether anything differed."""
-    unit, text = module.params["unit"], module.params["unit_text"]
-    enabled = os.path.lexists(UNITS + "multi-user.target.wants/" + unit)
-    if nft_table.read(UNITS + unit) == text and enabled:
+    unit, text = Unit(module.params["unit"]), module.params["unit_text"]
+    enabled = os.path.lexists(f"{UNITS}/multi-user.target.wants/{unit.name}")
+    if read_file(unit.path) == text.encode() and enabled:
         return False
     if not module.check_mode:
-        nft_table.write(UNITS + unit, text, 0o644)
-        nft_table.run(["systemctl", "daemon-reload"])
-        nft_table.run(["systemctl", "--quiet", "reenable", unit])
+        nft_table.write(unit.path, text, 0o644)
+        unit.reload_files()
+        unit.enable()
     return True
 
 
@@ -129,23 +131,23 @@ def present(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
 def confirmed(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
     """Cancel the way back and start the unit, which loads the very rules that are live."""
     nft_table.confirm(paths, module.params["unit"].replace(".service", "-way-back"))
-    nft_table.run(["systemctl", "start", module.params["unit"]])
+    Unit(module.params["unit"]).start()
     return {"changed": True}
 
 
 def absent(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
     """Take everything back."""
-    table, unit = module.params["table"], module.params["unit"]
+    table, unit = module.params["table"], Unit(module.params["unit"])
     live = nft_table.live_listing(table) if shutil.which("nft") else ""
-    files = [*paths.all(), UNITS + unit]
+    files = [*paths.all(), unit.path]
     changed = bool(live) or any(os.path.lexists(path) for path in files)
     if changed and not module.check_mode:
-        if os.path.lexists(UNITS + unit):
-            nft_table.run(["systemctl", "--quiet", "disable", "--now", unit])
-        if nft_table.remove(files):
-            nft_table.run(["systemctl", "daemon-reload"])
+        if os.path.lexists(unit.path):
+            unit.disable()
+        if remove_files(files):
+            unit.reload_files()
         if live:
-            nft_table.run(["nft", "-f", "-"], nft_table.replacing(table, ""))
+            run(["nft", "-f", "-"], nft_table.replacing(table, ""))
     return {"changed": changed, "diff": {"before": live, "after": ""}}
 
 
@@ -167,7 +169,7 @@ def main() -> None:
     states = {"present": present, "confirmed": confirmed, "absent": absent}
     try:
         module.exit_json(**states[module.params["state"]](module, Paths(module.params["path"])))
-    except NftError as error:
+    except SeedbedError as error:
         module.fail_json(msg=str(error))
 
 

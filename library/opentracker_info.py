@@ -48,7 +48,7 @@ complaints: {description: 'Lines of the journal, since the start of the running 
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.opentracker_state import state
+from ansible.module_utils.seedbed.host.opentracker_state import state
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ results:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.peer_wire import Settings, Target, probe_all
+from ansible.module_utils.seedbed.probe.peer_wire import Settings, Target, probe_all
 
 
 def main() -> None:

@@ -45,8 +45,8 @@ torrents: {description: 'State, content that is missing on disk, and announces o
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.seeder_state import look
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient
+from ansible.module_utils.seedbed.transmission.listing import look
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 
 
 def main() -> None:

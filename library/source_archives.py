@@ -70,7 +70,7 @@ paths:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.source_archives import ArchiveError, from_apt, from_mirrors
+from ansible.module_utils.seedbed.host.source_archives import ArchiveError, from_apt, from_mirrors
 
 
 def main() -> None:

@@ -79,8 +79,8 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.publish import publish
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.host.published_files import publish
 
 
 def main() -> None:
@@ -111,7 +111,7 @@ def main() -> None:
             mode=int(params["mode"], 8),
             check=module.check_mode,
         )
-    except (SeedbedError, ValueError) as error:
+    except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(written or removed),

@@ -121,7 +121,7 @@ results:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.announce import Question, Settings, ask
+from ansible.module_utils.seedbed.probe.announce import Question, Settings, ask
 
 ARGUMENTS = {
     "trackers": {"type": "list", "elements": "str", "default": []},

@@ -112,10 +112,10 @@ import sys
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed import transmission_daemon as daemon
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.transmission_keys import unread
-from ansible.module_utils.seedbed.transmission_settings import Change, comparable, stored_password
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.transmission import daemon
+from ansible.module_utils.seedbed.transmission.keys import unread
+from ansible.module_utils.seedbed.transmission.settings import Change, comparable, stored_password
 
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/transmission-daemon/settings.json"},

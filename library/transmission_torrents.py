@@ -190,10 +190,10 @@ seconds:
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed import transmission_seeding as catalogue
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcDenied, RpcUnreachable
-from ansible.module_utils.seedbed.transmission_torrents import Wanted, outcome, wanted_from
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.transmission import converge as catalogue
+from ansible.module_utils.seedbed.transmission.compare import Wanted, outcome, wanted_from
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied, RpcUnreachable
 
 TORRENT = {
     "name": {"type": "str", "required": True},

@@ -21,7 +21,7 @@ from typing import Iterator, Mapping, NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils"))
 
-from seedbed import content
+from seedbed.payload import content
 
 
 class File(NamedTuple):

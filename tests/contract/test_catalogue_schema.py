@@ -9,7 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible.module_utils.seedbed import catalogue
+from ansible.module_utils.seedbed.catalogue import items as catalogue
+from ansible.module_utils.seedbed.catalogue import publication
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "roles/portal/files/catalogue.schema.json").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def published(with_malformed: bool = False) -> dict[str, Any]:
         trackers=[["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
     )
     assert made["failures"] == []
-    published = catalogue.published_files(made["items"], lab="seedbed", with_malformed=with_malformed)
+    published = publication.published_files(made["items"], lab="seedbed", with_malformed=with_malformed)
     files = {file["path"]: file["content"] for file in published}
     assert {one["torrent"] for one in json.loads(base64.b64decode(files["catalogue.json"]))["malformed"]} == {
         path for path in files if path.startswith("malformed/") and path.endswith(".torrent")

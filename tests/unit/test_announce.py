@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 import pytest
-from ansible.module_utils.seedbed import bencode
-from ansible.module_utils.seedbed.announce import (
+from ansible.module_utils.seedbed.base.net import NetError
+from ansible.module_utils.seedbed.probe.announce import (
     PROBE_PORT,
     Question,
     Settings,
@@ -24,7 +24,7 @@ from ansible.module_utils.seedbed.announce import (
     compact_peers,
     scrape_path,
 )
-from ansible.module_utils.seedbed.net import NetError
+from ansible.module_utils.seedbed.torrent import bencode
 
 HASH = "2a" * 20
 QUICK = Settings(timeout=1.0)

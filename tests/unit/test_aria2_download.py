@@ -7,7 +7,7 @@ from typing import Any
 
 import aria2_download
 import pytest
-from ansible.module_utils.seedbed import downloads
+from ansible.module_utils.seedbed.clients import downloads
 
 ITEM = {
     "name": "a, b",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.seedbed.bencode import BencodeError, BencodeTypeError, decode, decode_spans, encode
+from ansible.module_utils.seedbed.torrent.bencode import BencodeError, BencodeTypeError, decode, decode_spans, encode
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import block_origin
-from ansible.module_utils.seedbed import content
+from ansible.module_utils.seedbed.payload import content
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "block_origin.py"
 

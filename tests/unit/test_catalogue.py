@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import catalogue, metainfo
-from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries, host_torrents
-from ansible.module_utils.seedbed.controller_files import Remembered
+from ansible.module_utils.seedbed.catalogue import addresses, publication
+from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
+from ansible.module_utils.seedbed.catalogue.items import catalogue_items
+from ansible.module_utils.seedbed.catalogue.payload_cache import Remembered
+from ansible.module_utils.seedbed.catalogue.publication import host_torrents
+from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.torrent import metainfo_reader
 
 SEEDERS = ["seeder1", "seeder2"]
 GOOD = {"name": "a", "synthetic": {"size": "1MiB"}}
@@ -306,7 +310,7 @@ def test_what_no_seeder_holds_is_computed_once(tmp_path: Path) -> None:
 
 def test_what_does_not_seed_is_told_once_a_seeder() -> None:
     late = [{"name": name, "reason": "not_announced", "error": "waited for http://t/announce"} for name in "ab"]
-    assert catalogue.unseeded({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
+    assert publication.unseeded({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
         "seeder1: a and b: waited for http://t/announce"
     ]
 
@@ -314,9 +318,9 @@ def test_what_does_not_seed_is_told_once_a_seeder() -> None:
 def test_the_published_files() -> None:
     results = {"seeder1": {"payloads": [payload("盲 道")], "failures": []}}
     items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS)["items"]
-    torrent, listing = catalogue.published_files(items, lab="lab")
+    torrent, listing = publication.published_files(items, lab="lab")
     assert torrent["path"] == "torrents/盲 道.torrent"
-    assert metainfo.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
+    assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
     told = json.loads(base64.b64decode(listing["content"]))
     assert told["schema_version"] == 1
     assert told["items"][0]["torrent"] == "torrents/%E7%9B%B2%20%E9%81%93.torrent"
@@ -325,11 +329,11 @@ def test_the_published_files() -> None:
 
 
 def test_tracker_tiers() -> None:
-    assert catalogue.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}, 8888) == [
+    assert addresses.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}, 8888) == [
         "http://[2001:db8::1]:8880/announce",
         "udp://[2001:db8::1]:8880/announce",
     ]
     facts = {"ansible_facts": {"default_ipv4": {"address": "192.0.2.1"}}}
-    assert catalogue.tracker_tier(facts, 8888)[0] == "http://192.0.2.1:8888/announce"
-    with pytest.raises(catalogue.AddressError, match="tracker1 has no known address; set lab_address"):
-        catalogue.tracker_tier({"inventory_hostname": "tracker1"}, 8888)
+    assert addresses.tracker_tier(facts, 8888)[0] == "http://192.0.2.1:8888/announce"
+    with pytest.raises(addresses.AddressError, match="tracker1 has no known address; set lab_address"):
+        addresses.tracker_tier({"inventory_hostname": "tracker1"}, 8888)

@@ -6,7 +6,7 @@ import hashlib
 import struct
 import zlib
 
-from ansible.module_utils.seedbed import content
+from ansible.module_utils.seedbed.payload import content
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

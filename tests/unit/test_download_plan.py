@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.download_plan import PlanError, plan, read_catalogue, select, tracker_kind
+from ansible.module_utils.seedbed.clients.download_plan import PlanError, plan, read_catalogue, select, tracker_kind
 
 HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
 BOTH = {("torrent", "http"), ("torrent", "udp"), ("magnet", "http"), ("magnet", "udp")}

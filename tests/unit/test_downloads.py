@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import downloads
-from ansible.module_utils.seedbed.aria2 import Aria2, Settings, configuration, last_words
-from ansible.module_utils.seedbed.download_plan import Job
-from ansible.module_utils.seedbed.downloads import Limits, PortalError, compare, content_files, run
+from ansible.module_utils.seedbed.clients import downloads
+from ansible.module_utils.seedbed.clients.aria2 import Aria2, Settings, configuration, last_words
+from ansible.module_utils.seedbed.clients.download_plan import Job
+from ansible.module_utils.seedbed.clients.downloads import Limits, PortalError, compare, content_files, run
 
 CONTENT = b"forty-two bytes of content, more or less.."
 SUM = hashlib.sha256(CONTENT).hexdigest()

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Sequence
 
 import pytest
-from ansible.module_utils.seedbed import content, hashing, workers
-from ansible.module_utils.seedbed.hashing import Source, Work, hash_all
+from ansible.module_utils.seedbed.base import workers
+from ansible.module_utils.seedbed.payload import content, hashing
+from ansible.module_utils.seedbed.payload.hashing import Source, Work, hash_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

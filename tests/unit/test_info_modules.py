@@ -49,7 +49,7 @@ def test_peer_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> None
 
 
 def test_seeder_info(capsys: pytest.CaptureFixture[str], closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible.module_utils.seedbed.seeder_state.service_active", lambda _: False)
+    monkeypatch.setattr("ansible.module_utils.seedbed.base.systemd.Unit.active", lambda _: False)
     result = run("seeder_info", capsys, port=closed_port, password="secret", timeout=1)
     assert (result["changed"], result["active"], result["reason"]) == (False, False, "unreachable")
     assert "secret" not in json.dumps({key: value for key, value in result.items() if key != "invocation"})

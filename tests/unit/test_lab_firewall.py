@@ -6,8 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.seedbed import nft_table
-from ansible.module_utils.seedbed.nft_table import NftError, Paths
+from ansible.module_utils.seedbed.host import nft_table
 
 
 def test_a_table_is_replaced_in_one_transaction() -> None:
@@ -22,19 +21,6 @@ def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [child.name for child in path.parent.iterdir()] == ["rules"]
-
-
-def test_removing_tells_whether_there_was_anything(tmp_path: Path) -> None:
-    paths = Paths(str(tmp_path / "rules"))
-    assert nft_table.read(paths.rules) == ""
-    nft_table.write(paths.candidate, "x")
-    assert nft_table.remove(paths.all()) is True
-    assert nft_table.remove(paths.all()) is False
-
-
-def test_a_refused_command_is_told_in_its_own_words() -> None:
-    with pytest.raises(NftError, match=r"sh -c echo no room >&2; exit 3 failed \(3\): no room"):
-        nft_table.run(["sh", "-c", "echo no room >&2; exit 3"])
 
 
 LISTED = """table inet filter {

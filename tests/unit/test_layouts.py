@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible.module_utils.seedbed.layouts import LAYOUTS, MAX_COMPONENT, component_fault, lengths, plan, sort_key
+from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, lengths, plan, sort_key
+from ansible.module_utils.seedbed.torrent.names import MAX_COMPONENT, component_fault
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -11,16 +11,18 @@ from typing import Any
 
 import libtorrent
 import pytest
-from ansible.module_utils.seedbed import bencode
-from ansible.module_utils.seedbed.catalogue import catalogue_faults, catalogue_items, host_entries
-from ansible.module_utils.seedbed.entry import Host
-from ansible.module_utils.seedbed.errors import SeedbedError
-from ansible.module_utils.seedbed.layouts import LAYOUTS
-from ansible.module_utils.seedbed.malformed import malformed, malformed_files
-from ansible.module_utils.seedbed.manifest import Manifests
-from ansible.module_utils.seedbed.menu import MENU, menu_entries, menu_faults
-from ansible.module_utils.seedbed.metainfo import torrent_info
-from ansible.module_utils.seedbed.store import Store
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
+from ansible.module_utils.seedbed.catalogue.items import catalogue_items
+from ansible.module_utils.seedbed.catalogue.menu import MENU, menu_entries, menu_faults
+from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.payload.layouts import LAYOUTS
+from ansible.module_utils.seedbed.payload.manifest import Manifests
+from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.store import Store
+from ansible.module_utils.seedbed.torrent import bencode
+from ansible.module_utils.seedbed.torrent.malformed import malformed, malformed_files
+from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
 
 TRACKERS = [["http://192.0.2.10:8888/announce", "udp://192.0.2.10:8888/announce"]]
 NAMES = [name for name, dish in MENU.items() if not dish.large]

@@ -7,14 +7,11 @@ import hashlib
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.bencode import decode, encode
-from ansible.module_utils.seedbed.metainfo import (
-    MetainfoError,
-    magnet_link,
-    retarget,
-    torrent_info,
-    torrent_metainfo,
-)
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent.bencode import decode, encode
+from ansible.module_utils.seedbed.torrent.magnet import magnet_link
+from ansible.module_utils.seedbed.torrent.metainfo import MetainfoError, torrent_metainfo
+from ansible.module_utils.seedbed.torrent.metainfo_reader import retarget, torrent_info
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from hypothesis import given
@@ -137,7 +134,7 @@ def test_damaged_torrents_never_crash_the_reader(data: st.DataObject) -> None:
         raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
     try:
         torrent_info(bytes(raw))
-    except ValueError as error:
+    except SeedbedError as error:
         assert str(error)
 
 
@@ -156,7 +153,7 @@ def test_any_shape_of_a_torrent_ends_in_a_reason(info: Any, outer: Any) -> None:
     info = {b"name": b"x", b"piece length": 16384, **info}
     try:
         torrent_info(encode({**outer, b"info": info}))
-    except ValueError as error:
+    except SeedbedError as error:
         assert str(error)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed import opentracker, opentracker_state
+from ansible.module_utils.seedbed.host import opentracker, opentracker_state
 from opentracker_faults import opentracker_faults
 
 PIN = "0" * 64

@@ -15,10 +15,9 @@ from typing import Any
 
 import libtorrent as lt
 import pytest
-from ansible.module_utils.seedbed import bencode
-from ansible.module_utils.seedbed.net import Deadline, NetError
-from ansible.module_utils.seedbed.peer_encryption import Rc4, call
-from ansible.module_utils.seedbed.peer_wire import (
+from ansible.module_utils.seedbed.base.net import Deadline, NetError
+from ansible.module_utils.seedbed.probe.peer_encryption import Rc4, call
+from ansible.module_utils.seedbed.probe.peer_wire import (
     PROTOCOL,
     RESERVED,
     Settings,
@@ -28,6 +27,7 @@ from ansible.module_utils.seedbed.peer_wire import (
     probe,
     probe_all,
 )
+from ansible.module_utils.seedbed.torrent import bencode
 
 QUICK = Settings(timeout=3.0)
 PIECE = 16384

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.portal_page import announce_urls, promises, shown_item
+from ansible.module_utils.seedbed.catalogue.page import announce_urls, promises, shown_item
 from portal_files import portal_files
 from qr_svg import qr_svg
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.listeners import _unit, listening_sockets
+from ansible.module_utils.seedbed.base.listeners import _unit, listening_sockets
 from ansible.module_utils.seedbed.preflight import (
     address_faults,
     archive_faults,

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.seedbed.publish import PublishError, publish
+from ansible.module_utils.seedbed.host.published_files import PublishError, publish
 
 
 def text(data: bytes) -> str:

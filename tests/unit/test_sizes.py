@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.seedbed import sizes
-from ansible.module_utils.seedbed.sizes import KIB, MIB, SizeError
+from ansible.module_utils.seedbed.base import sizes
+from ansible.module_utils.seedbed.base.sizes import KIB, MIB, SizeError
+from ansible.module_utils.seedbed.torrent import piece_lengths
 
 
 @pytest.mark.parametrize(
@@ -67,23 +68,23 @@ def test_what_is_no_share(text: object) -> None:
     ],
 )
 def test_piece_length_by_size(total: int, length: int) -> None:
-    assert sizes.piece_length_for(total) == length
+    assert piece_lengths.piece_length_for(total) == length
 
 
 def test_a_hybrid_of_small_files_gets_short_pieces() -> None:
-    assert sizes.hybrid_piece_length_for([100_000] * 10_000) == 16 * KIB
-    assert sizes.hybrid_piece_length_for([1024 * MIB]) == MIB
+    assert piece_lengths.hybrid_piece_length_for([100_000] * 10_000) == 16 * KIB
+    assert piece_lengths.hybrid_piece_length_for([1024 * MIB]) == MIB
 
 
 @pytest.mark.parametrize("text", ["16KiB", "64MiB", 32768])
 def test_fixed_piece_lengths(text: int | str) -> None:
-    assert sizes.parse_piece_length(text) == sizes.parse_size(text)
+    assert piece_lengths.parse_piece_length(text) == sizes.parse_size(text)
 
 
 @pytest.mark.parametrize("text", ["8KiB", "128MiB", "100000", "0"])
 def test_what_is_no_piece_length(text: str) -> None:
     with pytest.raises(SizeError, match="a power of two between 16KiB and 64MiB would be right"):
-        sizes.parse_piece_length(text)
+        piece_lengths.parse_piece_length(text)
 
 
 @pytest.mark.parametrize(

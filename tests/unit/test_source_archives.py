@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.source_archives import (
+from ansible.module_utils.seedbed.host.source_archives import (
     ArchiveError,
     check_package,
     deb_src,

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import content, entry, metainfo, sizes, store, virtual
-from ansible.module_utils.seedbed.catalogue import host_entries
-from ansible.module_utils.seedbed.client_names import name_on_3, path_on_3
-from ansible.module_utils.seedbed.entry import Host
-from ansible.module_utils.seedbed.job import Job, JobError, wait
-from ansible.module_utils.seedbed.manifest import Manifests
-from ansible.module_utils.seedbed.store import Store
+from ansible.module_utils.seedbed.base import sizes
+from ansible.module_utils.seedbed.base.jobs import Job, JobError, wait
+from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.payload import content, store, virtual
+from ansible.module_utils.seedbed.payload import placement as entry
+from ansible.module_utils.seedbed.payload.manifest import Manifests
+from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.store import Store
+from ansible.module_utils.seedbed.torrent import metainfo, metainfo_reader
+from ansible.module_utils.seedbed.torrent.client_names import name_on_3, path_on_3
 
 
 class Lab:
@@ -263,7 +266,7 @@ def test_there_has_to_be_room_for_what_a_daemon_fetches(lab: Lab, monkeypatch: p
 def test_padding_of_hybrids_lies_beside_the_files(lab: Lab) -> None:
     (payload,), _made = lab.run({**TREE, "version": "hybrid", "piece_length": "32KiB"})
     pads = {name: size for name, size in lab.files().items() if "/.pad/" in name}
-    info = metainfo.torrent_info(base64.b64decode(metainfo.torrent_metainfo(payload)["metainfo"]))
+    info = metainfo_reader.torrent_info(base64.b64decode(metainfo.torrent_metainfo(payload)["metainfo"]))
     assert pads == {"tree/" + "/".join(pad["path"]): pad["length"] for pad in info["pad_files"]}
     assert info["version"] == "hybrid"
 
@@ -341,7 +344,7 @@ def test_a_source_is_hashed_once_and_again_when_it_changed(lab: Lab, tmp_path: P
 def test_a_settled_source_is_not_read_again(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "film"
     path.write_bytes(bytes(50_000))
-    monkeypatch.setattr("ansible.module_utils.seedbed.manifest.RACY_NS", -(10**18))
+    monkeypatch.setattr("ansible.module_utils.seedbed.base.files.RACY_NS", -(10**18))
     lab.run({"name": "film", "source": str(path)})
     assert lab.run({"name": "film", "source": str(path)})[1].hashed == 0
     os.truncate(path, 40_000)

@@ -9,9 +9,9 @@ from typing import Any
 
 import libtorrent as lt
 import pytest
-from ansible.module_utils.seedbed.doctor import magnet_item
-from ansible.module_utils.seedbed.seeder_state import missing_content, torrent_state
-from ansible.module_utils.seedbed.verdicts import REMARKS, SEVERITIES, VERDICTS
+from ansible.module_utils.seedbed.doctor.verdicts import REMARKS, SEVERITIES, VERDICTS
+from ansible.module_utils.seedbed.torrent.magnet import magnet_item
+from ansible.module_utils.seedbed.transmission.listing import missing_content, torrent_state
 from doctor_details import doctor_details
 from doctor_faults import doctor_faults
 from doctor_questions import doctor_questions

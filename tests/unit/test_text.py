@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.seedbed.text import aligned, printable
+from ansible.module_utils.seedbed.base.text import aligned, printable
 
 
 @pytest.mark.parametrize("name", ["abc", "盲道", "e\u0301", ""])

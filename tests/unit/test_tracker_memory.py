@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import tracker_memory
-from ansible.module_utils.seedbed.transmission_torrents import Seen, Wanted
+from ansible.module_utils.seedbed.transmission import tracker_memory
+from ansible.module_utils.seedbed.transmission.compare import Seen, Wanted
 
 TRACKER = "http://192.0.2.1:8888/announce"
 

@@ -12,15 +12,16 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed import transmission_daemon as daemon
-from ansible.module_utils.seedbed import transmission_settings as files
-from ansible.module_utils.seedbed.listeners import holders
-from ansible.module_utils.seedbed.transmission_rpc import (
+from ansible.module_utils.seedbed.base.listeners import holders
+from ansible.module_utils.seedbed.base.systemd import STATE, Unit
+from ansible.module_utils.seedbed.transmission import daemon
+from ansible.module_utils.seedbed.transmission import settings as files
+from ansible.module_utils.seedbed.transmission.rpc import (
     RpcClient,
     RpcDenied,
     RpcError,
@@ -89,7 +90,7 @@ class FakeTransmission(http.server.ThreadingHTTPServer):
         self.peer_socket.close()
 
 
-class FakeUnit(daemon.Unit):
+class FakeUnit(Unit):
     """systemd as far as the role needs it, over the fake daemon."""
 
     def __init__(self, path: Path, drop_in: Path) -> None:
@@ -101,7 +102,7 @@ class FakeUnit(daemon.Unit):
         self.on_stop: dict[str, Any] = {}
         self.deaf = False
 
-    def state(self) -> dict[str, str]:
+    def properties(self, names: Sequence[str] = STATE) -> dict[str, str]:
         return {
             "LoadState": "loaded",
             "ActiveState": "active" if self.server else "inactive",
@@ -117,15 +118,17 @@ class FakeUnit(daemon.Unit):
             self.server = None
             self.path.write_text(json.dumps({**json.loads(self.path.read_text()), **self.on_stop}))
 
-    def start_if(self, wanted: bool) -> None:
-        if wanted:
-            self.starts += 1
-            self.server = FakeTransmission(json.loads(self.path.read_text()), f"session{self.starts}")
+    def reload_files(self) -> None:
+        pass
+
+    def start(self) -> None:
+        self.starts += 1
+        self.server = FakeTransmission(json.loads(self.path.read_text()), f"session{self.starts}")
 
     def enable(self) -> None:
         self.enabled = "enabled"
 
-    def journal(self) -> str:
+    def journal(self, lines: int = 5) -> str:
         return "its last words"
 
 

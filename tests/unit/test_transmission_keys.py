@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.transmission_keys import SettingError, canonical, faults, native, unread
-from ansible.module_utils.seedbed.transmission_whitelist import NetworkError, whitelist
+from ansible.module_utils.seedbed.transmission.keys import SettingError, canonical, faults, native, unread
+from ansible.module_utils.seedbed.transmission.whitelist import NetworkError, whitelist
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader
 from ansible.template import Templar, trust_as_template

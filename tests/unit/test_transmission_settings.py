@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.transmission_settings import (
+from ansible.module_utils.seedbed.transmission.settings import (
     BrokenSettings,
     Change,
     ForeignLink,

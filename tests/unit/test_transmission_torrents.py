@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 import transmission_torrents
-from ansible.module_utils.seedbed import tracker_memory
-from ansible.module_utils.seedbed import transmission_seeding as seeding
-from ansible.module_utils.seedbed.announce import Question
-from ansible.module_utils.seedbed.transmission_rpc import RpcFailed
-from ansible.module_utils.seedbed.transmission_torrents import (
+from ansible.module_utils.seedbed.probe.announce import Question
+from ansible.module_utils.seedbed.transmission import converge as seeding
+from ansible.module_utils.seedbed.transmission import tracker_memory
+from ansible.module_utils.seedbed.transmission.compare import (
     CHECKING,
     DOWNLOAD_WAIT,
     DOWNLOADING,
@@ -30,6 +29,7 @@ from ansible.module_utils.seedbed.transmission_torrents import (
     how_far,
     wanted_from,
 )
+from ansible.module_utils.seedbed.transmission.rpc import RpcFailed
 
 TOTAL = 1000
 A, B, C = "a" * 40, "b" * 40, "c" * 40

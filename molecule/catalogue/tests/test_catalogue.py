@@ -19,8 +19,8 @@ from typing import Any
 
 import libtorrent
 import pytest
-from ansible.module_utils.seedbed import content
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcUnreachable
+from ansible.module_utils.seedbed.payload import content
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcUnreachable
 
 SCENARIO = Path(__file__).resolve().parents[1]
 SEEDERS = ("new", "old")

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from ansible.module_utils.seedbed import bencode
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient
-from ansible.module_utils.seedbed.verdicts import REMARKS
+from ansible.module_utils.seedbed.doctor.verdicts import REMARKS
+from ansible.module_utils.seedbed.torrent import bencode
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "molecule" / "doctor"

@@ -12,8 +12,8 @@ import shlex
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.announce import Question, Settings
-from ansible.module_utils.seedbed.announce import ask as ask_trackers
+from ansible.module_utils.seedbed.probe.announce import Question, Settings
+from ansible.module_utils.seedbed.probe.announce import ask as ask_trackers
 
 LISTED, ADDED, UNLISTED = (f"{start}f5a7e209e54b32803d43670971c4c8caaa05" for start in ("2aa4", "bbbb", "cccc"))
 PORTS = {"gcc10": 8888, "gcc12": 8888, "gcc14": 8888, "c89": 8100}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.transmission_rpc import RpcClient, RpcDenied
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied
 
 PLAIN = ["debian11", "debian12", "debian13"]
 ALL = [*PLAIN, "altered"]

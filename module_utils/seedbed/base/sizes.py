@@ -1,0 +1,91 @@
+"""Sizes, rates and shares as people write them, and the piece length that fits a size."""
+
+from __future__ import annotations
+
+import re
+
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+WHOLE = 1_000_000  # shares count in millionths
+MAX_SIZE = 2**60  # far beyond any disk; keeps every sum inside 64 bits
+
+_UNITS = {"": 1, "B": 1}
+for _power, _letter in enumerate("kMGT", start=1):
+    _UNITS[_letter + "B"] = 1000**_power
+    _UNITS[_letter.upper() + "iB"] = 1024**_power
+
+_TERM = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)\s*([A-Za-z]*)")
+
+
+class SizeError(SeedbedError):
+    """A text that is not a size, a rate, a share or a piece length."""
+
+    def __init__(self, value: object, why: str) -> None:
+        super().__init__(f"{value!r} {why}")
+        self.value = value
+
+
+def _term(text: str, whole: object) -> int:
+    match = _TERM.fullmatch(text.strip())
+    if not match or match.group(2) not in _UNITS:
+        raise SizeError(whole, "is not a size: write bytes, or a number with B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")
+    number, factor = match.group(1), _UNITS[match.group(2)]
+    whole_part, _dot, fraction = number.partition(".")
+    # In integers: a float would lose bytes beyond 2**53.
+    scaled = int(whole_part + fraction) * factor
+    size, rest = divmod(scaled, int(10 ** len(fraction)))
+    if rest:
+        raise SizeError(whole, "is not a whole number of bytes")
+    return size
+
+
+def parse_size(value: int | str) -> int:
+    """Bytes of '256MiB', '1.5GiB', '1MiB+1' or a plain number."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise SizeError(value, f"is not a size: expected a number or a text, got {type(value).__name__}")
+    size: int = value if isinstance(value, int) else sum(_term(term, value) for term in value.split("+"))
+    if not 0 <= size <= MAX_SIZE:
+        raise SizeError(value, "is not a size between 0 and 1024 PiB")
+    return size
+
+
+def parse_rate(value: int | str) -> int:
+    """Bytes a second of '100KiB/s' or a plain number."""
+    if isinstance(value, str) and value.endswith("/s"):
+        return parse_size(value[:-2])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return parse_size(value)
+    raise SizeError(value, "is not a rate: write it like 100KiB/s")
+
+
+def parse_share(value: int | float | str) -> int:
+    """Millionths of '60%', '12.5%' or 0.6; an integer keeps the choice of pieces the same everywhere."""
+    try:
+        if isinstance(value, str) and value.strip().endswith("%"):
+            share = float(value.strip()[:-1]) / 100
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            share = float(value)
+        else:
+            raise ValueError
+    except ValueError:
+        raise SizeError(value, "is not a share: write it like 60%") from None
+    if not 0 <= share <= 1:
+        raise SizeError(value, "is not a share between 0% and 100%")
+    return round(share * WHOLE)
+
+
+def format_share(share: int) -> str:
+    """'60%', '12.5%'."""
+    return f"{share / WHOLE * 100:g}%"
+
+
+def format_size(size: float) -> str:
+    """Text for people, in the units of piece lengths: 12 GiB, 1.5 KiB, 512 B."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < KIB or unit == "TiB":
+            break
+        size /= KIB
+    return f"{round(size, 1):.10g} {unit}"

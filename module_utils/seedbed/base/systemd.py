@@ -1,0 +1,76 @@
+"""systemd's units, by way of systemctl: nothing else in this package calls it."""
+
+from __future__ import annotations
+
+import contextlib
+import pwd
+from typing import Sequence
+
+from ansible.module_utils.seedbed.base.commands import CommandError, run
+
+UNITS = "/etc/systemd/system"
+STATE = ("ActiveState", "UnitFileState", "NeedDaemonReload", "MainPID", "LoadState")
+
+
+class Unit:
+    """One unit, whether it exists or not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = f"{UNITS}/{name}"
+        self.drop_in = f"{UNITS}/{name}.d/seedbed.conf"
+
+    def properties(self, names: Sequence[str] = STATE) -> dict[str, str]:
+        """Return properties of the unit, empty where it does not have them, also on a host without systemd."""
+        try:
+            shown = run(["systemctl", "show", "--property=" + ",".join(names), self.name])
+        except (CommandError, FileNotFoundError):
+            shown = ""
+        return {**dict.fromkeys(names, ""), **dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)}
+
+    def active(self) -> bool:
+        """Return whether the service runs, or is on its way up."""
+        return self.properties()["ActiveState"] in ("active", "activating", "reloading")
+
+    def user(self) -> tuple[int, int] | None:
+        """Return user and group that the unit runs as; None for root, and for a unit that is not there."""
+        try:
+            found = pwd.getpwnam(self.properties(["User"]).get("User", ""))
+        except KeyError:
+            return None
+        return found.pw_uid, found.pw_gid
+
+    def reload_files(self) -> None:
+        """Have systemd read its files again."""
+        run(["systemctl", "daemon-reload"])
+
+    def start(self) -> None:
+        """Start it, also after a start that failed too often."""
+        with contextlib.suppress(CommandError):  # it has not failed, or is not loaded
+            run(["systemctl", "reset-failed", self.name])
+        run(["systemctl", "start", self.name])
+
+    def stop(self) -> None:
+        """Stop it and return when it has ended."""
+        run(["systemctl", "stop", self.name])
+
+    def enable(self) -> None:
+        """Have it start at boot."""
+        run(["systemctl", "--quiet", "reenable", self.name])
+
+    def disable(self) -> None:
+        """Stop it, and have it start at boot no more."""
+        run(["systemctl", "--quiet", "disable", "--now", self.name])
+
+    def journal(self, lines: int = 5) -> str:
+        """Return its last words, empty if there are none to be had."""
+        command = ["journalctl", "--unit", self.name, "--lines", str(lines), "--no-pager", "--output", "cat"]
+        try:
+            return run(command).strip()
+        except (CommandError, FileNotFoundError):
+            return ""
+
+
+def run_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:
+    """Start a program as a unit that is gone when it ends; properties are further options of systemd-run."""
+    run(["systemd-run", "--quiet", "--collect", "--unit", unit, *properties, *argv])

@@ -1,0 +1,1 @@
+"""From the inventory to specs, items and what is published."""

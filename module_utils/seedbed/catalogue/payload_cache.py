@@ -1,0 +1,37 @@
+"""Files on the controller: the .torrent files beside the inventory, and what was computed there before."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any, Mapping
+
+from ansible.module_utils.seedbed.base.files import digest, make_directory, write_atomically
+from ansible.module_utils.seedbed.base.sizes import MIB
+from ansible.module_utils.seedbed.payload import content
+from ansible.module_utils.seedbed.payload.virtual import virtual_payload
+
+SLOW = 64 * MIB  # less than this is computed in a tenth of a second
+FORMAT = 1
+
+
+class Remembered:
+    """The descriptors of recipes that no host has hashed, computed once: a recipe and its format tell all of it."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def __call__(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        path = os.path.join(self.directory, digest(FORMAT, content.FORMAT, spec) + ".json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                known: dict[str, Any] = json.load(file)
+                return known
+        except (OSError, ValueError):  # not there, or cut off by a full disk
+            payload = virtual_payload(spec)
+        if payload["length"] >= SLOW:
+            with contextlib.suppress(OSError):  # what cannot be kept is computed again
+                make_directory(self.directory)
+                write_atomically(path, json.dumps(payload).encode())
+        return payload

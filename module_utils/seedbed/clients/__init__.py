@@ -1,0 +1,1 @@
+"""Clients that download, and the comparison of what they got."""

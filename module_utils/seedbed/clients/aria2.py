@@ -1,0 +1,218 @@
+"""aria2 as a guarded process of its own: started by systemd, told what to do over JSON-RPC."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import pwd
+import re
+import secrets
+import time
+import urllib.parse
+from typing import Any, NamedTuple, Sequence
+
+from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+
+UNIT = "seedbed-leecher.service"
+# A record of the log begins with its time; an exception's causes follow on lines of their own, the deepest last.
+RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ", re.MULTILINE)
+REASON = re.compile(r"(?:Exception: |-> )\[[^]]*\] (?:errorCode=\d+ )?(.*)")
+STATUS_KEYS = [
+    "status",
+    "completedLength",
+    "totalLength",
+    "connections",
+    "errorCode",
+    "errorMessage",
+    "followedBy",
+]
+
+
+class Aria2Error(SeedbedError):
+    """aria2 did not start, or refused a call."""
+
+
+class Aria2Silent(Aria2Error):
+    """aria2 does not answer: it has not come up yet, or has ended."""
+
+    def __init__(self, port: int, why: str) -> None:
+        super().__init__(f"aria2 does not answer on port {port}: {why}")
+        self.why = why
+
+
+class Settings(NamedTuple):
+    """What an aria2 process needs to know."""
+
+    directory: str
+    user: str
+    rpc_port: int
+    peer_port: int
+    address: str
+    parallel: int
+    seconds: int
+    rpc_secret: str = ""
+
+
+def configuration(settings: Settings, secret: str) -> str:
+    """Return the text of aria2.conf.
+
+    No DHT entry point, no PEX and no LPD: a peer can only come from the tracker. DHT itself stays on, with an empty
+    table of its own, because aria2 asks UDP trackers through DHT's socket.
+    """
+    options = {
+        "enable-rpc": "true",
+        # A secret that somebody was given is there for other hosts, and for pages from other hosts.
+        "rpc-listen-all": "true" if settings.rpc_secret else "false",
+        "rpc-allow-origin-all": "true" if settings.rpc_secret else "false",
+        "rpc-listen-port": settings.rpc_port,
+        "rpc-secret": secret,
+        "rpc-max-request-size": "64M",
+        "listen-port": settings.peer_port,
+        "enable-dht": "true",
+        "enable-dht6": "false",
+        "dht-listen-port": settings.peer_port,
+        "dht-file-path": os.path.join(settings.directory, "dht.dat"),
+        "enable-peer-exchange": "false",
+        "bt-enable-lpd": "false",
+        "seed-time": "0",
+        "file-allocation": "none",
+        "allow-overwrite": "true",
+        "max-concurrent-downloads": settings.parallel,
+        "max-download-result": "10000",
+        "log": os.path.join(settings.directory, "log"),
+        "log-level": "notice",
+        "console-log-level": "error",
+        "summary-interval": "0",
+        "dir": settings.directory,
+    }
+    if settings.address:
+        options["interface"] = settings.address
+    return "".join(f"{key}={value}\n" for key, value in options.items())
+
+
+def guards(settings: Settings) -> list[str]:
+    """Return the options of systemd-run that take aria2's rights, and end it should we not do it."""
+    properties = {
+        "User": settings.user,
+        "RuntimeMaxSec": str(settings.seconds),
+        "LimitNOFILE": "65536",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "PrivateDevices": "yes",
+        "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "",
+        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "ReadWritePaths": settings.directory,
+    }
+    return [word for key, value in properties.items() for word in ("-p", f"{key}={value}")]
+
+
+class Aria2:
+    """A running aria2; leaving the context ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Remember the settings; `__enter__` starts the process."""
+        self.settings = settings
+        self.secret = settings.rpc_secret or secrets.token_hex(16)
+
+    def __enter__(self) -> Aria2:
+        """Start the process and wait until it answers."""
+        conf = os.path.join(self.settings.directory, "aria2.conf")
+        with open(os.open(conf, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(configuration(self.settings, self.secret))
+        owner = pwd.getpwnam(self.settings.user)
+        for path in (self.settings.directory, conf):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        try:
+            run_transient(UNIT, guards(self.settings), ["/usr/bin/aria2c", "--conf-path=" + conf])
+        except CommandError as error:
+            raise Aria2Error(f"aria2 could not be started as {UNIT}: {error.said}") from error
+        self.wait_until_ready(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        with contextlib.suppress(CommandError):  # it has ended by itself
+            Unit(UNIT).stop()
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Return when aria2 answers; a process that ended tells its last words."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.call("aria2.getVersion")
+                return
+            except Aria2Silent as error:
+                if not Unit(UNIT).active() or time.monotonic() > deadline:
+                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.why
+                    self.__exit__()
+                    raise Aria2Silent(self.settings.rpc_port, words) from error
+                time.sleep(0.05)  # between two questions; the deadline above bounds the wait
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Make one call and return its result."""
+        request = {"jsonrpc": "2.0", "id": "1", "method": method, "params": ["token:" + self.secret, *params]}
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings.rpc_port, timeout=30)
+        try:
+            connection.request("POST", "/jsonrpc", json.dumps(request), {"Content-Type": "application/json"})
+            answer = json.loads(connection.getresponse().read())
+        except OSError as error:
+            raise Aria2Silent(self.settings.rpc_port, str(error)) from error
+        except (http.client.HTTPException, ValueError) as error:
+            raise Aria2Error(f"port {self.settings.rpc_port} does not speak aria2's RPC: {error}") from error
+        finally:
+            connection.close()
+        if "error" in answer:
+            raise Aria2Error("{}: {}".format(method, answer["error"].get("message")))
+        return answer["result"]
+
+    def add_torrent(self, torrent: bytes, options: dict[str, str]) -> str:
+        """Start a download by .torrent and return its id."""
+        return str(self.call("aria2.addTorrent", base64.b64encode(torrent).decode(), [], options))
+
+    def add_magnet(self, magnet: str, options: dict[str, str]) -> str:
+        """Start a download by magnet and return the id of its metadata; `followedBy` names the content's."""
+        return str(self.call("aria2.addUri", [magnet], options))
+
+    def status(self, gid: str) -> dict[str, Any]:
+        """Return how a download stands."""
+        status: dict[str, Any] = self.call("aria2.tellStatus", gid, STATUS_KEYS)
+        return status
+
+    def files(self, gid: str) -> list[str]:
+        """Return the paths of a download's files in the torrent's order."""
+        return [entry["path"] for entry in self.call("aria2.getFiles", gid)]
+
+    def give_up(self, gid: str) -> None:
+        """Stop a download that still runs."""
+        self.call("aria2.forceRemove", gid)
+
+
+def last_words(log: str, about: Sequence[bytes] = (), count: int = 3) -> list[str]:
+    """Return the last different errors of aria2's log; with `about`, those that mention one of these.
+
+    A tracker's URL is logged with the info hash percent-encoded, so that the hash is looked for in the decoded text.
+    """
+    try:
+        with open(log, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        return []
+    words: dict[str, None] = {}
+    for record in RECORD.split(text):
+        if not record.startswith(("[ERROR]", "[WARN]")):
+            continue
+        decoded = urllib.parse.unquote_to_bytes(record)
+        if about and not any(mark in decoded for mark in about):
+            continue
+        reason = REASON.findall(record)
+        word = " ".join((reason[-1] if reason else record.splitlines()[0].split("]", 2)[-1]).split())
+        words.pop(word, None)
+        words[word] = None
+    return list(words)[-count:]

@@ -1,0 +1,1 @@
+"""The other things that a host runs."""

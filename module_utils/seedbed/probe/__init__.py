@@ -1,0 +1,1 @@
+"""Asks trackers and peers from outside."""

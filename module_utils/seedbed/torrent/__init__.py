@@ -1,0 +1,1 @@
+"""The BEPs as pure functions, and the types of everything that crosses a border."""

@@ -1,0 +1,34 @@
+"""The .torrent files of this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Callable
+
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent.bencode import MAX_SIZE
+
+Read = Callable[[str], bytes]  # the bytes of a .torrent file that lies on the controller
+
+
+class UnreadableTorrent(SeedbedError):
+    """A .torrent file that is not there."""
+
+
+def no_files(path: str) -> bytes:
+    """For catalogues without .torrent files."""
+    raise UnreadableTorrent(f"{path} cannot be read")
+
+
+def torrent_reader(directory: str) -> Callable[[str], bytes]:
+    """Reads .torrent files, relative paths from a directory on."""
+
+    def read(path: str) -> bytes:
+        where = os.path.join(directory, os.path.expanduser(path))
+        try:
+            with open(where, "rb") as file:
+                return file.read(MAX_SIZE + 1)
+        except OSError as error:
+            raise UnreadableTorrent(f"{where} cannot be read: {error.strerror}") from None
+
+    return read

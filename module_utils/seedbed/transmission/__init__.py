@@ -1,0 +1,1 @@
+"""One Transmission daemon brought to its desired state."""
