@@ -1,0 +1,377 @@
+"""The types of everything that crosses a border: between controller and host, program and file, module and filter.
+
+Values cross as JSON: info hashes are 40 lower-case hexadecimal digits, raw bytes base64, paths lists of components,
+sizes bytes, rates bytes a second, shares of content millionths, times seconds since 1970. A value of these types is a
+plain dictionary, so Ansible hands it on as it is; `to_json` and `from_json` are for where it goes as text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Optional, TypedDict, Union
+
+Tiers = List[List[str]]
+"""Announce URLs by tier (BEP 12)."""
+
+
+def to_json(value: object) -> str:
+    """Return a value as JSON text.
+
+    Ansible walks every value of a structure at each use, which takes seconds with a thousand items; a text it hands on
+    as it is. The name of a fact that holds such a text ends in ``_json``.
+    """
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(text: Any) -> Any:
+    """Return the value of a JSON text; what is no text is returned as it is."""
+    return json.loads(text) if isinstance(text, str) else text
+
+
+def flatten_tiers(tiers: Any) -> list[str]:
+    """Return the trackers of all tiers, in order, each once."""
+    return list(dict.fromkeys(url for tier in tiers for url in tier))
+
+
+# -- the inventory ----------------------------------------------------------------------------------------------------
+
+
+class SizeRange(TypedDict):
+    """Sizes that are drawn from, both ends included."""
+
+    min: Union[int, str]
+    max: Union[int, str]
+
+
+class Recipe(TypedDict, total=False):
+    """How content is computed: `size` of all files together, or `sizes` of each. Numbers, or text such as 64MiB."""
+
+    size: Union[int, str]
+    sizes: Union[List[Union[int, str]], SizeRange]
+    files: int
+    layout: str
+    depth: int
+    fanout: int
+    seed: str
+
+
+class SwarmWish(TypedDict, total=False):
+    """What an entry wants of its swarm."""
+
+    seeders: List[str]
+    available: Union[int, float, str]
+    fetch_rest: bool
+    upload_limit: Union[int, str, None]
+
+
+class Entry(TypedDict, total=False):
+    """One entry of `catalogue_torrents`, after its faults were looked for (docs/catalogue.md)."""
+
+    name: str
+    synthetic: Recipe
+    source: str
+    torrent: str
+    collection: str
+    keep_trackers: bool
+    piece_length: Union[int, str, None]
+    version: str
+    private: bool
+    trackers: Tiers
+    webseed: bool
+    comment: str
+    source_tag: str
+    creation_date: int
+    state: str
+    swarm: SwarmWish
+
+
+# -- from the controller to a host, and back --------------------------------------------------------------------------
+
+
+class StreamFile(TypedDict):
+    """A file of a v1 torrent in the order of its bytes; `pad` is set for padding (BEP 47)."""
+
+    path: List[str]
+    length: int
+    pad: bool
+
+
+class Spec(TypedDict, total=False):
+    """One entry as module catalogue_payload takes it, all sizes numbers."""
+
+    kind: str
+    name: str
+    state: str
+    piece_length: int
+    """0: the one that fits."""
+    hybrid: bool
+    hash: bool
+    source: str
+    collection: str
+    recipe: Recipe
+    available: Optional[int]
+    """Millionths that the seeders hold; None for all."""
+    fetch_rest: bool
+    # of a .torrent that somebody else made
+    needs_hybrid: bool
+    pieces: str
+    single_file: bool
+    files: List[StreamFile]
+    pads_plain: bool
+
+
+class PayloadFile(TypedDict, total=False):
+    """A file of a payload; `root` and `layer` (BEP 52) stand in hybrids alone."""
+
+    path: List[str]
+    length: int
+    sha256: str
+    root: str
+    layer: str
+
+
+class RecipeMark(TypedDict):
+    """From what the bytes of a payload were computed."""
+
+    format: int
+    seed: str
+
+
+class Payload(TypedDict, total=False):
+    """What one host holds of an entry; nothing from `length` on where another host hashes it."""
+
+    name: str
+    download_dir: str
+    changed: bool
+    collection: str
+    length: int
+    single_file: bool
+    piece_length: int
+    hybrid: bool
+    pieces: str
+    recipe: Optional[RecipeMark]
+    files: List[PayloadFile]
+
+
+class Failure(TypedDict, total=False):
+    """An entry or torrent that a host could not do; `unfit` where only the host's client is to blame."""
+
+    name: str
+    reason: str
+    error: str
+    unfit: bool
+
+
+# -- what is published ------------------------------------------------------------------------------------------------
+
+
+class PublishedFile(TypedDict):
+    """A file of an item, its path as one text."""
+
+    path: str
+    length: int
+    sha256: str
+
+
+class Swarm(TypedDict):
+    """What the lab promises about an item's swarm."""
+
+    seeders: List[str]
+    available: str
+    """Such as 60%."""
+    fetch_rest: bool
+    upload_limit: Optional[int]
+
+
+class PublicItem(TypedDict):
+    """One item of catalogue.json (roles/portal/files/catalogue.schema.json)."""
+
+    name: str
+    info_hash: str
+    info_hash_v2: str
+    magnet: Optional[str]
+    bare_magnet: Optional[str]
+    torrent: str
+    version: str
+    private: bool
+    single_file: bool
+    size: int
+    piece_length: int
+    pieces: int
+    files: List[PublishedFile]
+    trackers: Tiers
+    webseeds: List[str]
+    comment: str
+    recipe: Optional[RecipeMark]
+    swarm: Swarm
+
+
+class Item(PublicItem):
+    """An item with what the lab's own hosts need besides."""
+
+    metainfo: str
+    download_dirs: Dict[str, str]
+    remade: List[str]
+    trusted: bool
+    announce: str
+    """Which of its trackers have to answer: all, any or none."""
+
+
+# -- what trackers, peers and seeders say -----------------------------------------------------------------------------
+
+
+class Peer(TypedDict):
+    """A peer as a tracker hands it out."""
+
+    address: str
+    port: int
+
+
+class TrackerAnswer(TypedDict, total=False):
+    """What one tracker said of one torrent to one question (module tracker_info)."""
+
+    tracker: str
+    kind: str
+    """announce or scrape"""
+    info_hash: str
+    ok: bool
+    reason: str
+    message: str
+    status: int
+    address: str
+    own_address: str
+    redirects: List[str]
+    seconds: float
+    raw: str
+    seeders: Optional[int]
+    leechers: Optional[int]
+    downloaded: Optional[int]
+    # of a scrape
+    known: bool
+    # of an announce
+    interval: Optional[int]
+    min_interval: Optional[int]
+    warning: str
+    peers: List[Peer]
+    seen_as: str
+    deregistered: bool
+
+
+class PeerAnswer(TypedDict, total=False):
+    """What one peer showed of one torrent (module peer_info)."""
+
+    address: str
+    port: int
+    info_hash: str
+    ok: bool
+    reason: str
+    message: str
+    encryption: str
+    plain_only: Optional[bool]
+    client: str
+    share: Optional[float]
+    """0 to 1"""
+    metadata: str
+    metadata_message: str
+    piece: str
+    piece_message: str
+    utp: str
+    seconds: float
+
+
+class SeederTracker(TypedDict):
+    """A tracker as a seeder's daemon sees it."""
+
+    announce: str
+    backup: bool
+    announced: bool
+    succeeded: bool
+    result: str
+
+
+class TorrentState(TypedDict):
+    """A torrent as a seeder's daemon shows it, beside what lies on the disk."""
+
+    info_hash: str
+    name: str
+    state: str
+    error: int
+    error_string: str
+    left: int
+    have: int
+    size: int
+    checked: float
+    private: bool
+    missing: List[str]
+    free: Optional[int]
+    peers: List[str]
+    trackers: List[SeederTracker]
+
+
+class SeederState(TypedDict):
+    """A seeder's daemon (module seeder_info); `reason` tells why it could not be asked."""
+
+    active: bool
+    reason: str
+    message: str
+    version: str
+    default_route: bool
+    clock: int
+    session: Dict[str, Any]
+    torrents: List[TorrentState]
+
+
+class Seeder(TypedDict):
+    """A seeder as the inventory means it; `info` is None for a host that cannot be reached."""
+
+    address: str
+    peer_port: int
+    info: Optional[SeederState]
+
+
+class Tracker(TypedDict):
+    """A tracker as the inventory means it; `active` is None for a host that cannot be reached."""
+
+    address: str
+    port: int
+    active: Optional[bool]
+
+
+# -- the doctor -------------------------------------------------------------------------------------------------------
+
+
+class Subject(TypedDict, total=False):
+    """A torrent that the doctor looks at: an item's keys that it needs, or those of a foreign torrent or magnet."""
+
+    name: str
+    info_hash: str
+    private: bool
+    trackers: Tiers
+    webseeds: List[str]
+    size: int
+    swarm: Optional[Swarm]
+    """None for what is not the catalogue's: then nothing of it is odd on purpose."""
+
+
+View = TypedDict(
+    "View",
+    {"from": str, "address": str, "clock": int, "trackers": List[TrackerAnswer], "peers": List[PeerAnswer]},
+    total=False,
+)
+"""What was seen from one host."""
+
+Verdict = TypedDict(
+    "Verdict",
+    {
+        "item": str,
+        "info_hash": str,
+        "from": str,
+        "verdict": str,
+        "severity": str,
+        "cause": str,
+        "remedy": str,
+        "more": List[str],
+        "remarks": List[str],
+    },
+)
+"""What is wrong with one torrent, seen from one host."""
