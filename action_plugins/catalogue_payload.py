@@ -16,7 +16,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments, earlier = self._task.args, {}
+        arguments = self._task.args
+        earlier: dict[str, Any] = {}
         while True:
             told: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
             # The arguments once more, the whole catalogue: kept for those who ask for it alone.

@@ -79,7 +79,7 @@ ansible.module_utils.__path__.append(
     os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
 )
 
-from ansible.constants import ANSIBLE_HOME  # type: ignore[attr-defined]  # made from its configuration when imported
+from ansible.constants import ANSIBLE_HOME  # made from its configuration when imported
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.catalogue import items as catalogue

@@ -113,6 +113,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.transmission import daemon
 from ansible.module_utils.seedbed.transmission.keys import unread
 from ansible.module_utils.seedbed.transmission.settings import Change, comparable, stored_password
@@ -150,7 +151,7 @@ def main() -> None:
     try:
         stored_password(arguments["password"])
         wanted = daemon.Wanted(**{**arguments, "settings": comparable(arguments["settings"])})
-        unit = daemon.Unit(wanted.unit)
+        unit = Unit(wanted.unit)
         version = daemon.installed_version(wanted.program)
         plan = daemon.plan(wanted, unit, version)
         changes, report = plan.changes, plan.report

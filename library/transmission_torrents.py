@@ -253,7 +253,8 @@ def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict
     seen = daemon.all_torrents() if daemon else {}
     modern = bool(daemon and daemon.modern)
     plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], modern, begun=options["begun"])
-    changed, seconds, progress = bool(plan), {}, ""
+    seconds: dict[str, float] = {}
+    changed, progress = bool(plan), ""
     outcomes = [outcome(want, seen.get(want.info_hash)) for want in wanted if want.present]
     if daemon and not module.check_mode:
         changed, outcomes, seconds, progress = catalogue.apply(

@@ -8,7 +8,7 @@ plain dictionary, so Ansible hands it on as it is; `to_json` and `from_json` are
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, TypedDict, Union
+from typing import Any, List, TypedDict
 
 Tiers = List[List[str]]
 """Announce URLs by tier (BEP 12)."""
@@ -39,15 +39,15 @@ def flatten_tiers(tiers: Any) -> list[str]:
 class SizeRange(TypedDict):
     """Sizes that are drawn from, both ends included."""
 
-    min: Union[int, str]
-    max: Union[int, str]
+    min: int | str
+    max: int | str
 
 
 class Recipe(TypedDict, total=False):
     """How content is computed: `size` of all files together, or `sizes` of each. Numbers, or text such as 64MiB."""
 
-    size: Union[int, str]
-    sizes: Union[List[Union[int, str]], SizeRange]
+    size: int | str
+    sizes: list[int | str] | SizeRange
     files: int
     layout: str
     depth: int
@@ -58,10 +58,10 @@ class Recipe(TypedDict, total=False):
 class SwarmWish(TypedDict, total=False):
     """What an entry wants of its swarm."""
 
-    seeders: List[str]
-    available: Union[int, float, str]
+    seeders: list[str]
+    available: int | float | str
     fetch_rest: bool
-    upload_limit: Union[int, str, None]
+    upload_limit: int | str | None
 
 
 class Entry(TypedDict, total=False):
@@ -73,7 +73,7 @@ class Entry(TypedDict, total=False):
     torrent: str
     collection: str
     keep_trackers: bool
-    piece_length: Union[int, str, None]
+    piece_length: int | str | None
     version: str
     private: bool
     trackers: Tiers
@@ -91,7 +91,7 @@ class Entry(TypedDict, total=False):
 class StreamFile(TypedDict):
     """A file of a v1 torrent in the order of its bytes; `pad` is set for padding (BEP 47)."""
 
-    path: List[str]
+    path: list[str]
     length: int
     pad: bool
 
@@ -109,21 +109,21 @@ class Spec(TypedDict, total=False):
     source: str
     collection: str
     recipe: Recipe
-    available: Optional[int]
+    available: int | None
     """Millionths that the seeders hold; None for all."""
     fetch_rest: bool
     # of a .torrent that somebody else made
     needs_hybrid: bool
     pieces: str
     single_file: bool
-    files: List[StreamFile]
+    files: list[StreamFile]
     pads_plain: bool
 
 
 class PayloadFile(TypedDict, total=False):
     """A file of a payload; `root` and `layer` (BEP 52) stand in hybrids alone."""
 
-    path: List[str]
+    path: list[str]
     length: int
     sha256: str
     root: str
@@ -149,8 +149,8 @@ class Payload(TypedDict, total=False):
     piece_length: int
     hybrid: bool
     pieces: str
-    recipe: Optional[RecipeMark]
-    files: List[PayloadFile]
+    recipe: RecipeMark | None
+    files: list[PayloadFile]
 
 
 class Failure(TypedDict, total=False):
@@ -176,11 +176,11 @@ class PublishedFile(TypedDict):
 class Swarm(TypedDict):
     """What the lab promises about an item's swarm."""
 
-    seeders: List[str]
+    seeders: list[str]
     available: str
     """Such as 60%."""
     fetch_rest: bool
-    upload_limit: Optional[int]
+    upload_limit: int | None
 
 
 class PublicItem(TypedDict):
@@ -189,8 +189,8 @@ class PublicItem(TypedDict):
     name: str
     info_hash: str
     info_hash_v2: str
-    magnet: Optional[str]
-    bare_magnet: Optional[str]
+    magnet: str | None
+    bare_magnet: str | None
     torrent: str
     version: str
     private: bool
@@ -198,11 +198,11 @@ class PublicItem(TypedDict):
     size: int
     piece_length: int
     pieces: int
-    files: List[PublishedFile]
+    files: list[PublishedFile]
     trackers: Tiers
-    webseeds: List[str]
+    webseeds: list[str]
     comment: str
-    recipe: Optional[RecipeMark]
+    recipe: RecipeMark | None
     swarm: Swarm
 
 
@@ -210,8 +210,8 @@ class Item(PublicItem):
     """An item with what the lab's own hosts need besides."""
 
     metainfo: str
-    download_dirs: Dict[str, str]
-    remade: List[str]
+    download_dirs: dict[str, str]
+    remade: list[str]
     trusted: bool
     announce: str
     """Which of its trackers have to answer: all, any or none."""
@@ -240,19 +240,19 @@ class TrackerAnswer(TypedDict, total=False):
     status: int
     address: str
     own_address: str
-    redirects: List[str]
+    redirects: list[str]
     seconds: float
     raw: str
-    seeders: Optional[int]
-    leechers: Optional[int]
-    downloaded: Optional[int]
+    seeders: int | None
+    leechers: int | None
+    downloaded: int | None
     # of a scrape
     known: bool
     # of an announce
-    interval: Optional[int]
-    min_interval: Optional[int]
+    interval: int | None
+    min_interval: int | None
     warning: str
-    peers: List[Peer]
+    peers: list[Peer]
     seen_as: str
     deregistered: bool
 
@@ -267,9 +267,9 @@ class PeerAnswer(TypedDict, total=False):
     reason: str
     message: str
     encryption: str
-    plain_only: Optional[bool]
+    plain_only: bool | None
     client: str
-    share: Optional[float]
+    share: float | None
     """0 to 1"""
     metadata: str
     metadata_message: str
@@ -302,10 +302,10 @@ class TorrentState(TypedDict):
     size: int
     checked: float
     private: bool
-    missing: List[str]
-    free: Optional[int]
-    peers: List[str]
-    trackers: List[SeederTracker]
+    missing: list[str]
+    free: int | None
+    peers: list[str]
+    trackers: list[SeederTracker]
 
 
 class SeederState(TypedDict):
@@ -317,8 +317,8 @@ class SeederState(TypedDict):
     version: str
     default_route: bool
     clock: int
-    session: Dict[str, Any]
-    torrents: List[TorrentState]
+    session: dict[str, Any]
+    torrents: list[TorrentState]
 
 
 class Seeder(TypedDict):
@@ -326,7 +326,7 @@ class Seeder(TypedDict):
 
     address: str
     peer_port: int
-    info: Optional[SeederState]
+    info: SeederState | None
 
 
 class Tracker(TypedDict):
@@ -334,7 +334,7 @@ class Tracker(TypedDict):
 
     address: str
     port: int
-    active: Optional[bool]
+    active: bool | None
 
 
 # -- the doctor -------------------------------------------------------------------------------------------------------
@@ -347,9 +347,9 @@ class Subject(TypedDict, total=False):
     info_hash: str
     private: bool
     trackers: Tiers
-    webseeds: List[str]
+    webseeds: list[str]
     size: int
-    swarm: Optional[Swarm]
+    swarm: Swarm | None
     """None for what is not the catalogue's: then nothing of it is odd on purpose."""
 
 

@@ -1,0 +1,4 @@
+ANSIBLE_HOME: str
+COLOR_ERROR: str
+COLOR_OK: str
+COLOR_WARN: str
