@@ -69,7 +69,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-payloads:
+payloads_json:
   description:
     - A list as JSON text, which Ansible hands on whole, with a descriptor of each payload that is complete. Digests are
       missing where another host hashes.
@@ -117,7 +117,6 @@ seconds:
   type: float
 """
 
-import json
 import os
 import time
 from typing import Any
@@ -131,6 +130,7 @@ from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.payload.manifest import Manifests
 from ansible.module_utils.seedbed.payload.placement import Host
 from ansible.module_utils.seedbed.payload.store import Report, Store
+from ansible.module_utils.seedbed.torrent.model import to_json
 from ansible.module_utils.seedbed.transmission.daemon import installed_version
 
 LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
@@ -165,7 +165,7 @@ def _result(store: Store) -> dict[str, Any]:
     return {
         "changed": bool(changed),
         "finished": True,
-        "payloads": json.dumps(payloads, separators=(",", ":")),
+        "payloads_json": to_json(payloads),
         "failures": store.failures,
         "gone": store.gone,
         "made": store.made,
@@ -182,7 +182,7 @@ def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
         text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"
         if rate:
             text += f", {format_size(rate)}/s, about {(total - done) // rate} s left for this step"
-    return {"changed": False, "finished": False, "progress": text, "payloads": "[]", "failures": []}
+    return {"changed": False, "finished": False, "progress": text, "payloads_json": "[]", "failures": []}
 
 
 def _run(params: dict[str, Any]) -> dict[str, Any]:

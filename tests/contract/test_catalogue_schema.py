@@ -30,7 +30,7 @@ def published(with_malformed: bool = False) -> dict[str, Any]:
     held = [{"name": entry["name"], "download_dir": "/srv"} for entry in ENTRIES]
     made = catalogue.catalogue_items(
         ENTRIES,
-        {"seeder1": {"payloads": held, "failures": []}},
+        {"seeder1": {"payloads_json": held, "failures": []}},
         seeders=["seeder1"],
         trackers=[["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
     )

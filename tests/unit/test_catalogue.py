@@ -184,8 +184,8 @@ def payload(name: str = "a", **more: Any) -> dict[str, Any]:
 
 def test_items_join_what_the_seeders_hold() -> None:
     results = {
-        "seeder1": {"payloads": [payload()], "failures": []},
-        "seeder2": {"payloads": [{"name": "a", "download_dir": "/q"}], "failures": []},
+        "seeder1": {"payloads_json": [payload()], "failures": []},
+        "seeder2": {"payloads_json": [{"name": "a", "download_dir": "/q"}], "failures": []},
     }
     entries = [{**GOOD, "swarm": {"upload_limit": "1KiB/s", "available": "60%"}}]
     made = catalogue_items(entries, results, seeders=SEEDERS, trackers=[["http://t/announce"]])
@@ -199,7 +199,7 @@ def test_items_join_what_the_seeders_hold() -> None:
 
 
 def test_what_is_absent_is_given_up_by_name() -> None:
-    results = {"seeder1": {"payloads": [payload()], "failures": [], "gone": ["b", "a"]}}
+    results = {"seeder1": {"payloads_json": [payload()], "failures": [], "gone": ["b", "a"]}}
     made = catalogue_items([GOOD, {**GOOD, "name": "b", "state": "absent"}], results, seeders=SEEDERS)
     assert made["gone"] == ["b"]
     (absent, seed) = host_torrents(made["items"], "seeder1", made["gone"])
@@ -209,7 +209,7 @@ def test_what_is_absent_is_given_up_by_name() -> None:
 @pytest.mark.parametrize(("given", "told"), [("60%", "60%"), (0.6, "60%"), ("12.50 %", "12.5%"), (1, "100%")])
 def test_a_share_is_published_in_one_spelling(given: Any, told: str) -> None:
     entry = {**GOOD, "swarm": {"available": given}}
-    made = catalogue_items([entry], {"seeder1": {"payloads": [payload()], "failures": []}}, seeders=SEEDERS)
+    made = catalogue_items([entry], {"seeder1": {"payloads_json": [payload()], "failures": []}}, seeders=SEEDERS)
     assert made["items"][0]["swarm"]["available"] == told
 
 
@@ -217,14 +217,14 @@ def test_a_seeder_is_told_to_fetch_the_rest() -> None:
     entry = {**GOOD, "swarm": {"available": "60%", "fetch_rest": True}}
     (spec,) = host_entries([entry], "seeder1", seeders=SEEDERS)
     assert (spec["available"], spec["fetch_rest"]) == (600_000, True)
-    made = catalogue_items([entry], {"seeder1": {"payloads": [payload()], "failures": []}}, seeders=SEEDERS)
+    made = catalogue_items([entry], {"seeder1": {"payloads_json": [payload()], "failures": []}}, seeders=SEEDERS)
     (seed,) = host_torrents(made["items"], "seeder1")
     assert (seed["available"], seed["fetch_rest"]) == (600_000, True)
     assert made["items"][0]["swarm"]["fetch_rest"] is True
 
 
 def test_info_hashes_do_not_depend_on_trackers() -> None:
-    results = {"seeder1": {"payloads": [payload()], "failures": []}}
+    results = {"seeder1": {"payloads_json": [payload()], "failures": []}}
     one, two = (
         catalogue_items([GOOD], results, seeders=SEEDERS, trackers=[[url]])["items"][0]
         for url in ("http://old/announce", "udp://new:1/announce")
@@ -234,15 +234,15 @@ def test_info_hashes_do_not_depend_on_trackers() -> None:
 
 
 def test_a_private_item_has_no_magnet() -> None:
-    results = {"seeder1": {"payloads": [payload()], "failures": []}}
+    results = {"seeder1": {"payloads_json": [payload()], "failures": []}}
     (item,) = catalogue_items([{**GOOD, "private": True}], results, seeders=SEEDERS)["items"]
     assert item["magnet"] is item["bare_magnet"] is None
 
 
 def test_failures_name_host_entry_and_path_and_others_are_made() -> None:
     results = {
-        "seeder1": {"payloads": [payload()], "failures": [{"name": "b", "reason": "/b does not exist"}]},
-        "seeder2": {"payloads": [payload(pieces="x" * 28)], "failures": []},
+        "seeder1": {"payloads_json": [payload()], "failures": [{"name": "b", "reason": "/b does not exist"}]},
+        "seeder2": {"payloads_json": [payload(pieces="x" * 28)], "failures": []},
     }
     made = catalogue_items(
         [GOOD, {"name": "b", "source": "/b"}, {"name": "c", "source": "/c"}], results, seeders=SEEDERS
@@ -257,7 +257,7 @@ def test_failures_name_host_entry_and_path_and_others_are_made() -> None:
 
 def test_a_portal_that_serves_the_content_is_no_seeder() -> None:
     entry = {"name": "a", "synthetic": {"size": 9}, "webseed": True}
-    results = {host: {"payloads": [payload("a")], "failures": []} for host in ("seeder1", "portal1")}
+    results = {host: {"payloads_json": [payload("a")], "failures": []} for host in ("seeder1", "portal1")}
     (item,) = catalogue_items([entry], results, seeders=["seeder1"], portals=["portal1"])["items"]
     assert item["swarm"]["seeders"] == ["seeder1"]
 
@@ -279,7 +279,7 @@ def test_a_seeder_that_cannot_hold_an_entry_is_left_out_unless_it_was_named() ->
     hybrid = {**GOOD, "version": "hybrid"}
     results = {
         "seeder1": {"failures": [{"name": "a", "reason": "Transmission 3.00 cannot", "unfit": True}]},
-        "seeder2": {"payloads": [{"name": "a", "download_dir": "/q"}]},
+        "seeder2": {"payloads_json": [{"name": "a", "download_dir": "/q"}]},
     }
     # The first seeder should have hashed it for both: the controller does.
     made = catalogue_items([hybrid], results, seeders=SEEDERS)
@@ -316,7 +316,7 @@ def test_what_does_not_seed_is_told_once_a_seeder() -> None:
 
 
 def test_the_published_files() -> None:
-    results = {"seeder1": {"payloads": [payload("盲 道")], "failures": []}}
+    results = {"seeder1": {"payloads_json": [payload("盲 道")], "failures": []}}
     items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS)["items"]
     torrent, listing = publication.published_files(items, lab="lab")
     assert torrent["path"] == "torrents/盲 道.torrent"

@@ -51,7 +51,7 @@ def test_made_once(call: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     first, second = call(), call()
     assert (foreseen["changed"], first["changed"], second["changed"]) == (True, True, False)
-    pieces = {json.loads(told["payloads"])[0]["pieces"] for told in (foreseen, first, second)}
+    pieces = {json.loads(told["payloads_json"])[0]["pieces"] for told in (foreseen, first, second)}
     assert len(pieces) == 1
     assert first["diff"]["after"] == "one\n"
 
@@ -63,7 +63,7 @@ def test_long_work_goes_on_in_the_background(call: Any, monkeypatch: pytest.Monk
     while not told["finished"]:
         told = call(wait=1)
     assert told["changed"]
-    assert json.loads(told["payloads"])[0]["name"] == "one"
+    assert json.loads(told["payloads_json"])[0]["name"] == "one"
     assert not call()["changed"]
 
 

@@ -40,7 +40,7 @@ class Kitchen:
         entries += [{**entry, "swarm": {"seeders": []}} for entry in menu_entries([HUGE])]
         store = Store(Host(str(root / "payload"), Manifests(str(root / "state")), (4, 1)))
         store.look(host_entries(entries, "h", seeders=["h"], portals=["h"]))
-        results = {"h": {"payloads": store.run(), "failures": store.failures}}
+        results = {"h": {"payloads_json": store.run(), "failures": store.failures}}
         made = catalogue_items(
             entries,
             results,

@@ -61,7 +61,7 @@ def _descriptors(
     held: dict[str, dict[str, Mapping[str, Any]]] = {}
     faults = []
     for host in seeders:
-        for payload in handed_on(results.get(host, {}).get("payloads", [])):
+        for payload in handed_on(results.get(host, {}).get("payloads_json", [])):
             others = held.setdefault(payload["name"], {})
             same = next((other for other in others.items() if other[1].get("pieces") is not None), None)
             if same and payload.get("pieces") is not None and _content_of(payload) != _content_of(same[1]):
