@@ -14,5 +14,8 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 sys.path += [str(ROOT / part) for part in ("library", "filter_plugins", "tools")]
 init_plugin_loader()  # as the command line does, once, for the tests that render templates
 
+# No test depends on how fast a machine is.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 # For a long search by hand: pytest --hypothesis-profile=fuzz tests/unit/test_bencode.py tests/unit/test_metainfo.py
 settings.register_profile("fuzz", max_examples=50_000, deadline=None)

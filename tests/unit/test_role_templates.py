@@ -30,7 +30,7 @@ def summary(hosts: dict[str, dict[str, Any]], **groups: list[str]) -> list[str]:
         groups={"all": list(hosts), "leechers": [], **groups},
         inventory_hostname=groups["portals"][0],
         lab_directory="/nonexistent",
-        catalogue_items=json.dumps([{"magnet": None, "size": 1024}, {"magnet": "magnet:?x", "size": 1024}]),
+        catalogue_items_json=json.dumps([{"magnet": None, "size": 1024}, {"magnet": "magnet:?x", "size": 1024}]),
     ).splitlines()
 
 
