@@ -8,9 +8,11 @@ export ANSIBLE_HOME := $(CURDIR)/.ansible
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 export MOLECULE_COMMAND_BORDERS := 0
+# One line a step; ANSIBLE_VERBOSITY=1 shows all.
+lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test lab down test lint unit molecule bench bench-scale doctor
+.PHONY: help setup setup-test lab down test lint unit molecule stress bench bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,9 +34,8 @@ down: setup ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host imag
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \
 	  --extra-vars '{"container_host_state": "absent", "container_host_remove_images": $(if $(KEEP_IMAGES),false,true)}'
 
-test: setup-test ## Lint beside unit and contract tests, then every Molecule scenario
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint unit
-	@$(MAKE) --no-print-directory molecule
+test: setup-test ## Lint, unit and contract tests, every Molecule scenario: side by side, with a table at the end
+	@scripts/parts lint unit $(SCENARIOS)
 
 lint: setup-test ## Check style and types
 	scripts/lint
@@ -43,10 +44,11 @@ unit: setup-test ## Run the unit and contract tests
 	pytest tests/unit tests/contract
 
 molecule: setup-test ## Run the Molecule scenarios on real hosts (SCENARIOS="default all_in_one" for some)
-	@set -e; for scenario in $(SCENARIOS); do \
-	  printf '\033[1m==> molecule %s\033[0m\n' "$$scenario"; SECONDS=0; \
-	  molecule test --scenario-name "$$scenario"; \
-	  printf '\033[1m==> molecule %s passed in %s s\033[0m\n' "$$scenario" "$$SECONDS"; done
+	@scripts/parts $(SCENARIOS)
+
+TIMES ?= 5
+stress: setup-test ## Run every scenario TIMES times while two processes keep both cores busy
+	@scripts/parts --repeat $(TIMES) --busy 2 $(SCENARIOS)
 
 bench: setup-test ## Measure generation and hashing against their peers, in one run
 	python bench/run.py

@@ -21,6 +21,10 @@ class ActionModule(ActionBase):
             }}}
         )  # fmt: skip
         colors = {"fault": constants.COLOR_ERROR, "warning": constants.COLOR_WARN, "ok": constants.COLOR_OK}
-        for line in arguments["lines"]:
-            Display().display(line["text"], color=colors.get(line["severity"]))
+        lines = [{"text": line["text"], "color": colors.get(line["severity"])} for line in arguments["lines"]]
+        # The project's own callback shows them itself, after the recap.
+        if constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK") == "steps":
+            return {**result, "changed": False, "lines": lines}
+        for line in lines:
+            Display().display(line["text"], color=line["color"])
         return {**result, "changed": False}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from email.message import Message
 from pathlib import Path
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Any, Callable, Iterator, NamedTuple, TypeVar
 
 import ansible.module_utils
 import pytest
@@ -21,6 +25,12 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 sys.path.append(str(ROOT / "tests" / "browser"))
 UNITS = ("opentracker", "transmission-daemon", "seedbed-portal", "seedbed-flood", "seedbed-firewall")
 Result = TypeVar("Result")
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    body: bytes
 
 
 class Lab:
@@ -48,7 +58,27 @@ class Lab:
     def playbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs ansible-playbook on the scenario's hosts, as Molecule itself does."""
         command = ["ansible-playbook", f"--extra-vars=lab_name={self.directory.name}", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=540)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800)
+
+    @staticmethod
+    def get(url: str, **headers: str) -> Answer:
+        """Return what this machine, which is none of the hosts, is answered; never by way of a proxy."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            answer = opener.open(urllib.request.Request(url, headers=headers), timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Answer(answer.status, answer.headers, answer.read())
+
+    @staticmethod
+    def answers(address: str, port: int) -> bool:
+        """Return whether this machine can connect to a port."""
+        try:
+            socket.create_connection((address, port), timeout=120).close()
+        except OSError:
+            return False
+        return True
 
     def address(self, name: str) -> str:
         return str(self[name].check_output("hostname -I").split()[0])
@@ -65,7 +95,7 @@ def lab() -> Lab:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., Any]:
-    def wait(ask: Callable[[], Result], *, seconds: float = 30, what: str = "") -> Result:
+    def wait(ask: Callable[[], Result], *, seconds: float = 120, what: str = "") -> Result:
         """The first answer of ``ask`` that is true; fails with the last one when the deadline passes."""
         deadline = time.monotonic() + seconds
         while not (answer := ask()):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Every task is named: a test may look for one that must not have run.
+OUTPUT = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,7 @@ def refused() -> Callable[..., str]:
         done = subprocess.run(
             ["ansible-playbook", f"--inventory={inventory}", f"playbooks/{playbook}", "-e", json.dumps(given)],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_FORCE_COLOR": "0"},
+            env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_FORCE_COLOR": "0", **OUTPUT},
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,3 @@
+from ansible.playbook.task_include import TaskInclude
+
+class IncludeRole(TaskInclude): ...

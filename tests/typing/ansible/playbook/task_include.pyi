@@ -1,0 +1,2 @@
+class TaskInclude:
+    name: str | None

@@ -1,0 +1,120 @@
+"""What callback steps shows of a run, and what of a run that fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOK = """
+- name: Prepare
+  hosts: all
+  gather_facts: false
+  strategy: {strategy}
+  tasks:
+    - name: Write what is wanted
+      ansible.builtin.include_role:
+        name: writer
+    - name: Leave two alone
+      ansible.builtin.import_role:
+        name: writer
+      when: inventory_hostname == 'a'
+- name: Tell
+  hosts: a
+  gather_facts: false
+  tasks:
+    - name: Summarise
+      show_lines:
+        lines: [{{text: Portal     http://192.0.2.1/}}]
+    - name: Say it
+      ansible.builtin.debug:
+        msg: the word of debug
+    - name: Do what may fail
+      ansible.builtin.command: "{command}"
+      changed_when: false
+"""
+ROLE = """
+- name: first | Change two of the hosts
+  ansible.builtin.set_fact:
+    changed: true
+  changed_when: inventory_hostname != 'c'
+- name: second | Include more of it
+  ansible.builtin.include_tasks: more.yml
+"""
+MORE = """
+- name: more | Remember something
+  ansible.builtin.set_fact:
+    something: true
+  loop: [1, 2]
+"""
+
+
+def play(directory: Path, *arguments: str, strategy: str = "linear", command: str = "true", **setting: str) -> str:
+    """Return what a run with three hosts shows, without colours unless they are asked for."""
+    tasks = directory / "roles" / "writer" / "tasks"
+    tasks.mkdir(parents=True, exist_ok=True)
+    (tasks / "main.yml").write_text(ROLE, encoding="utf-8")
+    (tasks / "more.yml").write_text(MORE, encoding="utf-8")
+    playbook = directory / "playbook.yml"
+    playbook.write_text(PLAYBOOK.format(strategy=strategy, command=command), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if "COLOR" not in name}
+    run = subprocess.run(
+        ["ansible-playbook", "--inventory=a,b,c", "--connection=local", str(playbook), *arguments],
+        cwd=ROOT,
+        env={**environment, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "steps", **setting},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode == 0) == (command == "true"), run.stdout + run.stderr
+    assert "Callback dispatch" not in run.stderr
+    return run.stdout
+
+
+def steps(shown: str) -> list[str]:
+    return [re.sub(r"^ +\d+\.\d s  ", "", line) for line in shown.splitlines() if re.match(r" +\d+\.\d s  ", line)]
+
+
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_a_step_is_a_line_with_its_hosts_and_its_time(tmp_path: Path, strategy: str) -> None:
+    shown = play(tmp_path, strategy=strategy)
+    if strategy == "linear":
+        assert steps(shown) == [
+            "Write what is wanted: 3 hosts, 2 changed",
+            "Leave two alone: 1 host, 1 changed",
+            "Tell: 1 host",
+        ]
+    assert [line.split(":")[0] for line in steps(shown)][-2:] == ["Leave two alone", "Tell"]
+    assert "Remember something" not in shown
+    assert "included:" not in shown
+    assert "the word of debug" in shown
+
+
+def test_the_lines_for_people_come_last(tmp_path: Path) -> None:
+    *_, last = play(tmp_path).rstrip().splitlines()
+    assert last == "Portal     http://192.0.2.1/"
+
+
+def test_a_failure_is_shown_in_full_and_the_lines_come_all_the_same(tmp_path: Path) -> None:
+    shown = play(tmp_path, command="ls /never-there")
+    assert "TASK [Do what may fail]" in shown
+    assert "fatal: [a]: FAILED!" in shown
+    assert "    rc: 2" in shown
+    assert "/never-there" in shown
+    assert shown.rstrip().endswith("Portal     http://192.0.2.1/")
+
+
+def test_verbose_shows_every_task(tmp_path: Path) -> None:
+    shown = play(tmp_path, "-v")
+    assert steps(shown) == []
+    for line in ("TASK [writer : more | Remember something]", "ok: [b] => (item=1)", "included:", "changed: [b]"):
+        assert line in shown
+
+
+def test_colours_are_for_terminals(tmp_path: Path) -> None:
+    assert "\x1b" not in play(tmp_path)
+    assert "\x1b[0;33m" in play(tmp_path, ANSIBLE_FORCE_COLOR="1")
