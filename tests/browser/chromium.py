@@ -38,7 +38,7 @@ FLAGS = (
 
 def fetch(url: str) -> bytes:
     """Return what a URL answers, never by way of a proxy."""
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=120) as answer:
         return answer.read()
 
 
@@ -55,7 +55,7 @@ class Browser(webdriver.Chrome):
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         super().__init__(options, Service("/usr/bin/chromedriver"))
 
-    def wait(self, what: str, done: Callable[[], Any], seconds: float = 20) -> Any:
+    def wait(self, what: str, done: Callable[[], Any], seconds: float = 120) -> Any:
         """Return the first true answer of `done`, or fail saying what did not happen."""
         waiting = WebDriverWait(self, seconds, poll_frequency=0.05)
         return waiting.until(lambda _: done(), f"not within {seconds} s: {what}")

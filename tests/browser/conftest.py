@@ -58,6 +58,13 @@ def example(portal: str, catalogue: list[dict[str, Any]]) -> Iterator[subprocess
         run.kill()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def example_in_the_background(request: pytest.FixtureRequest) -> None:
+    """Start the testers' suite with the first test when one of the tests is about it; no other test needs it."""
+    if any("example" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("example")
+
+
 @pytest.fixture(scope="session")
 def signal() -> Callable[[str], None]:
     """Send a signal to the trackers and the seeders' daemons: stopped ones are silent and forget nothing."""

@@ -18,9 +18,6 @@ from client import session, wanted
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-# The suite for testers is begun first and looked at last: meanwhile it waits for the seeder.
-pytestmark = pytest.mark.usefixtures("example")
-
 Item = dict[str, Any]
 
 
