@@ -51,6 +51,7 @@ _value:
       from: leecher1
       verdict: torrent_paused
       severity: fault
+      where: seeder1
       cause: the torrent is paused on seeder1
       remedy: resume it, or run the site playbook
       more: []
@@ -67,15 +68,16 @@ ansible.module_utils.__path__.append(
 )
 
 from ansible.module_utils.seedbed.doctor.judge import verdict
+from ansible.module_utils.seedbed.torrent.model import Seeder, Subject, Tracker, Verdict, View
 
 
 def swarm_verdict(
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[Subject],
     *,
-    view: Mapping[str, Any],
-    seeders: Mapping[str, Mapping[str, Any]] | None = None,
-    trackers: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[dict[str, Any]]:
+    view: View,
+    seeders: Mapping[str, Seeder] | None = None,
+    trackers: Mapping[str, Tracker] | None = None,
+) -> list[Verdict]:
     return [verdict(item, view, seeders or {}, trackers or {}) for item in items]
 
 

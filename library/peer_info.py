@@ -100,7 +100,8 @@ results:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.probe.peer_wire import Settings, Target, probe_all
+from ansible.module_utils.seedbed.probe.peer_handshake import PeerOptions, Target
+from ansible.module_utils.seedbed.probe.peers import meet_all
 
 
 def main() -> None:
@@ -126,7 +127,7 @@ def main() -> None:
     for entry in targets:
         if not re.fullmatch("[0-9a-f]{40}", entry.info_hash):
             module.fail_json(msg=f"targets has info_hash {entry.info_hash!r}; expected 40 hexadecimal digits")
-    module.exit_json(changed=False, results=probe_all(targets, Settings(**params)))
+    module.exit_json(changed=False, results=meet_all(targets, PeerOptions(**params)))
 
 
 if __name__ == "__main__":

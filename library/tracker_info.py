@@ -103,6 +103,7 @@ results:
     message: {description: The reason for people., type: str}
     address: {description: The tracker's address that answered., type: str}
     own_address: {description: This host's address on that connection., type: str}
+    probes: {description: 'How many entries were of hosts that only ask, this one too; announce only.', type: int}
     seen_as: {description: The address under which the tracker hands this host out; announce only., type: str}
     status: {description: HTTP status., type: int}
     redirects: {description: Addresses that the tracker redirected to., type: list}
@@ -121,7 +122,7 @@ results:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.probe.announce import Question, Settings, ask
+from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question, ask
 
 ARGUMENTS = {
     "trackers": {"type": "list", "elements": "str", "default": []},
@@ -163,9 +164,10 @@ def main() -> None:
             module.fail_json(msg=f"{info_hash!r} is no info hash; expected 40 hexadecimal digits")
     if not 0 <= params["port"] <= 65535:
         module.fail_json(msg=f"port is {params['port']}; expected 0 to 65535")
-    settings = Settings(**{name: params[name] for name in ("timeout", "family", "numwant", "compact", "port", "raw")})
+    names = ("timeout", "family", "numwant", "compact", "port", "raw")
+    options = AnnounceOptions(**{name: params[name] for name in names})
     questions = [Question(tracker, kind, info_hash.lower()) for tracker, info_hash in pairs for kind in params["kinds"]]
-    module.exit_json(changed=False, results=ask(questions, settings))
+    module.exit_json(changed=False, results=ask(questions, options))
 
 
 if __name__ == "__main__":

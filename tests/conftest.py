@@ -11,7 +11,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
-sys.path += [str(ROOT / part) for part in ("library", "filter_plugins", "tools")]
+sys.path += [str(ROOT / part) for part in ("library", "filter_plugins", "tools", "tests/fixtures")]
 init_plugin_loader()  # as the command line does, once, for the tests that render templates
 
 # No test depends on how fast a machine is.

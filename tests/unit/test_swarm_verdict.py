@@ -7,140 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import libtorrent as lt
 import pytest
 from ansible.module_utils.seedbed.doctor.verdicts import REMARKS, SEVERITIES, VERDICTS
-from ansible.module_utils.seedbed.torrent.magnet import magnet_item
 from ansible.module_utils.seedbed.transmission.listing import missing_content, torrent_state
-from doctor_details import doctor_details
-from doctor_faults import doctor_faults
-from doctor_questions import doctor_questions
-from doctor_report import doctor_report
-from doctor_subject import doctor_subject
-from doctor_targets import doctor_targets
-from swarm_verdict import swarm_verdict
+from doctor_lab import HASH, HTTP, UDP, answer, broken, failing, judge
 
-HASH = "2a" * 20
 GROWING = {"available": "50%", "fetch_rest": True}
-HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
-
-
-def answer(tracker: str, **more: Any) -> dict[str, Any]:
-    return {
-        "tracker": tracker,
-        "kind": "announce",
-        "info_hash": HASH,
-        "ok": True,
-        "reason": "",
-        "message": "",
-        "address": "192.0.2.1",
-        "interval": 1800,
-        "seeders": 1,
-        "leechers": 0,
-        "downloaded": 3,
-        "peers": [{"address": "192.0.2.2", "port": 8082}],
-        **more,
-    }
-
-
-def lab() -> dict[str, Any]:
-    """A healthy one."""
-    torrent = {
-        "info_hash": HASH,
-        "name": "item",
-        "state": "seeding",
-        "error": 0,
-        "error_string": "",
-        "left": 0,
-        "have": 100,
-        "size": 100,
-        "checked": 0.0,
-        "private": False,
-        "missing": [],
-        "free": 10**9,
-        "peers": [],
-        "trackers": [
-            {"announce": url, "backup": url == UDP, "announced": True, "succeeded": True, "result": "Success"}
-            for url in (HTTP, UDP)
-        ],
-    }
-    return {
-        "item": {
-            "name": "item",
-            "info_hash": HASH,
-            "private": False,
-            "trackers": [[HTTP, UDP]],
-            "swarm": {"seeders": ["seeder1"], "available": "100%"},
-        },
-        "view": {
-            "from": "leecher1",
-            "address": "192.0.2.3",
-            "clock": 1000,
-            "trackers": [answer(HTTP), answer(UDP)],
-            "peers": [
-                {
-                    "address": "192.0.2.2",
-                    "port": 8082,
-                    "info_hash": HASH,
-                    "ok": True,
-                    "reason": "",
-                    "message": "",
-                    "encryption": "plain",
-                    "client": "Transmission 4.1.0",
-                    "share": 1.0,
-                    "metadata": "ok",
-                    "plain_only": False,
-                    "metadata_message": "",
-                    "piece": "ok",
-                    "piece_message": "",
-                }
-            ],
-        },
-        "seeders": {
-            "seeder1": {
-                "address": "192.0.2.2",
-                "peer_port": 8082,
-                "info": {
-                    "active": True,
-                    "reason": "",
-                    "message": "",
-                    "version": "4.1.0",
-                    "default_route": True,
-                    "clock": 1001,
-                    "torrents": [torrent],
-                },
-            }
-        },
-        "trackers": {"tracker1": {"address": "192.0.2.1", "port": 8888, "active": True}},
-    }
-
-
-def judge(seen: dict[str, Any]) -> dict[str, Any]:
-    [result] = swarm_verdict([seen["item"]], view=seen["view"], seeders=seen["seeders"], trackers=seen["trackers"])
-    return result
-
-
-def broken(*changes: tuple[str, Any]) -> dict[str, Any]:
-    """The lab with values replaced; a path is keys and indexes, joined by dots; a value may be a dict to merge in."""
-    seen = copy.deepcopy(lab())
-    for path, value in changes:
-        *way, last = path.split(".")
-        place: Any = seen
-        for step in way:
-            place = place[int(step)] if step.isdigit() else place[step]
-        key: Any = int(last) if last.isdigit() else last
-        if isinstance(value, dict) and isinstance(place[key], dict):
-            place[key].update(value)
-        else:
-            place[key] = value
-    return seen
-
-
-def failing(reason: str, message: str = "said", **more: Any) -> list[tuple[str, Any]]:
-    values = {"ok": False, "reason": reason, "message": message, **more}
-    return [("view.trackers.0", values), ("view.trackers.1", values)]
-
-
 TORRENT = "seeders.seeder1.info.torrents.0"
 PEER = "view.peers.0"
 GONE = "http://192.0.2.8:8888/announce"
@@ -213,7 +85,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([("view.trackers", []), ("item", {"trackers": [], "private": True})], "private_without_tracker", "DHT"),
         ([("seeders.seeder1.info", None), (PEER, {"ok": False, "reason": "timeout"})], "seeder_unreachable", "seeder1"),
         ([("seeders.seeder1.info", None)], "seeder_unseen", "seeder1 serves"),
-        ([("seeders.seeder1.info", {"reason": "denied", "message": "401"})], "seeder_rpc", "could not be asked: 401"),
+        ([("seeders.seeder1.info", {"reason": "denied", "message": "401"})], "seeder_rpc", "could not be queried: 401"),
         ([("seeders.seeder1.info.active", False)], "seeder_down", "not running on seeder1"),
         ([("seeders.seeder1.info.torrents", [])], "torrent_not_added", "does not have the torrent"),
         ([(TORRENT, {"state": "stopped"})], "torrent_paused", "paused on seeder1"),
@@ -294,7 +166,7 @@ def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remar
     assert len(result["remarks"]) == 1 and remark in result["remarks"][0], result
 
 
-def test_numbers_that_nobody_told_are_question_marks() -> None:
+def test_unknown_numbers_are_question_marks() -> None:
     assert judge(broken(*TRACKERLESS))["cause"] == "? seeders, ? leechers"
 
 
@@ -321,17 +193,114 @@ def test_a_seeder_that_serves_another_client_of_the_host_is_well() -> None:
 
 
 def test_one_good_seeder_makes_the_faults_of_another_a_warning() -> None:
-    seen = broken()
-    second = copy.deepcopy(seen["seeders"]["seeder1"])
-    second.update(address="192.0.2.4")
-    second["info"]["torrents"][0]["state"] = "stopped"
-    seen["seeders"]["seeder2"] = second
-    seen["item"]["swarm"]["seeders"] = ["seeder1", "seeder2"]
-    result = judge(seen)
+    result = judge(two_seeders(("seeders.seeder2.info.torrents.0.state", "stopped")))
     assert (result["verdict"], result["severity"]) == ("torrent_paused", "warning")
 
 
-def test_the_root_comes_first_and_the_rest_is_told() -> None:
+# -- the innocent -----------------------------------------------------------------------------------------------------
+
+
+def two_seeders(*changes: tuple[str, Any], address: str = "192.0.2.4", port: int = 8082) -> dict[str, Any]:
+    """Return the lab with a second seeder of the item, which the trackers do not list, and which nobody met."""
+    seen = broken()
+    seen["seeders"]["seeder2"] = {**copy.deepcopy(seen["seeders"]["seeder1"]), "address": address, "peer_port": port}
+    seen["item"]["swarm"]["seeders"] = ["seeder1", "seeder2"]
+    return broken(*changes, start=seen)
+
+
+def listed(*peers: tuple[str, int]) -> list[tuple[str, Any]]:
+    """Return the change after which the trackers hand out these peers."""
+    handed_out = [{"address": address, "port": port} for address, port in peers]
+    return [(f"view.trackers.{index}.peers", handed_out) for index in (0, 1)]
+
+
+NAT = ("10.89.0.1", 8082)
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause"),
+    [
+        # The other seeder's address is its own, though the port is the same.
+        (two_seeders(), "the tracker does not list the seeder seeder2, though it seeds"),
+        # A seeder of other items.
+        (broken(*listed(("192.0.2.9", 8082)), ("seeders.seeder9", {"address": "192.0.2.9", "peer_port": 8082,
+                                                                   "info": None})),
+         "the tracker does not list the seeder seeder1, though it seeds"),
+        # The client of the host that looks.
+        (broken(*listed(("192.0.2.3", 8082))), "the tracker does not list the seeder seeder1, though it seeds"),
+        # A foreign peer that serves at its own address.
+        (broken(*listed(("192.0.2.9", 8082)), ("view.peers.0.address", "192.0.2.9"),
+                ("view.peers.0.share", 0.5)),
+         "the tracker does not list the seeder seeder1, though it seeds"),
+        # Two that are not listed, and one address: it may be that of either.
+        (two_seeders(*listed(NAT)), "the tracker does not list the seeder seeder1, though it seeds"),
+        # Another port says who it is not.
+        (broken(*listed(("10.89.0.1", 9000))), "the tracker does not list the seeder seeder1, though it seeds"),
+    ],
+)  # fmt: skip
+def test_a_port_that_others_may_have_names_nobody(seen: dict[str, Any], cause: str) -> None:
+    result = judge(seen)
+    assert (result["verdict"], result["cause"]) == ("not_announced", cause), result
+
+
+def test_a_port_that_one_seeder_alone_may_have_names_it() -> None:
+    seen = two_seeders(*listed(("192.0.2.2", 8082), NAT))
+    assert judge(seen)["cause"].startswith("the tracker hands out 10.89.0.1 for the seeder seeder2")
+    seen = two_seeders(*listed(NAT), port=9000)  # the other one has another port
+    assert judge(seen)["cause"].startswith("the tracker hands out 10.89.0.1 for the seeder seeder1")
+
+
+def test_two_hosts_behind_one_address_are_not_told_apart_by_it() -> None:
+    seen = two_seeders(("seeders.seeder2.info", None), address="192.0.2.2")
+    assert judge(seen)["verdict"] == "seeder_unreachable"
+    assert judge(two_seeders(("seeders.seeder2.info", None)))["verdict"] == "seeder_unreachable"
+    assert judge(broken(("seeders.seeder1.info", None)))["verdict"] == "seeder_unseen"
+
+
+@pytest.mark.parametrize(
+    ("url", "active", "verdict", "cause"),
+    [
+        (HTTP, [True, False], "tracker_filtered", "though tracker1 runs it"),
+        ("http://192.0.2.1:8889/announce", [True, False], "tracker_down", "not running on tracker2"),
+        ("http://192.0.2.1:9000/announce", [True, False], "tracker_wrong_port", "to port 9000, the tracker listens on "
+         "8888 or 8889"),
+        ("http://192.0.2.1/announce", [True, True], "tracker_wrong_port", "announces to port 80, the tracker"),
+        ("https://192.0.2.1/announce", [True, True], "tracker_wrong_port", "announces to port 443, the tracker"),
+    ],
+)  # fmt: skip
+def test_two_trackers_at_one_address_are_told_apart_by_their_ports(
+    url: str, active: list[bool], verdict: str, cause: str
+) -> None:
+    trackers = {
+        f"tracker{number + 1}": {"address": "192.0.2.1", "port": 8888 + number, "active": active[number]}
+        for number in (0, 1)
+    }
+    refusal = answer(url, ok=False, reason="refused", message="nothing listens there")
+    result = judge(broken(("view.trackers", [refusal]), ("trackers", trackers)))
+    assert result["verdict"] == verdict, result
+    assert cause in result["cause"], result
+
+
+def test_a_sample_of_peers_is_none_of_all_with_those_who_only_ask() -> None:
+    others = [("192.0.2.9", port) for port in range(9000, 9049)]
+    seen = broken(("item.trackers", [[HTTP], [UDP]]), ("view.trackers.1", {"probes": 1}))
+    seen["view"]["trackers"][1]["peers"] = [{"address": address, "port": port} for address, port in others]
+    assert judge(seen)["verdict"] == "healthy"
+    seen["view"]["trackers"][1]["probes"] = 0
+    assert judge(seen)["verdict"] == "not_announced"
+
+
+def test_a_tracker_counts_a_leecher_once_whatever_its_protocols_count() -> None:
+    """One protocol of a tracker may count another host that asks; the other one was asked before or after."""
+    scrape = answer(UDP, kind="scrape", known=True, leechers=1)
+    seen = broken(("view.trackers", [scrape, answer(HTTP, leechers=0), answer(UDP, leechers=1)]))
+    assert judge(seen)["cause"] == "1 seeder, 0 leechers"
+    elsewhere_too = answer("http://192.0.2.8:8888/announce", leechers=2)
+    seen["view"]["trackers"].append(elsewhere_too)
+    assert judge(seen)["cause"] == "1 seeder, 2 leechers"
+
+
+def test_the_root_comes_first_and_the_rest_follows() -> None:
     result = judge(broken(*failing("refused"), ("trackers.tracker1.active", False), (TORRENT, {"state": "stopped"})))
     assert result["verdict"] == "tracker_down"
     assert "the torrent is paused on seeder1" in result["more"]
@@ -371,129 +340,6 @@ def test_the_documentation_explains_every_verdict() -> None:
     assert sorted(explained) == sorted(f"`{code}`" for code in VERDICTS)
     notes = text.partition("## Notes on items that are well")[2]
     assert len(re.findall(r"^- \*.+\*: ", notes, re.MULTILINE)) == len(REMARKS)
-
-
-def texts(lines: list[dict[str, str]]) -> list[str]:
-    return [line["text"] for line in lines]
-
-
-def test_the_report_is_aligned_and_worst_first() -> None:
-    good = judge(broken(("item.name", "盲道.mp4")))
-    bad = judge(broken((TORRENT, {"state": "stopped"}), ("item.name", "e\N{COMBINING ACUTE ACCENT}")))
-    lines = doctor_report([good, bad])
-    assert texts(lines) == [
-        "",
-        "      item      from      verdict         cause",
-        "FAIL  e\N{COMBINING ACUTE ACCENT}         leecher1  torrent_paused  the torrent is paused on seeder1",
-        "      -> resume it, or run the site playbook",
-        "ok    盲道.mp4  leecher1  healthy         1 seeder, 0 leechers",
-    ]
-    assert [line["severity"] for line in lines] == ["", "", "fault", "fault", "ok"]
-
-
-def test_what_several_see_alike_is_told_once() -> None:
-    seen = judge(broken())
-    assert "leecher1, leecher2" in texts(doctor_report([seen, {**seen, "from": "leecher2"}]))[2]
-
-
-def test_a_controller_without_a_way_to_the_lab_is_one_line() -> None:
-    good = judge(broken())
-    blind = judge(broken(*failing("timeout", "no answer within 2 s"), ("view.from", "controller")))
-    assert texts(doctor_report([good, blind]))[2:] == [
-        "ok  item  leecher1  healthy  1 seeder, 0 leechers",
-        "note  the controller has no way of its own to the trackers (http://192.0.2.1:8888 does not answer: "
-        "no answer within 2 s, though tracker1 runs it); the leechers count",
-    ]
-    # Alone, it counts; and what it sees beside a leecher is a note, unless the leecher sees it, too.
-    assert texts(doctor_report([blind]))[2].startswith("FAIL")
-    lost = judge(broken((PEER, {"ok": False, "reason": "timeout"}), ("view.from", "controller")))
-    assert texts(doctor_report([good, lost]))[2].startswith("note  item  controller  peer_port_filtered")
-    assert texts(doctor_report([{**lost, "from": "leecher1"}, lost]))[2].startswith("FAIL  item  leecher1, controller")
-
-
-def test_a_host_that_could_not_look_is_told() -> None:
-    assert texts(doctor_report([judge(broken())], silent=["leecher2"]))[-1] == (
-        "WARN  leecher2 cannot be reached by SSH: its view is missing"
-    )
-
-
-def test_details_decode_what_was_said() -> None:
-    seen = broken(("view.trackers.1", {"ok": False, "reason": "timeout", "message": "no answer"}))
-    seen["view"]["trackers"].insert(0, answer(HTTP, kind="scrape", known=False))
-    lines = doctor_details(
-        [seen["item"]], answers=seen["view"]["trackers"], peers=seen["view"]["peers"], view="leecher1"
-    )
-    assert texts(lines) == [
-        f"item ({HASH}) as leecher1 sees it",
-        f"  {HTTP}",
-        "    scrape    does not know the torrent",
-        "    announce  1 seeder, 0 leechers, 3 downloads, again in 1800 s, peers: 192.0.2.2:8082",
-        f"  {UDP}",
-        "    announce  timeout: no answer",
-        "  peers, over TCP (uTP is not probed)",
-        "    192.0.2.2:8082  Transmission 4.1.0, holds 100%, takes plain and encrypted, metadata ok, piece ok",
-        "",
-    ]
-
-
-def test_targets_are_the_peers_and_the_seeders_but_not_oneself() -> None:
-    seen = broken(*elsewhere("192.0.2.3"))
-    targets = doctor_targets(
-        [seen["item"]], answers=seen["view"]["trackers"], seeders=seen["seeders"], own=["192.0.2.3", 8082]
-    )
-    assert targets == [{"address": "192.0.2.2", "port": 8082, "info_hash": HASH}]
-    assert doctor_questions([seen["item"]]) == [{"info_hash": HASH, "trackers": [HTTP, UDP]}]
-
-
-def test_magnets_in_both_spellings() -> None:
-    item = magnet_item(f"magnet:?xt=urn:btih:{HASH.upper()}&dn=a%20name&tr=http%3A%2F%2Fx%2Fannounce&tr=udp://y:1")
-    assert item["info_hash"] == HASH
-    assert (item["name"], item["trackers"]) == ("a name", [["http://x/announce"], ["udp://y:1"]])
-    assert magnet_item("magnet:?xt=urn:btih:" + "FIVCUKRKFIVCUKRKFIVCUKRKFIVCUKRK")["info_hash"] == HASH
-
-
-@pytest.mark.parametrize(
-    ("asked", "fault"),
-    [
-        (
-            {"magnet": "magnet:?dn=x"},
-            "magnet is 'magnet:?dn=x', which has no v1 info hash; expected magnet:?xt=urn:btih:",
-        ),
-        ({"names": ["item", "nosuch"]}, "torrent is 'nosuch', which the catalogue does not have; it has item"),
-        ({"torrent_file": "/nonexistent"}, "torrent_file: /nonexistent cannot be read: No such file or directory"),
-        ({"torrent_file": "/etc/passwd"}, "torrent_file is /etc/passwd, which is no .torrent: unexpected byte"),
-        ({"torrent_file": "x", "magnet": "y"}, "torrent, torrent_file and magnet exclude each other"),
-    ],
-)
-def test_what_cannot_be_looked_at_is_one_sentence(asked: dict[str, Any], fault: str) -> None:
-    [said] = doctor_subject([lab()["item"]], **asked)["faults"]
-    assert said.startswith(fault)
-
-
-@pytest.mark.parametrize(
-    ("options", "faults"),
-    [
-        ({}, []),
-        ({"seconds": {"doctor_peer_timeout": "6", "doctor_tracker_timeout": 0}},
-         ["doctor_tracker_timeout is 0; expected seconds, more than 0"]),
-        ({"json_path": "/nonexistent/x.json"},
-         ["doctor_json is /nonexistent/x.json, and /nonexistent is no directory that can be written to"]),
-        ({"magnet": "magnet:?xt=urn:btih:" + HASH, "torrent_file": "x"},
-         ["torrent, torrent_file and magnet exclude each other; give one of them"]),
-    ],
-)  # fmt: skip
-def test_options_are_refused_before_any_host_is_asked(options: dict[str, Any], faults: list[str]) -> None:
-    assert doctor_faults([], **options) == faults
-    assert doctor_faults(["item"], **options) == faults  # whether the catalogue has it is for later
-
-
-def test_a_torrent_file_of_version_2_alone_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "content").write_bytes(b"x")
-    made = lt.create_torrent([lt.create_file_entry("content", 1)], 16384, lt.create_torrent.v2_only)
-    lt.set_piece_hashes(made, str(tmp_path))
-    path = tmp_path / "x.torrent"
-    path.write_bytes(lt.bencode(made.generate()))
-    assert "version 2 alone" in doctor_subject([], torrent_file=str(path))["faults"][0]
 
 
 def test_content_is_compared_with_the_disk(tmp_path: Path) -> None:

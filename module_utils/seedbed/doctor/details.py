@@ -1,64 +1,76 @@
-"""What each tracker and each peer said, decoded."""
+"""What each tracker and each peer showed, decoded."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
-from ansible.module_utils.seedbed.base.text import printable
-from ansible.module_utils.seedbed.doctor.report import Line, report_line
-from ansible.module_utils.seedbed.doctor.verdicts import count
+from ansible.module_utils.seedbed.doctor.observations import share_held
+from ansible.module_utils.seedbed.doctor.report import ReportLine, report_line
+from ansible.module_utils.seedbed.doctor.verdicts import count, percent
+from ansible.module_utils.seedbed.torrent.model import PeerAnswer, Subject, TrackerAnswer
 
 
 def details(
-    items: Sequence[Mapping[str, Any]],
-    answers: Sequence[Mapping[str, Any]],
-    peers: Sequence[Mapping[str, Any]],
-    view: str,
-) -> list[Line]:
-    """What each tracker and each peer said about each item, decoded."""
+    subjects: Sequence[Subject], answers: Sequence[TrackerAnswer], peers: Sequence[PeerAnswer], view: str
+) -> list[ReportLine]:
+    """Return what each tracker and each peer showed of each torrent, as lines for people."""
     lines = []
-    for item in items:
-        kind = ", private" if item["private"] else ""
-        lines.append(report_line("", f"{printable(item['name'])} ({item['info_hash']}{kind}) as {view} sees it"))
-        mine = [answer for answer in answers if answer["info_hash"] == item["info_hash"]]
-        for tracker in dict.fromkeys(answer["tracker"] for answer in mine):
-            lines.append(report_line("", f"  {printable(tracker)}"))
-            lines += [_answer_line(answer) for answer in mine if answer["tracker"] == tracker]
-        met = [peer for peer in peers if peer["info_hash"] == item["info_hash"]]
+    for subject in subjects:
+        kind = ", private" if subject["private"] else ""
+        lines.append(report_line("", f"{subject['name']} ({subject['info_hash']}{kind}) as {view} sees it"))
+        ours = [answer for answer in answers if answer["info_hash"] == subject["info_hash"]]
+        for tracker in dict.fromkeys(answer["tracker"] for answer in ours):
+            lines.append(report_line("", f"  {tracker}"))
+            lines += [_answer_line(answer) for answer in ours if answer["tracker"] == tracker]
+        met = [peer for peer in peers if peer["info_hash"] == subject["info_hash"]]
         lines.append(report_line("", "  peers, over TCP (uTP is not probed)" if met else "  no peers to meet"))
         lines += [_peer_line(peer) for peer in met]
         lines.append(report_line("", ""))
     return lines
 
 
-def _answer_line(answer: Mapping[str, Any]) -> Line:
+def _answer_line(answer: TrackerAnswer) -> ReportLine:
     head = f"    {answer['kind']:8}  "
     if not answer["ok"]:
-        return report_line("fault", f"{head}{answer['reason']}: {printable(answer['message'])}")
-    said = [count(answer["seeders"], "seeder"), count(answer["leechers"], "leecher")]
-    if answer["downloaded"] is not None:
-        said.append(count(answer["downloaded"], "download"))
+        return report_line("fault", f"{head}{answer['reason']}: {answer['message'] or 'no reason given'}")
     if answer["kind"] == "announce":
-        said.append(f"again in {answer['interval']} s")
-        said += [f"sees us as {answer['seen_as']}"] if answer.get("seen_as") else []
-        said += [f"warns: {answer['warning']}"] if answer.get("warning") else []
-        said += ["did not take our goodbye"] if answer.get("deregistered") is False else []
-        peers = ", ".join(f"{peer['address']}:{peer['port']}" for peer in answer["peers"])
-        said.append(f"peers: {peers or 'nobody'}")
-    elif not answer["known"]:
-        said = ["does not know the torrent"]
-    return report_line("", head + printable(", ".join(said)))
+        parts = [*_counts(answer), *_announce_parts(answer)]
+    else:
+        parts = _counts(answer) if answer.get("known", True) else ["does not know the torrent"]
+    return report_line("", head + ", ".join(parts))
 
 
-def _peer_line(peer: Mapping[str, Any]) -> Line:
+def _counts(answer: TrackerAnswer) -> list[str]:
+    parts = [count(answer.get("seeders"), "seeder"), count(answer.get("leechers"), "leecher")]
+    downloaded = answer.get("downloaded")
+    return parts if downloaded is None else [*parts, count(downloaded, "download")]
+
+
+def _announce_parts(answer: TrackerAnswer) -> list[str]:
+    interval = answer.get("interval")
+    parts = ["no interval in the answer" if interval is None else f"again in {interval} s"]
+    if answer.get("seen_as"):
+        parts.append(f"sees us as {answer['seen_as']}")
+    if answer.get("warning"):
+        parts.append(f"warns: {answer['warning']}")
+    if answer.get("deregistered") is False:
+        parts.append("did not take our goodbye")
+    peers = ", ".join(f"{peer['address']}:{peer['port']}" for peer in answer.get("peers", []))
+    return [*parts, f"peers: {peers or 'nobody'}"]
+
+
+def _peer_line(peer: PeerAnswer) -> ReportLine:
     head = f"    {peer['address']}:{peer['port']}  "
     if not peer["ok"]:
-        return report_line("fault", f"{head}{peer['reason']}: {printable(peer['message'])}")
-    takes = {True: "plain alone", False: "plain and encrypted", None: "plain"}[peer["plain_only"]]
-    said = [
-        peer["client"] or "a client that does not name itself",
-        f"holds {'?' if peer['share'] is None else format(peer['share'], '.0%')}",
+        return report_line("fault", f"{head}{peer['reason']}: {peer['message'] or 'no reason given'}")
+    share = share_held(peer)
+    takes = {True: "plain alone", False: "plain and encrypted", None: "plain"}[peer.get("plain_only")]
+    parts = [
+        peer.get("client") or "a client that does not name itself",
+        "holds an unknown share" if share is None else f"holds {percent(share)}",
         f"takes {'encrypted alone' if peer['encryption'] == 'encrypted' else takes}",
     ]
-    said += [f"{what} {peer[what].replace('_', ' ')}" for what in ("metadata", "piece") if what in peer]
-    return report_line("", head + printable(", ".join(said)))
+    for title, state in (("metadata", peer.get("metadata")), ("piece", peer.get("piece"))):
+        if state:
+            parts.append(f"{title} {state.replace('_', ' ')}")
+    return report_line("", head + ", ".join(parts))

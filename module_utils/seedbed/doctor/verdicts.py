@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ansible.module_utils.seedbed.base.sizes import WHOLE
+
 
 class Kind(NamedTuple):
     """What a verdict means: how bad it is, in words with a place for particulars, and what to do."""
@@ -29,18 +31,18 @@ VERDICTS = {
         "fault", "the tracker's service is not running on {where}", "systemctl start opentracker there"
     ),
     "tracker_unreachable": Kind(
-        "fault", "the tracker {where} answers neither clients nor SSH: {detail}", "look whether the host is up"
+        "fault", "the tracker {where} answers neither clients nor SSH: {detail}", "check whether the host is up"
     ),
     "tracker_wrong_port": Kind(
         "fault",
-        "the torrent announces to port {port}, the tracker listens on {right}",
+        "the torrent announces to {port}, the tracker listens on {right}",
         "run the site playbook: it gives every torrent the tracker's present address",
     ),
     "tracker_refused": Kind(
         "fault", "nothing listens at {where} (connection refused)", "start the tracker, or correct address and port"
     ),
     "tracker_filtered": Kind(
-        "fault", "{where} does not answer: {detail}", "look for a firewall between, and whether the host is up"
+        "fault", "{where} does not answer: {detail}", "check for a firewall in between, and whether the host is up"
     ),
     "tracker_http_filtered": Kind(
         "warning",
@@ -59,7 +61,7 @@ VERDICTS = {
     "tracker_refuses": Kind("fault", "{where}: {detail}", "do what the tracker's text asks for"),
     "tracker_invalid_request": Kind(
         "fault",
-        "{where} takes the request for invalid: {detail}",
+        "{where} calls the request invalid: {detail}",
         "correct the announce address; opentracker takes no compact=0, no second info hash, no port above 65535",
     ),
     "tracker_odd_path": Kind(
@@ -71,15 +73,17 @@ VERDICTS = {
         "fault", "{where} is no tracker of this protocol: {detail}", "correct scheme and port of the announce address"
     ),
     # The seeder
-    "seeder_unreachable": Kind("fault", "the seeder {where} cannot be reached by SSH", "look whether the host is up"),
+    "seeder_unreachable": Kind("fault", "the seeder {where} cannot be reached by SSH", "check whether the host is up"),
     "seeder_unseen": Kind(
         "warning",
         "the seeder {where} serves, but cannot be reached by SSH",
-        "look whether its address and key are right in the inventory",
+        "check its address and key in the inventory",
     ),
     "seeder_down": Kind("fault", "Transmission is not running on {where}", "systemctl start transmission-daemon there"),
     "seeder_rpc": Kind(
-        "warning", "{where} could not be asked: {detail}", "run the site playbook: it sets port, user and password"
+        "warning",
+        "the daemon on {where} could not be queried: {detail}",
+        "run the site playbook: it sets port, user and password",
     ),
     "torrent_not_added": Kind("fault", "the seeder {where} does not have the torrent", "run the site playbook"),
     "torrent_paused": Kind("fault", "the torrent is paused on {where}", "resume it, or run the site playbook"),
@@ -102,7 +106,7 @@ VERDICTS = {
         "run the site playbook: it brings the seeder's trackers up to date",
     ),
     "seeder_cannot_announce": Kind(
-        "fault", "{where} cannot announce: {detail}", "look at the way from the seeder to the tracker"
+        "fault", "{where} cannot announce: {detail}", "check the network between the seeder and the tracker"
     ),
     "no_default_route": Kind(
         "fault",
@@ -112,12 +116,12 @@ VERDICTS = {
     "not_announced": Kind(
         "fault",
         "{tracker} does not list the seeder {where}, though it seeds",
-        "reannounce there; a restarted tracker has forgotten it until the next announce",
+        "reannounce there; a restarted tracker knows nobody until the next announce",
     ),
     "wrong_address": Kind(
         "fault",
         "the tracker hands out {detail} for the seeder {where}: {why}",
-        "let the seeder announce to the tracker's lab_address, without loopback, NAT or proxy between",
+        "let the seeder announce to the tracker's lab_address, without loopback, NAT or proxy in between",
     ),
     # The peer
     "peer_port_closed": Kind(
@@ -128,12 +132,12 @@ VERDICTS = {
     "peer_port_filtered": Kind(
         "fault",
         "the peer port {where} does not answer",
-        "open it in the firewalls between: lab_firewall, the network's",
+        "open it in the firewalls in between: lab_firewall, the network's",
     ),
     "peer_not_serving": Kind(
         "fault",
         "{where} answers, but does not serve this info hash",
-        "look whether the torrent is running there; a client may also refuse this address",
+        "check whether the torrent runs there; a client may also refuse this address",
     ),
     "same_address": Kind(
         "fault",
@@ -157,7 +161,7 @@ VERDICTS = {
     ),
     "partial": Kind(
         "fault",
-        "only {detail} of the content is to be had, so a download stalls there",
+        "only {detail} of the content can be had, so a download stalls there",
         "add a seeder that has all of it",
     ),
     "only_leechers": Kind("fault", "{detail}, and none has the whole content", "add a seeder"),
@@ -165,7 +169,7 @@ VERDICTS = {
         "fault", "the tracker knows nobody for this torrent", "start a seeder that announces to this tracker"
     ),
     "metadata_unavailable": Kind(
-        "fault", "the metadata cannot be had, so a magnet does not work: {detail}", "hand out the .torrent file"
+        "fault", "no peer sends the metadata, so a magnet does not work: {detail}", "hand out the .torrent file"
     ),
     "udp_only": Kind(
         "warning",
@@ -195,5 +199,10 @@ REMARKS = {
 
 
 def count(number: int | None, what: str) -> str:
-    """So many of something, as people write it; a question mark for a number that nobody told."""
+    """Return so many of something, as people write it; a question mark for a number that is not known."""
     return f"{'?' if number is None else number} {what}{'' if number == 1 else 's'}"
+
+
+def percent(share: int) -> str:
+    """Return a share in millionths as whole percent."""
+    return f"{share / WHOLE:.0%}"

@@ -1,35 +1,38 @@
 """Ask trackers who is there: announce (BEP 3, 7, 23) and scrape (BEP 48) over HTTP, both over UDP (BEP 15).
 
 A question never counts itself. It announces as a leecher on PROBE_PORT, where no client listens. By that port its own
-entry can be told from real peers, and so can those of questions that other hosts ask meanwhile. Then it says
+entry can be told from real peers, and so can those of questions that other hosts ask meanwhile. Then it announces
 ``stopped``.
+
+A scrape answer lists nobody, so it may count another host that asks at this moment. Every count of leechers is too high
+by such entries or right, never too low: of what one tracker answers, the least is taken.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import ipaddress
 import os
 import re
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 from urllib.parse import SplitResult, quote_from_bytes, urlsplit
 
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
 from ansible.module_utils.seedbed.probe import tracker_http, tracker_udp
 from ansible.module_utils.seedbed.torrent import bencode
+from ansible.module_utils.seedbed.torrent.model import Peer, TrackerAnswer
 
 PROBE_PORT = 1
 PROBE_LEFT = 16384
 _NONE, _STOPPED = 0, 3  # BEP 15 events
 _GOODBYE_SECONDS = 2.0
 
-Result = Dict[str, Any]
 
-
-class Settings(NamedTuple):
+class AnnounceOptions(NamedTuple):
     """How to ask; the same for all questions of one call."""
 
     timeout: float = 5.0
@@ -50,19 +53,19 @@ class Question(NamedTuple):
     info_hash: str
 
 
-def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
-    """All answers, in the order of the questions.
+def ask(questions: Sequence[Question], options: AnnounceOptions) -> list[TrackerAnswer]:
+    """Return all answers, in the order of the questions.
 
     Scrapes come before announces, so that no scrape counts us. Announces of one torrent to one host follow each other:
     its trackers over HTTP and UDP may be one process, which would count our other entry. All else is asked side by
     side. So is a tracker that answered no scrape, lest dead ones cost their time-outs one after another.
     """
-    results: list[Result] = [{}] * len(questions)
+    results: list[TrackerAnswer] = [{} for _ in questions]
     silent: set[tuple[str, str]] = set()
 
     def work(indexes: list[int]) -> None:
         for index in indexes:
-            results[index] = answer(questions[index], settings)
+            results[index] = answer(questions[index], options)
             if results[index]["reason"] in ("timeout", "unreachable", "dns"):
                 silent.add((questions[index].tracker, questions[index].info_hash))
 
@@ -74,21 +77,29 @@ def ask(questions: Sequence[Question], settings: Settings) -> list[Result]:
                 together = index if alone else (_host(question.tracker), question.info_hash)
                 groups.setdefault(together, []).append(index)
         if groups:
-            with ThreadPoolExecutor(min(settings.workers, len(groups))) as pool:
+            with ThreadPoolExecutor(min(options.workers, len(groups))) as pool:
                 list(pool.map(work, groups.values()))
-    scraped = {(result["tracker"], result["info_hash"]): result for result in results if result["kind"] == "scrape"}
-    for result in results:
-        twin = scraped.get((result["tracker"], result["info_hash"]), {})
-        if result["kind"] == "announce" and result["ok"] and twin.get("ok") and result["leechers"] is not None:
-            # Two names of one tracker may have counted our other entry; the scrape came before all entries.
-            result["leechers"] = min(result["leechers"], twin["leechers"])
+    _take_the_least(results)
     return results
 
 
-def answer(question: Question, settings: Settings) -> Result:
-    """One question asked; a bad answer of the world is a result with a reason, never an exception."""
+def _take_the_least(results: Sequence[TrackerAnswer]) -> None:
+    """Correct the leechers of each tracker's scrape by its announce, and the other way round."""
+    counts: dict[tuple[str, str], int] = {}
+    for result in results:
+        leechers = result.get("leechers")
+        if leechers is not None:
+            key = (result["tracker"], result["info_hash"])
+            counts[key] = min(leechers, counts.get(key, leechers))
+    for result in results:
+        if result.get("leechers") is not None:
+            result["leechers"] = counts[result["tracker"], result["info_hash"]]
+
+
+def answer(question: Question, options: AnnounceOptions) -> TrackerAnswer:
+    """Return the answer to one question; a bad answer of the world is a result with a reason, never an exception."""
     started = time.monotonic()
-    result: Result = {
+    result: TrackerAnswer = {
         "tracker": question.tracker,
         "kind": question.kind,
         "info_hash": question.info_hash,
@@ -102,10 +113,11 @@ def answer(question: Question, settings: Settings) -> Result:
     try:
         parts = _split(question.tracker)
         asking = _ask_udp if parts.scheme == "udp" else _ask_http
-        asking(parts, question, settings, result)
+        asking(parts, question, options, result)
         result["ok"] = True
     except NetError as error:
-        result.update(reason=error.reason, message=str(error), address=error.address or result["address"])
+        result["reason"], result["message"] = error.reason, str(error)
+        result["address"] = error.address or result["address"]
     result["seconds"] = round(time.monotonic() - started, 3)
     return result
 
@@ -131,7 +143,7 @@ def _split(tracker: str) -> SplitResult:
 
 
 def scrape_path(path: str) -> str:
-    """The path to scrape at: only where the last part begins with ``announce`` is there one (BEP 48)."""
+    """Return the path to scrape at: only where the last part begins with ``announce`` is there one (BEP 48)."""
     head, slash, last = path.rpartition("/")
     if not slash or not last.startswith("announce"):
         raise NetError(
@@ -147,46 +159,47 @@ def _url(parts: SplitResult, path: str, query: str) -> str:
     return parts._replace(path=path, query=f"{parts.query}&{query}" if parts.query else query, fragment="").geturl()
 
 
-def _announce_url(parts: SplitResult, info_hash: bytes, settings: Settings, stopped: bool) -> str:
+def _announce_url(parts: SplitResult, info_hash: bytes, options: AnnounceOptions, stopped: bool) -> str:
     query = (
-        f"info_hash={quote_from_bytes(info_hash, safe='')}&peer_id={quote_from_bytes(settings.peer_id, safe='')}"
-        f"&port={settings.port}&uploaded=0&downloaded=0&left={PROBE_LEFT}&compact={int(settings.compact)}"
+        f"info_hash={quote_from_bytes(info_hash, safe='')}&peer_id={quote_from_bytes(options.peer_id, safe='')}"
+        f"&port={options.port}&uploaded=0&downloaded=0&left={PROBE_LEFT}&compact={int(options.compact)}"
     )
-    return _url(parts, parts.path, query + ("&numwant=0&event=stopped" if stopped else f"&numwant={settings.numwant}"))
+    return _url(parts, parts.path, query + ("&numwant=0&event=stopped" if stopped else f"&numwant={options.numwant}"))
 
 
-def _ask_http(parts: SplitResult, question: Question, settings: Settings, result: Result) -> None:
+def _ask_http(parts: SplitResult, question: Question, options: AnnounceOptions, result: TrackerAnswer) -> None:
     info_hash = bytes.fromhex(question.info_hash)
-    deadline = Deadline(settings.timeout)
+    deadline = Deadline(options.timeout)
     if question.kind == "scrape":
         url = _url(parts, scrape_path(parts.path), f"info_hash={quote_from_bytes(info_hash, safe='')}")
-        result.update(_scraped(_get(url, settings, deadline, result), info_hash))
+        result.update(_scraped(_get(url, options, deadline, result), info_hash))
         return
-    body = _get(_announce_url(parts, info_hash, settings, stopped=False), settings, deadline, result)
+    body = _get(_announce_url(parts, info_hash, options, stopped=False), options, deadline, result)
     result.update(announced(body))
-    _count(result, settings)
-    if settings.port:
+    _leave_out_probes(result, options)
+    if options.port:
 
         def goodbye() -> None:
-            url = _announce_url(parts, info_hash, settings, stopped=True)
-            tracker_http.get(url, settings.family, Deadline(_GOODBYE_SECONDS))
+            url = _announce_url(parts, info_hash, options, stopped=True)
+            tracker_http.get(url, options.family, Deadline(_GOODBYE_SECONDS))
 
-        result["deregistered"] = _say(goodbye)
+        result["deregistered"] = _reaches_the_tracker(goodbye)
 
 
-def _get(url: str, settings: Settings, deadline: Deadline, result: Result) -> dict[bytes, Any]:
-    """The dictionary that a tracker answers, or why there is none."""
-    reply = tracker_http.get(url, settings.family, deadline)
-    result.update(address=reply.address, own_address=reply.own_address, redirects=reply.redirects, status=reply.status)
-    if settings.raw:
+def _get(url: str, options: AnnounceOptions, deadline: Deadline, result: TrackerAnswer) -> dict[bytes, Any]:
+    """Return the dictionary that a tracker answers, or raise why there is none."""
+    reply = tracker_http.get(url, options.family, deadline)
+    result["address"], result["own_address"] = reply.address, reply.own_address
+    result["redirects"], result["status"] = reply.redirects, reply.status
+    if options.raw:
         result["raw"] = base64.b64encode(reply.body).decode("ascii")
     try:
         body = bencode.decode(reply.body, strict=False)
     except bencode.BencodeError as error:
         title = re.search(rb"<title>([^<]{1,80})", reply.body, re.IGNORECASE)
-        said = title.group(1).decode("utf-8", "replace").strip() if title else ""
+        words = title.group(1).decode("utf-8", "replace").strip() if title else ""
         if reply.status != 200:
-            raise NetError("http_status", f"HTTP status {reply.status}" + (f" ({said})" if said else "")) from error
+            raise NetError("http_status", f"HTTP status {reply.status}" + (f" ({words})" if words else "")) from error
         raise NetError("not_bencode", f"the answer is not bencode: {error}") from error
     if not isinstance(body, dict):
         raise NetError("not_bencode", "the answer is bencode, but no dictionary")
@@ -203,13 +216,13 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def announced(body: dict[bytes, Any]) -> Result:
-    """The fields of an HTTP announce answer; peers as compact text (BEP 23, BEP 7) or as dictionaries (BEP 3)."""
+def announced(body: dict[bytes, Any]) -> TrackerAnswer:
+    """Return the fields of an HTTP announce answer; peers as compact text (BEP 23, 7) or as dictionaries (BEP 3)."""
     listed = body.get(b"peers", b"")
     if isinstance(listed, bytes):
         peers = compact_peers(listed, 4)
     else:
-        peers = [_peer(entry) for entry in (listed if isinstance(listed, list) else [listed])]
+        peers = _long_peers(listed if isinstance(listed, list) else [listed])
     more = body.get(b"peers6", b"")
     if not isinstance(more, bytes):
         raise _malformed("peers6 is no text")
@@ -225,8 +238,8 @@ def announced(body: dict[bytes, Any]) -> Result:
     }
 
 
-def _malformed(what: str) -> NetError:
-    return NetError("malformed", what)
+def _malformed(message: str) -> NetError:
+    return NetError("malformed", message)
 
 
 def _number(body: dict[bytes, Any], key: bytes) -> int | None:
@@ -234,14 +247,24 @@ def _number(body: dict[bytes, Any], key: bytes) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _peer(entry: Any) -> Result:
-    if not isinstance(entry, dict) or not isinstance(entry.get(b"port"), int) or b"ip" not in entry:
-        raise _malformed("a peer without address and port")
-    return {"address": _text(entry[b"ip"]), "port": entry[b"port"]}
+def _long_peers(entries: Sequence[Any]) -> list[Peer]:
+    """Return the peers that can be reached; one that has no address and port is passed over, as clients do."""
+    good: list[Peer] = [
+        {"address": _text(entry[b"ip"]), "port": entry[b"port"]}
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get(b"ip"), bytes) and _is_port(entry.get(b"port"))
+    ]
+    if entries and not good:
+        raise _malformed("peers without address and port")
+    return good
 
 
-def compact_peers(data: bytes, width: int) -> list[Result]:
-    """Peers in 6 (IPv4) or 18 (IPv6) bytes each; width is that of the address."""
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < 65536
+
+
+def compact_peers(data: bytes, width: int) -> list[Peer]:
+    """Return peers in 6 (IPv4) or 18 (IPv6) bytes each; width is that of the address."""
     if len(data) % (width + 2):
         raise _malformed(f"{len(data)} bytes of peers, no multiple of {width + 2}")
     return [
@@ -253,7 +276,7 @@ def compact_peers(data: bytes, width: int) -> list[Result]:
     ]
 
 
-def _scraped(body: dict[bytes, Any], info_hash: bytes) -> Result:
+def _scraped(body: dict[bytes, Any], info_hash: bytes) -> TrackerAnswer:
     files = body.get(b"files")
     if not isinstance(files, dict):
         raise _malformed("a scrape answer without files")
@@ -271,31 +294,33 @@ def _scraped(body: dict[bytes, Any], info_hash: bytes) -> Result:
 # -- UDP ------------------------------------------------------------------------------------------------------------
 
 
-def _ask_udp(parts: SplitResult, question: Question, settings: Settings, result: Result) -> None:
-    endpoint = tracker_udp.Endpoint(str(parts.hostname), int(parts.port or 0), settings.family)
+def _ask_udp(parts: SplitResult, question: Question, options: AnnounceOptions, result: TrackerAnswer) -> None:
+    endpoint = tracker_udp.Endpoint(str(parts.hostname), int(parts.port or 0), options.family)
     info_hash = bytes.fromhex(question.info_hash)
 
     def exchange(action: int, payload: bytes, deadline: Deadline) -> bytes:
         reply = tracker_udp.exchange(endpoint, action, payload, deadline)
-        result.update(address=reply.address, own_address=reply.own_address)
-        if settings.raw and "raw" not in result:
+        result["address"], result["own_address"] = reply.address, reply.own_address
+        if options.raw and "raw" not in result:
             result["raw"] = base64.b64encode(reply.payload).decode("ascii")
         return reply.payload
 
-    deadline = Deadline(settings.timeout)
+    deadline = Deadline(options.timeout)
     if question.kind == "scrape":
         seeders, downloaded, leechers = _unpack(">III", exchange(tracker_udp.SCRAPE, info_hash, deadline))
-        known = bool(seeders or downloaded or leechers)
-        result.update(known=known, seeders=seeders, leechers=leechers, downloaded=downloaded)
+        result["known"] = bool(seeders or downloaded or leechers)
+        result["seeders"], result["leechers"], result["downloaded"] = seeders, leechers, downloaded
         return
-    data = exchange(tracker_udp.ANNOUNCE, _announce_packet(info_hash, settings, _NONE), deadline)
+    data = exchange(tracker_udp.ANNOUNCE, _announce_packet(info_hash, options, _NONE), deadline)
     interval, leechers, seeders = _unpack(">III", data)
     width = 16 if ":" in result["address"] else 4
-    result.update(interval=interval, min_interval=None, seeders=seeders, leechers=leechers, downloaded=None, warning="")
+    result["interval"], result["min_interval"], result["warning"] = interval, None, ""
+    result["seeders"], result["leechers"], result["downloaded"] = seeders, leechers, None
     result["peers"] = compact_peers(data[12:], width)
-    _count(result, settings)
-    packet = _announce_packet(info_hash, settings, _STOPPED)
-    result["deregistered"] = _say(lambda: exchange(tracker_udp.ANNOUNCE, packet, Deadline(_GOODBYE_SECONDS)))
+    _leave_out_probes(result, options)
+    packet = _announce_packet(info_hash, options, _STOPPED)
+    goodbye = functools.partial(exchange, tracker_udp.ANNOUNCE, packet)
+    result["deregistered"] = _reaches_the_tracker(lambda: goodbye(Deadline(_GOODBYE_SECONDS)))
 
 
 def _unpack(layout: str, data: bytes) -> tuple[int, ...]:
@@ -305,18 +330,18 @@ def _unpack(layout: str, data: bytes) -> tuple[int, ...]:
     return struct.unpack(layout, data[:size])
 
 
-def _announce_packet(info_hash: bytes, settings: Settings, event: int) -> bytes:
-    numwant = 0 if event == _STOPPED else settings.numwant
+def _announce_packet(info_hash: bytes, options: AnnounceOptions, event: int) -> bytes:
+    numwant = 0 if event == _STOPPED else options.numwant
     return info_hash + struct.pack(
-        ">20sQQQIIIiH", settings.peer_id, 0, PROBE_LEFT, 0, event, 0, 0, numwant, settings.port
+        ">20sQQQIIIiH", options.peer_id, 0, PROBE_LEFT, 0, event, 0, 0, numwant, options.port
     )
 
 
 # -- both -----------------------------------------------------------------------------------------------------------
 
 
-def _say(goodbye: Callable[[], object]) -> bool:
-    """Whether the tracker took our goodbye; if not, it forgets us by itself after its own time."""
+def _reaches_the_tracker(goodbye: Callable[[], object]) -> bool:
+    """Return whether the tracker took our goodbye; if not, it drops our entry by itself after its own time."""
     try:
         goodbye()
         return True
@@ -324,12 +349,13 @@ def _say(goodbye: Callable[[], object]) -> bool:
         return False
 
 
-def _count(result: Result, settings: Settings) -> None:
+def _leave_out_probes(result: TrackerAnswer, options: AnnounceOptions) -> None:
     """Take ourselves, and others who ask at this moment, out of what the tracker lists and counts."""
-    asking = [peer["address"] for peer in result["peers"] if peer["port"] == settings.port]
-    result["peers"] = [peer for peer in result["peers"] if peer["port"] != settings.port]
+    probes = [peer["address"] for peer in result["peers"] if peer["port"] == options.port]
+    result["peers"] = [peer for peer in result["peers"] if peer["port"] != options.port]
+    result["probes"] = len(probes)
     own = result["own_address"]
     # The address under which the tracker would hand us out: ours, or the one that a NAT or proxy put in its place.
-    result["seen_as"] = own if own in asking else asking[0] if len(asking) == 1 else ""
+    result["seen_as"] = own if own in probes else probes[0] if len(probes) == 1 else ""
     if result["leechers"] is not None:
-        result["leechers"] = max(0, result["leechers"] - max(1, len(asking)))
+        result["leechers"] = max(0, result["leechers"] - max(1, len(probes)))

@@ -253,6 +253,8 @@ class TrackerAnswer(TypedDict, total=False):
     min_interval: int | None
     warning: str
     peers: list[Peer]
+    probes: int
+    """How many entries beside these were of hosts that only ask, this one among them."""
     seen_as: str
     deregistered: bool
 
@@ -321,11 +323,16 @@ class SeederState(TypedDict):
     torrents: list[TorrentState]
 
 
-class Seeder(TypedDict):
-    """A seeder as the inventory means it; `info` is None for a host that cannot be reached."""
+class PeerAddress(TypedDict):
+    """Where a seeder serves peers, by the inventory."""
 
     address: str
     peer_port: int
+
+
+class Seeder(PeerAddress):
+    """A seeder as the inventory means it; `info` is None for a host that cannot be reached."""
+
     info: SeederState | None
 
 
@@ -340,6 +347,14 @@ class Tracker(TypedDict):
 # -- the doctor -------------------------------------------------------------------------------------------------------
 
 
+class SubjectSwarm(TypedDict, total=False):
+    """Of the swarm that the catalogue promises, what the doctor needs."""
+
+    seeders: list[str]
+    available: str
+    fetch_rest: bool
+
+
 class Subject(TypedDict, total=False):
     """A torrent that the doctor looks at: an item's keys that it needs, or those of a foreign torrent or magnet."""
 
@@ -349,7 +364,7 @@ class Subject(TypedDict, total=False):
     trackers: Tiers
     webseeds: list[str]
     size: int
-    swarm: Swarm | None
+    swarm: SubjectSwarm | None
     """None for what is not the catalogue's: then nothing of it is odd on purpose."""
 
 
@@ -368,10 +383,11 @@ Verdict = TypedDict(
         "from": str,
         "verdict": str,
         "severity": str,
+        "where": str,
         "cause": str,
         "remedy": str,
         "more": List[str],
         "remarks": List[str],
     },
 )
-"""What is wrong with one torrent, seen from one host."""
+"""What is wrong with one torrent, seen from one host; `where` is the host, tracker or peer to blame."""

@@ -16,12 +16,12 @@ class UnreadableTorrent(SeedbedError):
 
 
 def no_files(path: str) -> bytes:
-    """For catalogues without .torrent files."""
+    """Raise that there are none: for catalogues without .torrent files."""
     raise UnreadableTorrent(f"{path} cannot be read")
 
 
 def torrent_reader(directory: str) -> Callable[[str], bytes]:
-    """Reads .torrent files, relative paths from a directory on."""
+    """Return what reads .torrent files, relative paths from a directory on."""
 
     def read(path: str) -> bytes:
         where = os.path.join(directory, os.path.expanduser(path))
@@ -30,5 +30,7 @@ def torrent_reader(directory: str) -> Callable[[str], bytes]:
                 return file.read(MAX_SIZE + 1)
         except OSError as error:
             raise UnreadableTorrent(f"{where} cannot be read: {error.strerror}") from None
+        except ValueError:  # a null character, or half of a surrogate pair
+            raise UnreadableTorrent(f"{where!r} cannot be read: it is no path") from None
 
     return read

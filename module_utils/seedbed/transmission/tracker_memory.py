@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping, Sequence
 
-from ansible.module_utils.seedbed.probe.announce import Question, Settings, ask
+from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question, ask
 from ansible.module_utils.seedbed.transmission.compare import Seen, Wanted, announced, seeding, unannounced
 
 # A restart forgets everything at once: a few torrents tell for all of a tracker.
@@ -38,7 +38,9 @@ def forgotten(wanted: Sequence[Wanted], seen: Mapping[str, Seen], *, each: bool 
 
 def refusals(asked: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
     """Of (tracker, info hash): the words of those that refuse, by info hash and tracker."""
-    answers = ask([Question(tracker, "announce", info_hash) for tracker, info_hash in asked], Settings(timeout=SECONDS))
+    answers = ask(
+        [Question(tracker, "announce", info_hash) for tracker, info_hash in asked], AnnounceOptions(timeout=SECONDS)
+    )
     told: dict[str, dict[str, str]] = {}
     for answer in answers:
         if answer["reason"] in ("not_authorized", "failure"):
@@ -47,11 +49,13 @@ def refusals(asked: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
 
 
 def _unknown(tracker: str, torrents: Sequence[tuple[Wanted, Seen]]) -> set[str]:
-    answers = ask([Question(tracker, "scrape", want.info_hash) for want, _seen in torrents], Settings(timeout=SECONDS))
+    answers = ask(
+        [Question(tracker, "scrape", want.info_hash) for want, _seen in torrents], AnnounceOptions(timeout=SECONDS)
+    )
     return {
         want.info_hash
         for (want, seen), answer in zip(torrents, answers)
-        if answer["ok"] and not any(answer[kind] for kind in _kinds(want, seen))
+        if answer["ok"] and not any(answer.get(kind) for kind in _kinds(want, seen))
     }
 
 

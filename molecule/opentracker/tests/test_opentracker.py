@@ -12,7 +12,7 @@ import shlex
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.probe.announce import Question, Settings
+from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question
 from ansible.module_utils.seedbed.probe.announce import ask as ask_trackers
 
 LISTED, ADDED, UNLISTED = (f"{start}f5a7e209e54b32803d43670971c4c8caaa05" for start in ("2aa4", "bbbb", "cccc"))
@@ -41,7 +41,7 @@ def bracketed(address: str) -> str:
 
 def ask(trackers: list[str], info_hash: str, kind: str = "announce") -> list[dict[str, Any]]:
     """What this machine, which is none of the hosts, is told."""
-    return ask_trackers([Question(tracker, kind, info_hash) for tracker in trackers], Settings())
+    return ask_trackers([Question(tracker, kind, info_hash) for tracker in trackers], AnnounceOptions())
 
 
 def urls(lab: Any, name: str) -> list[str]:

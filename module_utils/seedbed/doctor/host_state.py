@@ -1,0 +1,43 @@
+"""What one host says about itself, as the doctor keeps it."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, TypedDict
+
+from ansible.module_utils.seedbed.torrent.model import Seeder, Tracker
+
+
+class HostState(TypedDict):
+    """What one host says about itself; None for what it is not, or does not have."""
+
+    reached: bool
+    tracker: Tracker | None
+    seeder: Seeder | None
+    catalogue: str | None
+    """The bytes of catalogue.json in base64."""
+
+
+def host_state(
+    answers: Mapping[str, Mapping[str, Any]], *, groups: list[str], address: str, tracker_port: Any, peer_port: Any
+) -> HostState:
+    """Return the state of one host.
+
+    answers: results of the tasks `facts`, `tracker` (opentracker_info), `seeder` (seeder_info) and `catalogue` (slurp);
+    those that were skipped have nothing. The ports are the inventory's; the daemon itself knows better.
+    """
+    seeder = answers["seeder"]
+    session = seeder.get("session") or {}
+    return {
+        "reached": not answers["facts"].get("unreachable"),
+        "tracker": {"address": address, "port": int(tracker_port), "active": answers["tracker"].get("active")}
+        if "trackers" in groups
+        else None,
+        "seeder": {
+            "address": address,
+            "peer_port": int(session.get("peer-port") or peer_port),
+            "info": dict(seeder) if "active" in seeder else None,  # type: ignore[typeddict-item]
+        }
+        if "seeders" in groups
+        else None,
+        "catalogue": answers["catalogue"].get("content"),
+    }

@@ -1,0 +1,63 @@
+"""Oddities that cost some clients something, and remarks on what is odd on purpose."""
+
+from __future__ import annotations
+
+from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.doctor.findings import Finding, finding
+from ansible.module_utils.seedbed.doctor.observations import (
+    Observations,
+    available,
+    dead_on_purpose,
+    is_version_3,
+    peerless_on_purpose,
+    state_of,
+    swarm,
+    tracker_name,
+    trackerless_on_purpose,
+    udp_alone,
+)
+from ansible.module_utils.seedbed.doctor.verdicts import REMARKS, percent
+
+MAX_SKEW = 300  # seconds
+USUAL_INTERVALS = range(60, 7201)  # seconds
+
+
+def oddities(seen: Observations) -> list[Finding]:
+    """Return what is no fault of any tracker, seeder or peer by itself."""
+    findings = [finding("udp_only")] if udp_alone(seen.subject) else []
+    for answer in seen.announces:
+        interval = answer.get("interval") if answer["ok"] else None
+        if interval is not None and interval not in USUAL_INTERVALS:
+            findings.append(finding("interval_odd", where=tracker_name(answer), detail=str(interval)))
+    clock = seen.view.get("clock")
+    for name, seeder in seen.expected.items():
+        info = seeder["info"]
+        skew = abs(info["clock"] - clock) if info and clock else 0
+        if skew > MAX_SKEW:
+            findings.append(finding("clock_skew", where=name, detail=str(skew)))
+    return findings
+
+
+def remarks(seen: Observations) -> list[str]:
+    """Return what a client has to know of a torrent that is well."""
+    subject, texts = seen.subject, []
+    if subject["private"]:
+        texts.append(REMARKS["private_magnet"])
+    if peerless_on_purpose(subject):
+        texts.append(REMARKS["empty_on_purpose" if subject.get("size") == 0 else "web_seed_on_purpose"])
+    elif trackerless_on_purpose(subject):
+        texts.append(REMARKS["trackerless_on_purpose"])
+    dead = dict.fromkeys(map(tracker_name, dead_on_purpose(seen)))
+    texts += [REMARKS["dead_on_purpose"].format(where=where) for where in dead]
+    share, grows = available(subject), bool(swarm(subject).get("fetch_rest"))
+    if share < WHOLE and not grows:
+        texts.append(REMARKS["partial_on_purpose"].format(detail=percent(share)))
+    for name, seeder in seen.expected.items():
+        info = seeder["info"]
+        state = state_of(subject, info)
+        if grows and state and state["left"] and state["size"]:
+            held = percent(WHOLE - state["left"] * WHOLE // state["size"])
+            texts.append(REMARKS["partial_and_growing"].format(where=name, detail=percent(share), now=held))
+        if info and is_version_3(info):
+            texts.append(REMARKS["slow_seeder"].format(where=name, detail=info["version"]))
+    return texts

@@ -1,0 +1,155 @@
+"""Role doctor's own filters and variables, as Ansible's templates call them."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from doctor_lab import HASH, lab
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "doctor"
+SPEC = importlib.util.spec_from_file_location("role_doctor", ROLE / "filter_plugins" / "doctor.py")
+assert SPEC and SPEC.loader
+FILTERS = importlib.util.module_from_spec(SPEC)
+sys.modules[SPEC.name] = FILTERS  # where Ansible looks up the file of a filter
+SPEC.loader.exec_module(FILTERS)
+
+
+def trusted(value: Any) -> Any:
+    """Return YAML as the role's own, whose texts are templates."""
+    if isinstance(value, dict):
+        return {key: trusted(entry) for key, entry in value.items()}
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def role(file: str) -> dict[str, Any]:
+    return trusted(yaml.safe_load((ROLE / file).read_text(encoding="utf-8")))
+
+
+def render(template: Any, **variables: Any) -> Any:
+    """Return what a template of the role gives, with the role's own defaults and variables below these."""
+    known = {**role("defaults/main.yml"), **role("vars/main.yml"), "inventory_hostname": "localhost", **variables}
+    templar = Templar(loader=DataLoader(), variables=known)
+    templar.environment.filters.update(FILTERS.FilterModule().filters())
+    return templar.template(trusted(template))
+
+
+def render_own(file: str, template: str, **variables: Any) -> Any:
+    """Return what a template gives that stands in a task file of the role."""
+    text = " ".join((ROLE / "tasks" / file).read_text(encoding="utf-8").split())
+    assert template in text, f"{file} has another template"
+    return render(template, **variables)
+
+
+def host_json(**more: Any) -> str:
+    """Return what the role keeps of a host."""
+    nothing: dict[str, Any] = {"skipped": True}
+    variables = {
+        "__doctor_facts": {}, "__doctor_tracker_info": nothing, "__doctor_seeder_info": nothing,
+        "__doctor_catalogue_file": nothing, "__doctor_address": "192.0.2.9", "group_names": [], **more,
+    }  # fmt: skip
+    return str(render_own(
+        "host.yml",
+        "{{ {'facts': __doctor_facts, 'tracker': __doctor_tracker_info, 'seeder': __doctor_seeder_info, "
+        "'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
+        "tracker_port=opentracker_port | default(8888), peer_port=transmission_peer_port | default(8082), "
+        "address=__doctor_address) }}",
+        **variables,
+    ))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, Any]:
+    """The variables of a play on the controller, after every host was asked."""
+    seen = lab()
+    content = base64.b64encode(json.dumps({"items": [seen["item"]]}).encode()).decode()
+    hostvars = {
+        "tracker1": {"__doctor_host_json": host_json(
+            __doctor_tracker_info={"active": True}, __doctor_catalogue_file={"content": content},
+            __doctor_address="192.0.2.1", group_names=["portals", "trackers"])},
+        "seeder1": {"__doctor_host_json": host_json(
+            __doctor_seeder_info=seen["seeders"]["seeder1"]["info"], __doctor_address="192.0.2.2",
+            group_names=["seeders"])},
+        "leecher1": {},
+        "localhost": {},
+    }  # fmt: skip
+    groups = {"all": list(hostvars)[:3], "leechers": ["leecher1"], "portals": ["tracker1"], "seeders": ["seeder1"]}
+    return {"groups": groups, "hostvars": hostvars}
+
+
+def chosen(variables: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return dict(render_own(
+        "choose.yml", "{{ __doctor_hosts | doctor_case(options=__doctor_options, portal=__doctor_portal) }}",
+        **variables, **more,
+    ))  # fmt: skip
+
+
+def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
+    """Every filter in the order of the playbook, through the role's own expressions."""
+    seen = lab()
+    case = chosen(variables)
+    assert case["faults"] == []
+    variables["hostvars"]["localhost"]["__doctor_chosen"] = case
+    assert json.loads(render_own("main.yml", "{{ __doctor_case.subjects_json }}", **variables)) == [seen["item"]]
+    addresses = json.loads(render_own("main.yml", "{{ __doctor_case.addresses_json }}", **variables))
+    assert addresses == {"seeder1": {"address": "192.0.2.2", "peer_port": 8082}}
+
+    answers = {"trackers": seen["view"]["trackers"], "peers": seen["view"]["peers"]}
+    verdicts = render_own(
+        "main.yml",
+        "{{ __doctor_case | doctor_verdicts(view={'from': __doctor_view, 'address': __doctor_own_address, "
+        "'clock': now().timestamp() | int, 'trackers': __doctor_answers.trackers, 'peers': __doctor_answers.peers}) }}",
+        **variables, inventory_hostname="leecher1", lab_address="192.0.2.3", __doctor_answers=answers,
+    )  # fmt: skip
+    assert [(verdict["from"], verdict["verdict"]) for verdict in verdicts] == [("leecher1", "clock_skew")]
+
+    variables["hostvars"]["leecher1"] = {"__doctor_verdicts": verdicts, "__doctor_answers": answers}
+    lines = render_own(
+        "report.yml", "{{ __doctor_case | doctor_details(answers=hostvars[host]['__doctor_answers'], host=host) }}",
+        **variables, host="leecher1",
+    )  # fmt: skip
+    assert lines[0]["text"] == f"item ({HASH}) as leecher1 sees it"
+    table = render_own(
+        "report.yml", "{{ __doctor_found | doctor_report(every_item=doctor_every_item | bool) }}", **variables
+    )
+    assert [line["text"].split("  ")[:3] for line in (table[2], table[-1])] == [
+        ["WARN", "item", "leecher1"], ["WARN", "controller cannot be reached by SSH: its view is missing"],
+    ]  # fmt: skip
+    document = render("{{ __doctor_found | doctor_document }}", **variables)
+    assert (document["schema_version"], document["verdicts"]) == (1, verdicts)
+    end = render_own("report.yml", "{{ __doctor_found | doctor_conclusion }}", **variables)
+    assert end == {"well": True, "message": "Every item can be downloaded."}
+
+
+def test_of_a_host_that_is_not_reached_the_address_of_ssh_is_kept() -> None:
+    gone = {"unreachable": True}
+    state = json.loads(host_json(
+        __doctor_facts=gone, __doctor_seeder_info=gone, group_names=["seeders"], __doctor_address="192.0.2.7",
+        transmission_peer_port=51413,
+    ))  # fmt: skip
+    assert state["seeder"] == {"address": "192.0.2.7", "peer_port": 51413, "info": None}
+
+
+VARIABLES = sorted(yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")))
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+NAMES = [*VARIABLES, "torrent", "torrent_file", "magnet"]
+any_yaml = st.recursive(scalars, lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(), some, max_size=2))
+
+
+@settings(max_examples=50)
+@given(options=st.dictionaries(st.sampled_from(NAMES), any_yaml, max_size=3))
+def test_any_yaml_in_any_variable_ends_in_sentences(variables: dict[str, Any], options: dict[str, Any]) -> None:
+    faults = render("{{ __doctor_options | doctor_option_faults }}", **variables, **options)
+    if not faults:
+        faults = chosen(variables, **options)["faults"]
+    assert all(isinstance(fault, str) and fault for fault in faults)

@@ -1,0 +1,28 @@
+"""Module torrent_file as Ansible runs it: arguments in, files and JSON out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torrent_file
+from ansible.module_utils.testing import patch_module_args
+
+
+def run(capsys: pytest.CaptureFixture[str], **arguments: Any) -> dict[str, Any]:
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        torrent_file.main()
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_files_are_written_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [{"path": "a.torrent", "content": base64.b64encode(b"de").decode()}]
+    arguments = {"directory": str(tmp_path), "files": files}
+    assert run(capsys, **arguments, _ansible_check_mode=True)["written"] == ["a.torrent"]
+    assert not (tmp_path / "a.torrent").exists()
+    assert run(capsys, **arguments)["changed"] is True
+    assert (tmp_path / "a.torrent").read_bytes() == b"de"
+    assert run(capsys, **arguments)["changed"] is False
