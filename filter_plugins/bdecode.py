@@ -9,7 +9,8 @@ description:
   - Decodes data of any origin. Depth, digits, size and the number of values are bounded; an error names
     the byte offset.
   - A string that is not UTF-8 comes back as a dictionary of the one key C(!binary) with its base64, a key that is not
-    UTF-8 with escapes for the odd bytes.
+    UTF-8, or begins with C(!binary) itself, as C(!binary:) and its base64. P(bencode#filter) makes the same data of it
+    again, byte for byte.
 positional: _input
 options:
   _input:
@@ -41,39 +42,28 @@ _value:
 """
 
 import base64
+import binascii
 import os
 from typing import Any, Callable
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.torrent import bencode as codec
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return {"!binary": base64.b64encode(value).decode()}
-    if isinstance(value, dict):
-        return {key.decode(errors="backslashreplace"): _text(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_text(member) for member in value]
-    return value
+from ansible.module_utils.seedbed.torrent.bencode import decode
+from ansible.module_utils.seedbed.torrent.bencode_text import as_text
 
 
 def bdecode(text: str, *, strict: bool = True) -> Any:
-    """The value of bencoded data."""
+    """Return the value of bencoded data."""
     if not isinstance(text, str):
         raise AnsibleFilterError(f"bdecode: expected base64 text, got {type(text).__name__}")
     try:
-        return _text(codec.decode(base64.b64decode(text, validate=True), strict=strict))
+        return as_text(decode(base64.b64decode(text, validate=True), strict=strict))
+    except binascii.Error as error:
+        raise AnsibleFilterError(f"bdecode: not base64: {error}") from error
     except SeedbedError as error:
         raise AnsibleFilterError(f"bdecode: {error}") from error
 

@@ -7,7 +7,8 @@ name: bencode
 short_description: Bencode a value
 description:
   - Bencodes numbers, text (as UTF-8), lists and dictionaries. Raw bytes are given as a dictionary of the one key
-    C(!binary) with their base64, the form in which P(bdecode#filter) returns what is not text.
+    C(!binary) with their base64, a raw key as C(!binary:) and its base64: the forms in which P(bdecode#filter) returns
+    what is not text.
 positional: _input
 options:
   _input:
@@ -34,33 +35,22 @@ _value:
 
 import base64
 import os
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.torrent import bencode as codec
-
-
-def _raw(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if set(value) == {"!binary"}:
-            return base64.b64decode(value["!binary"], validate=True)
-        return {key: _raw(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_raw(member) for member in value]
-    return value
+from ansible.module_utils.seedbed.torrent.bencode import encode
+from ansible.module_utils.seedbed.torrent.bencode_text import from_text
 
 
 def bencode(value: Any) -> str:
-    """Bencoded data as base64."""
+    """Return bencoded data as base64."""
     try:
-        return base64.b64encode(codec.encode(_raw(value))).decode()
+        return base64.b64encode(encode(from_text(value))).decode()
     except SeedbedError as error:
         raise AnsibleFilterError(f"bencode: {error}") from error
 

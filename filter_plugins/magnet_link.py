@@ -64,9 +64,7 @@ from typing import Any, Callable, Sequence
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.torrent import magnet

@@ -35,9 +35,7 @@ from urllib.parse import urlsplit
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError

@@ -56,26 +56,28 @@ _value:
 """
 
 import base64
+import binascii
 import os
 from typing import Any, Callable
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent import metainfo_reader
+from ansible.module_utils.seedbed.torrent.model import TorrentInfo
 
 
-def torrent_info(text: str) -> dict[str, Any]:
-    """What a .torrent file says."""
+def torrent_info(text: str) -> TorrentInfo:
+    """Return what a .torrent file says."""
     if not isinstance(text, str):
         raise AnsibleFilterError(f"torrent_info: expected base64 text, got {type(text).__name__}")
     try:
         return metainfo_reader.torrent_info(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise AnsibleFilterError(f"torrent_info: not base64: {error}") from error
     except SeedbedError as error:
         raise AnsibleFilterError(f"torrent_info: {error}") from error
 

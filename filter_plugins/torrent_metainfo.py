@@ -78,17 +78,16 @@ from typing import Any, Callable, Mapping, Sequence
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils")
-)
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent import metainfo
+from ansible.module_utils.seedbed.torrent.model import MadeTorrent, Payload
 
 
 def torrent_metainfo(
-    payload: Mapping[str, Any],
+    payload: Payload,
     *,
     trackers: Sequence[Sequence[str]] = (),
     private: bool = False,
@@ -96,8 +95,8 @@ def torrent_metainfo(
     comment: str = "",
     tag: str = "",
     creation_date: int = 0,
-) -> dict[str, Any]:
-    """Metainfo, info hashes and magnet links of a payload."""
+) -> MadeTorrent:
+    """Return metainfo, info hashes and magnet links of a payload."""
     if not isinstance(payload, Mapping):
         raise AnsibleFilterError(f"torrent_metainfo: expected a payload descriptor, got {type(payload).__name__}")
     try:

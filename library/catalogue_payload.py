@@ -27,7 +27,7 @@ options:
     type: path
     required: true
   entries:
-    description: What this host holds, as filter P(catalogue_entries#filter) returns it.
+    description: What this host holds, as module M(catalogue_specs) returns it.
     type: list
     elements: dict
     required: true
@@ -65,7 +65,7 @@ EXAMPLES = r"""
   catalogue_payload:
     payload_dir: /srv/seedbed/payload
     state_dir: /srv/seedbed/state
-    entries: "{{ catalogue_torrents | catalogue_entries(inventory_hostname, seeders=groups['seeders']) }}"
+    entries: "{{ resolved.specs_json[inventory_hostname] | from_json }}"
 """
 
 RETURN = r"""

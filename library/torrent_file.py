@@ -59,7 +59,7 @@ EXAMPLES = r"""
 - name: Publish the catalogue
   torrent_file:
     directory: /srv/seedbed/portal
-    files: "{{ catalogue_items | catalogue_files }}"
+    files: "{{ made.files_json | from_json }}"
     owned: [torrents/*.torrent]
 """
 

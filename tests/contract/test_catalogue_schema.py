@@ -9,8 +9,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible.module_utils.seedbed.catalogue import items as catalogue
 from ansible.module_utils.seedbed.catalogue import publication
+from ansible.module_utils.seedbed.catalogue.items import make_items
+from ansible.module_utils.seedbed.catalogue.specs import resolve_entries
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "roles/portal/files/catalogue.schema.json").read_text(encoding="utf-8")
@@ -28,11 +29,11 @@ ENTRIES: list[dict[str, Any]] = [
 def published(with_malformed: bool = False) -> dict[str, Any]:
     # Hashed by no host: the controller computes it.
     held = [{"name": entry["name"], "download_dir": "/srv"} for entry in ENTRIES]
-    made = catalogue.catalogue_items(
-        ENTRIES,
-        {"seeder1": {"payloads_json": held, "failures": []}},
-        seeders=["seeder1"],
-        trackers=[["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
+    trackers = [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]]
+    made = make_items(
+        resolve_entries(ENTRIES, seeders=["seeder1"], trackers=trackers),
+        {"seeder1": {"payloads_json": json.dumps(held), "failures": []}},
+        hosts=["seeder1"],
     )
     assert made["failures"] == []
     published = publication.published_files(made["items"], lab="seedbed", with_malformed=with_malformed)

@@ -10,14 +10,35 @@ from typing import Any
 import pytest
 from ansible.module_utils.seedbed.catalogue import addresses, publication
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
-from ansible.module_utils.seedbed.catalogue.items import catalogue_items
-from ansible.module_utils.seedbed.catalogue.payload_cache import Remembered
+from ansible.module_utils.seedbed.catalogue.items import MadeCatalogue, make_items
+from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents
-from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.torrent import metainfo_reader
 
 SEEDERS = ["seeder1", "seeder2"]
 GOOD = {"name": "a", "synthetic": {"size": "1MiB"}}
+
+
+def faults_of(entries: Any) -> list[str]:
+    return catalogue_faults({"catalogue_torrents": entries}, seeders=SEEDERS)
+
+
+def specs(entries: list[Any], host: str) -> list[Any]:
+    return host_specs(resolve_entries(entries, seeders=SEEDERS), host)
+
+
+def catalogue_items(
+    entries: list[Any],
+    results: Any,
+    *,
+    seeders: list[str],
+    portals: tuple[str, ...] = (),
+    trackers: Any = (),
+    **more: Any,
+) -> MadeCatalogue:
+    resolved = resolve_entries(entries, seeders=seeders, portals=portals, trackers=trackers)
+    return make_items(resolved, results, hosts=[*seeders, *portals], **more)
 
 
 def test_a_good_catalogue_has_no_faults() -> None:
@@ -38,7 +59,7 @@ def test_a_good_catalogue_has_no_faults() -> None:
         },
         {"collection": "/srv/media/*.mkv", "comment": "all of them"},
     ]
-    assert catalogue_faults(entries, seeders=SEEDERS) == []
+    assert faults_of(entries) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +104,7 @@ def test_a_good_catalogue_has_no_faults() -> None:
             {**GOOD, "synthetic": {"size": 1, "layout": "round"}},
             "synthetic: layout is 'round'; flat, nested, deep, long,",
         ),
-        ({**GOOD, "synthetic": {"size": 1, "depth": 2}}, "synthetic: depth belongs to layout nested, not to flat"),
+        ({**GOOD, "synthetic": {"size": 1, "depth": 2}}, "synthetic: depth belongs to layout nested, not to 'flat'"),
         ({**GOOD, "synthetic": {"size": 1, "seed": []}}, "synthetic: seed is []; a text would be right"),
         ({**GOOD, "piece_length": "100000"}, "piece_length: '100000' is not a piece length: a power of two between"),
         (
@@ -141,13 +162,13 @@ def test_a_good_catalogue_has_no_faults() -> None:
     ],
 )
 def test_faults(entry: Any, fault: str) -> None:
-    faults = catalogue_faults([entry], seeders=SEEDERS)
+    faults = faults_of([entry])
     assert any(fault in one for one in faults), faults
     assert all(one.startswith("catalogue_torrents[0]") for one in faults)
 
 
 def test_all_faults_of_all_entries_come_together() -> None:
-    faults = catalogue_faults([{"name": "a", "synthetic": {"size": "x"}, "state": 1}, GOOD, "x"])
+    faults = faults_of([{"name": "a", "synthetic": {"size": "x"}, "state": 1}, GOOD, "x"])
     assert [one.split(":")[0] for one in faults] == [
         "catalogue_torrents[0] (a)",
         "catalogue_torrents[0] (a)",
@@ -158,12 +179,12 @@ def test_all_faults_of_all_entries_come_together() -> None:
 
 
 def test_a_catalogue_that_is_no_list() -> None:
-    assert catalogue_faults("x") == ["catalogue_torrents is 'x'; a list of entries would be right"]
+    assert faults_of("x") == ["catalogue_torrents is 'x'; a list of entries would be right"]
 
 
 def test_the_first_seeder_hashes_a_recipe_and_every_seeder_its_own_files() -> None:
     entries = [GOOD, {"name": "b", "source": "/b"}, {**GOOD, "name": "c", "swarm": {"seeders": ["seeder2"]}}]
-    first, second = (host_entries(entries, host, seeders=SEEDERS) for host in SEEDERS)
+    first, second = (specs(entries, host) for host in SEEDERS)
     assert [(one["name"], one["hash"]) for one in first] == [("a", True), ("b", True)]
     assert [(one["name"], one["hash"]) for one in second] == [("a", False), ("b", True), ("c", True)]
     assert first[0]["recipe"] == {"seed": "a", "size": 2**20}
@@ -215,7 +236,7 @@ def test_a_share_is_published_in_one_spelling(given: Any, told: str) -> None:
 
 def test_a_seeder_is_told_to_fetch_the_rest() -> None:
     entry = {**GOOD, "swarm": {"available": "60%", "fetch_rest": True}}
-    (spec,) = host_entries([entry], "seeder1", seeders=SEEDERS)
+    (spec,) = specs([entry], "seeder1")
     assert (spec["available"], spec["fetch_rest"]) == (600_000, True)
     made = catalogue_items([entry], {"seeder1": {"payloads_json": [payload()], "failures": []}}, seeders=SEEDERS)
     (seed,) = host_torrents(made["items"], "seeder1")
@@ -296,7 +317,7 @@ def test_what_no_seeder_holds_is_computed_once(tmp_path: Path) -> None:
     large = {"name": "a", "synthetic": {"size": "65MiB"}, "swarm": {"seeders": []}}
     small = {**GOOD, "swarm": {"seeders": []}}
     spec = {"kind": "synthetic", "name": "a", "recipe": {"seed": "a", "size": 65 * 2**20}, "piece_length": 0}
-    compute = Remembered(str(tmp_path / "cache"))
+    compute = PayloadCache(str(tmp_path / "cache"))
     first = catalogue_items([large, small], {}, seeders=SEEDERS, compute=compute)
     (known,) = (tmp_path / "cache").iterdir()
     known.write_text(known.read_text().replace(first["items"][0]["files"][0]["sha256"], "remembered"))
@@ -310,7 +331,7 @@ def test_what_no_seeder_holds_is_computed_once(tmp_path: Path) -> None:
 
 def test_what_does_not_seed_is_told_once_a_seeder() -> None:
     late = [{"name": name, "reason": "not_announced", "error": "waited for http://t/announce"} for name in "ab"]
-    assert publication.unseeded({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
+    assert publication.unseeded_sentences({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
         "seeder1: a and b: waited for http://t/announce"
     ]
 
@@ -329,11 +350,11 @@ def test_the_published_files() -> None:
 
 
 def test_tracker_tiers() -> None:
-    assert addresses.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}, 8888) == [
+    assert addresses.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}) == [
         "http://[2001:db8::1]:8880/announce",
         "udp://[2001:db8::1]:8880/announce",
     ]
     facts = {"ansible_facts": {"default_ipv4": {"address": "192.0.2.1"}}}
-    assert addresses.tracker_tier(facts, 8888)[0] == "http://192.0.2.1:8888/announce"
+    assert addresses.tracker_tier(facts)[0] == "http://192.0.2.1:8888/announce"
     with pytest.raises(addresses.AddressError, match="tracker1 has no known address; set lab_address"):
-        addresses.tracker_tier({"inventory_hostname": "tracker1"}, 8888)
+        addresses.tracker_tier({"inventory_hostname": "tracker1"})

@@ -13,9 +13,9 @@ import libtorrent
 import pytest
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
-from ansible.module_utils.seedbed.catalogue.items import catalogue_items
+from ansible.module_utils.seedbed.catalogue.items import make_items
 from ansible.module_utils.seedbed.catalogue.menu import MENU, menu_entries, menu_faults
-from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS
 from ansible.module_utils.seedbed.payload.manifest import Manifests
 from ansible.module_utils.seedbed.payload.placement import Host
@@ -25,7 +25,7 @@ from ansible.module_utils.seedbed.torrent.malformed import malformed, malformed_
 from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
 
 TRACKERS = [["http://192.0.2.10:8888/announce", "udp://192.0.2.10:8888/announce"]]
-NAMES = [name for name, dish in MENU.items() if not dish.large]
+NAMES = [name for name, item in MENU.items() if not item.large]
 # Not made on the disk; those of 4 GiB are computed by hand (docs/catalogue.md has their info hashes).
 HUGE = "hundred-thousand-files"
 ALL = [*NAMES, HUGE]
@@ -39,16 +39,10 @@ class Kitchen:
         entries = menu_entries(["all"], trackers=TRACKERS)
         entries += [{**entry, "swarm": {"seeders": []}} for entry in menu_entries([HUGE])]
         store = Store(Host(str(root / "payload"), Manifests(str(root / "state")), (4, 1)))
-        store.look(host_entries(entries, "h", seeders=["h"], portals=["h"]))
+        resolved = resolve_entries(entries, seeders=["h"], portals=["h"], trackers=TRACKERS)
+        store.look(host_specs(resolved, "h"))
         results = {"h": {"payloads_json": store.run(), "failures": store.failures}}
-        made = catalogue_items(
-            entries,
-            results,
-            seeders=["h"],
-            portals=["h"],
-            trackers=TRACKERS,
-            webseed_urls=["http://192.0.2.30:8000/payload/"],
-        )
+        made = make_items(resolved, results, hosts=["h"], webseed_urls=["http://192.0.2.30:8000/payload/"])
         assert made["failures"] == []
         self.items = {item["name"]: item for item in made["items"]}
 
@@ -72,13 +66,14 @@ def said(*command: str | Path) -> str:
 
 def test_the_menu_is_a_good_catalogue_of_at_least_25() -> None:
     entries = menu_entries([*MENU], trackers=TRACKERS)
-    assert catalogue_faults(entries, seeders=["h"]) == []
+    assert catalogue_faults({"catalogue_torrents": entries}, seeders=["h"]) == []
     assert len(entries) == len(MENU) >= 25
     assert all(entry["comment"] for entry in entries)
 
 
 def test_orders() -> None:
     assert menu_faults(["all", "one-byte", "four-gib"], ["else"]) == []
+    assert menu_faults([{"unicode": None}, None, []])[2].startswith("has no []; it offers all")
     assert menu_faults("all") == ["is 'all'; a list of names would be right"]
     assert menu_faults(["soup"])[0].startswith("has no 'soup'; it offers all, zero-bytes, one-byte")
     assert menu_faults(["all"], ["one-byte"]) == ["orders 'one-byte', a name that an entry of catalogue_torrents has"]
@@ -260,7 +255,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("broken", malformed(), ids=lambda one: one.name)
+@pytest.mark.parametrize("broken", malformed(), ids=lambda file: file.name)
 def test_malformed_files_are_refused_for_what_is_wrong_with_them(broken: Any) -> None:
     # Live torrents have keys out of order: that one is refused by the strict reader alone.
     read = bencode.decode if broken.name == "unsorted-keys" else torrent_info
@@ -278,6 +273,6 @@ def test_there_are_at_least_20_malformed_files_each_with_its_reason() -> None:
 
 def test_the_documentation_lists_menus_and_layouts() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
-    rows = [(name, dish.why) for name, dish in MENU.items()] + [(one.name, one.why) for one in malformed()]
-    for name, why in [*rows, *((name, layout.why) for name, layout in LAYOUTS.items())]:
-        assert re.search(rf"^\| `{re.escape(name)}`[^|]*\| {re.escape(why)} \|$", text, re.MULTILINE), name
+    rows = [(name, item.purpose) for name, item in MENU.items()] + [(file.name, file.fault) for file in malformed()]
+    for name, purpose in [*rows, *((name, layout.why) for name, layout in LAYOUTS.items())]:
+        assert re.search(rf"^\| `{re.escape(name)}`[^|]*\| {re.escape(purpose)} \|$", text, re.MULTILINE), name

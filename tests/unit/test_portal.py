@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.catalogue.page import announce_urls, promises, shown_item
-from portal_files import portal_files
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from qr_svg import qr_svg
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "portal"
@@ -34,14 +36,19 @@ def item(name: str, **more: Any) -> dict[str, Any]:
         "pieces": 184,
         "files": [{}],
         "trackers": [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
-        "swarm": {"seeders": ["seeder1"], "available": "100%", "upload_limit": None},
+        "swarm": {"seeders": ["seeder1"], "available": "100%", "fetch_rest": False, "upload_limit": None},
+        "version": "v1",
+        "webseeds": [],
         **more,
     }
 
 
+TEMPLATE = "{{ items | portal_files(role=role, lab='a lab', texts=texts, **more) }}"
+
+
 def files(*items: dict[str, Any], **more: Any) -> dict[str, str]:
-    codes = [qr_svg(one["magnet"]) for one in items if one["magnet"]]
-    made = portal_files(items, role=str(ROLE), lab="a lab", texts=TEXTS, codes=codes, **more)
+    variables = {"items": json.dumps(items), "role": str(ROLE), "texts": TEXTS, "more": more}
+    made = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(TEMPLATE))
     return {file["path"]: base64.b64decode(file["content"]).decode() for file in made}
 
 
@@ -62,12 +69,12 @@ def test_the_way_to_the_interface_for_aria2_is_there_when_it_is() -> None:
     ],
 )
 def test_promises_of_whole_swarms(swarm: list[str], webseeds: list[str], told: list[tuple[str, str]]) -> None:
-    made = promises(item("a", swarm={"seeders": swarm, "available": "100%", "upload_limit": None}, webseeds=webseeds))
+    made = promises(item("a", swarm={**item("a")["swarm"], "seeders": swarm}, webseeds=webseeds))
     assert [(promise["kind"], promise["value"]) for promise in made] == told
 
 
 def test_promises_of_weak_swarms() -> None:
-    weak = {"seeders": ["s"], "available": "60%", "upload_limit": 102400}
+    weak = {"seeders": ["s"], "available": "60%", "fetch_rest": False, "upload_limit": 102400}
     made = promises(item("a", swarm=weak))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "slow", "value": "100 KiB/s"}]
     made = promises(item("a", swarm={**weak, "fetch_rest": True, "upload_limit": None}))
@@ -102,6 +109,7 @@ def test_the_page_needs_no_exception_from_the_content_policy() -> None:
 def test_a_private_item_has_neither_magnet_nor_code() -> None:
     made = files(item("a", private=True, magnet=None, bare_magnet=None), item("b"))
     assert [path for path in made if path.startswith("qr/")] == [f"qr/{item('b')['info_hash']}.svg"]
+    assert made[f"qr/{item('b')['info_hash']}.svg"] == qr_svg(item("b")["magnet"])
     assert "peers never hand out its metadata" in made["index.en.html"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.jobs import Job, JobError, wait
-from ansible.module_utils.seedbed.catalogue.specs import host_entries
+from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload import content, store, virtual
 from ansible.module_utils.seedbed.payload import placement as entry
 from ansible.module_utils.seedbed.payload.manifest import Manifests
@@ -23,6 +23,7 @@ from ansible.module_utils.seedbed.payload.placement import Host
 from ansible.module_utils.seedbed.payload.store import Store
 from ansible.module_utils.seedbed.torrent import metainfo, metainfo_reader
 from ansible.module_utils.seedbed.torrent.client_names import name_on_3, path_on_3
+from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles
 
 
 class Lab:
@@ -35,8 +36,8 @@ class Lab:
     def store(self, *entries: dict[str, Any], check: bool = False, prune: bool = True, **files: bytes) -> Store:
         host = Host(str(self.payload), Manifests(str(self.state / "manifests")), self.client, self.owner)
         found = Store(host, check=check)
-        specs = host_entries(entries, "h", seeders=["h"], read=lambda path: files[path])
-        found.look(specs, prune=prune)
+        resolved = resolve_entries(entries, seeders=["h"], torrents=TorrentFiles(lambda path: files[path]))
+        found.look(host_specs(resolved, "h"), prune=prune)
         return found
 
     def run(self, *entries: dict[str, Any], **more: Any) -> tuple[list[dict[str, Any]], Store]:
@@ -92,7 +93,7 @@ def test_check_mode_knows_the_info_hash_and_writes_nothing(lab: Lab, tmp_path: P
 
 
 def test_the_controller_computes_what_no_host_holds(lab: Lab) -> None:
-    (spec,) = host_entries([ONE], "h", seeders=["h"])
+    (spec,) = host_specs(resolve_entries([ONE], seeders=["h"]), "h")
     (done,), _made = lab.run(ONE)
     assert info_hash(virtual.virtual_payload(spec)) == info_hash(done)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.text import quoted
 
 KIB = 1024
 MIB = 1024**2
@@ -24,7 +25,7 @@ class SizeError(SeedbedError):
     """A text that is not a size, a rate, a share or a piece length."""
 
     def __init__(self, value: object, why: str) -> None:
-        super().__init__(f"{value!r} {why}")
+        super().__init__(f"{quoted(value)} {why}")
         self.value = value
 
 
@@ -70,7 +71,7 @@ def parse_share(value: int | float | str) -> int:
             share = float(value)
         else:
             raise ValueError
-    except ValueError:
+    except (ValueError, OverflowError):
         raise SizeError(value, "is not a share: write it like 60%") from None
     if not 0 <= share <= 1:
         raise SizeError(value, "is not a share between 0% and 100%")

@@ -26,6 +26,21 @@ def _width(text: str) -> int:
     )
 
 
+def is_text(value: Any) -> bool:
+    """Return whether a value is a text that UTF-8 has a form for."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def quoted(value: Any) -> str:
-    text = repr(value)
+    """Return a value as a sentence quotes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."

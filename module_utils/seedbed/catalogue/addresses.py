@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from typing import Any, Mapping
+from urllib.parse import quote
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 
 
 class AddressError(SeedbedError):
     """A host whose address nobody knows."""
+
+
+def web_path(name: str) -> str:
+    """Return a name as one component of a URL."""
+    return quote(name, safe="")
 
 
 def _authority(host: Mapping[str, Any], port: int) -> str:
@@ -21,12 +27,12 @@ def _authority(host: Mapping[str, Any], port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def tracker_tier(host: Mapping[str, Any], port: int) -> list[str]:
-    """Announce URLs of one tracker host, from its variables."""
+def tracker_tier(host: Mapping[str, Any], port: int = 8888) -> list[str]:
+    """Return the announce URLs of a tracker host, from its variables."""
     where = _authority(host, host.get("opentracker_port", port))
     return [f"http://{where}/announce", f"udp://{where}/announce"]
 
 
-def webseed_base(host: Mapping[str, Any], port: int) -> str:
-    """Where a portal serves the payloads, from its variables."""
+def webseed_base(host: Mapping[str, Any], port: int = 8000) -> str:
+    """Return where a portal serves the content of entries with `webseed`, from its variables."""
     return f"http://{_authority(host, host.get('portal_port', port))}/payload/"

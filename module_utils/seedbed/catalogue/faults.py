@@ -1,223 +1,94 @@
-"""Every fault of every entry of a catalogue, found before a host is touched."""
+"""Every fault of every variable of a catalogue, found before a host is touched."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Mapping, Sequence
+import os
+from typing import Any, Mapping, Sequence
 
-from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.text import quoted
-from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
-from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, lengths
-from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
+from ansible.module_utils.seedbed.base.text import is_text, printable, quoted
+from ansible.module_utils.seedbed.catalogue.entry_faults import entry_faults
+from ansible.module_utils.seedbed.catalogue.menu import menu_faults
+from ansible.module_utils.seedbed.catalogue.specs import Faults, kind_of
 from ansible.module_utils.seedbed.torrent.names import name_faults
-from ansible.module_utils.seedbed.torrent.piece_lengths import fit_piece_length, parse_piece_length
-from ansible.module_utils.seedbed.torrent.torrent_files import Read, no_files
+from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles, torrent_reader
 from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
 
-VARIABLE = "catalogue_torrents"
-
-_OPTIONS = (
-    *("name", "piece_length", "version", "private", "trackers", "webseed", "comment", "source_tag", "swarm"),
-    *("creation_date", "state"),
-)
-_KEYS = {
-    "synthetic": ("synthetic", *_OPTIONS),
-    "source": ("source", *_OPTIONS),
-    "torrent": ("torrent", "source", "keep_trackers", "trackers", "swarm", "state"),
-    "collection": ("collection", *(option for option in _OPTIONS if option != "name")),
+_DIRECTORIES = ("catalogue_payload_dir", "catalogue_state_dir", "catalogue_publish_dir")
+_NUMBERS = {
+    "catalogue_processes": (0, 1024),
+    "catalogue_progress_seconds": (1, 86400),
+    "catalogue_seed_timeout": (1, 86400),
 }
-_RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed")
-_SWARM = ("seeders", "available", "fetch_rest", "upload_limit")
 
 
-def _one_of(wanted: Sequence[str]) -> str:
-    return ", ".join(wanted[:-1]) + " or " + wanted[-1] if len(wanted) > 1 else wanted[0]
+def catalogue_faults(
+    variables: Mapping[str, Any], *, seeders: Sequence[str] = (), torrents: TorrentFiles | None = None
+) -> Faults:
+    """Return a sentence for everything that is wrong with the variables of role catalogue, none if they are good.
+
+    Any may be left out. Their types were checked, which takes numbers as text, null for a path, and any list.
+    """
+    entries, menu = variables.get("catalogue_torrents", []), variables.get("catalogue_menu", [])
+    faults = [f"catalogue_trackers {fault}" for fault in tiers_faults(variables.get("catalogue_trackers", []))]
+    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    faults += [f"catalogue_menu {fault}" for fault in menu_faults(menu, names)]
+    faults += _plain_faults(variables)
+    directory = variables.get("catalogue_torrent_dir", ".")
+    if not is_text(directory) or "\0" in directory:
+        faults.append(f"catalogue_torrent_dir is {quoted(directory)}; a directory on the controller would be right")
+        directory = "."
+    return faults + entries_faults(
+        entries, seeders=seeders, torrents=torrents or TorrentFiles(torrent_reader(directory))
+    )
 
 
-def _check(value: Any, check: Callable[[Any], Any]) -> Faults:
-    try:
-        check(value)
-    except SeedbedError as error:
-        return [str(error)]
-    return []
-
-
-def _unknown(given: Mapping[str, Any], known: Sequence[str]) -> Faults:
-    return [f"{quoted(key)} is not known here; known are {', '.join(known)}" for key in given if key not in known]
-
-
-def _is_count(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _size_faults(recipe: Mapping[str, Any]) -> Faults:
-    """Faults of size, sizes and files."""
-    if ("size" in recipe) == ("sizes" in recipe):
-        return ["needs either size (of all files together) or sizes (of each file)"]
-    files = recipe.get("files", 1)
+def _plain_faults(variables: Mapping[str, Any]) -> Faults:
+    """Faults of the variables that stand for themselves."""
     faults = []
-    if not _is_count(files, 1, MAX_FILES):
-        faults.append(f"files is {quoted(files)}; a number from 1 to {MAX_FILES} would be right")
-    if "size" in recipe:
-        return faults + [f"size: {fault}" for fault in _check(recipe["size"], sizes.parse_size)]
-    given = recipe["sizes"]
-    if isinstance(given, Mapping):
-        if set(given) != {"min", "max"}:
-            return [*faults, f"sizes is {quoted(dict(given))}; min and max, both, would be right"]
-        bad = [f"sizes: {fault}" for key in ("min", "max") for fault in _check(given[key], sizes.parse_size)]
-        if not bad and sizes.parse_size(given["min"]) > sizes.parse_size(given["max"]):
-            bad.append(f"sizes: min {given['min']} is larger than max {given['max']}")
-        return faults + bad
-    if not isinstance(given, list) or not 1 <= len(given) <= MAX_FILES:
-        return [*faults, f"sizes is {quoted(given)}; a list of sizes, or min and max, would be right"]
-    if "files" in recipe and files != len(given):
-        faults.append(f"files is {quoted(files)}, but sizes lists {len(given)}; leave files out")
-    return faults + [f"sizes: {fault}" for size in given for fault in _check(size, sizes.parse_size)]
-
-
-def _recipe_faults(recipe: Any) -> Faults:
-    if not isinstance(recipe, Mapping):
-        return [f"is {quoted(recipe)}; a mapping like {{size: 64MiB}} would be right"]
-    faults = _unknown(recipe, _RECIPE) + _size_faults(recipe)
-    layout = recipe.get("layout", "flat")
-    if not isinstance(layout, str) or layout not in LAYOUTS:
-        faults.append(f"layout is {quoted(layout)}; {_one_of(list(LAYOUTS))} would be right")
-    for key, high in (("depth", 60), ("fanout", 100)):
-        if key in recipe and layout != "nested":
-            faults.append(f"{key} belongs to layout nested, not to {layout}")
-        elif key in recipe and not _is_count(recipe[key], 1, high):
-            faults.append(f"{key} is {quoted(recipe[key])}; a number from 1 to {high} would be right")
-    if not isinstance(recipe.get("seed", ""), (str, int)):
-        faults.append(f"seed is {quoted(recipe['seed'])}; a text would be right")
+    for name in _DIRECTORIES:
+        path = variables.get(name, "/")
+        if not is_text(path) or not os.path.isabs(path) or "\0" in path:
+            faults.append(f"{name} is {quoted(path)}; an absolute path would be right")
+    for name, (least, most) in _NUMBERS.items():
+        value = variables.get(name, least)
+        try:
+            good = least <= int(value) <= most
+        except (TypeError, ValueError, OverflowError):
+            good = False
+        if not good:
+            faults.append(f"{name} is {quoted(value)}; a number from {least} to {most} would be right")
     return faults
 
 
-def _swarm_faults(swarm: Any, kind: str, seeders: Sequence[str]) -> Faults:
-    if not isinstance(swarm, Mapping):
-        return [f"is {quoted(swarm)}; a mapping would be right"]
-    faults = _unknown(swarm, _SWARM)
-    wanted = swarm.get("seeders", [])
-    if not isinstance(wanted, list):
-        faults.append(f"seeders is {quoted(wanted)}; a list of host names would be right")
-    else:
-        strangers = [name for name in wanted if name not in seeders]
-        known = f"the seeders are {', '.join(seeders)}" if seeders else "there is no host in group seeders"
-        faults += [f"seeders names {quoted(name)}, which is not in group seeders; {known}" for name in strangers]
-    bad_share = _check(swarm, available_share)
-    faults += [f"available: {fault}" for fault in bad_share]
-    if kind != "synthetic" and swarm.get("available", 1) not in ("100%", 1):
-        faults.append("available is for synthetic entries: files that you own are not punched full of holes")
-    fetch_rest = swarm.get("fetch_rest", False)
-    if not isinstance(fetch_rest, bool):
-        faults.append(f"fetch_rest is {quoted(fetch_rest)}; true or false would be right")
-    elif fetch_rest and not bad_share and available_share(swarm) == sizes.WHOLE:
-        faults.append("fetch_rest needs available below 100%: without it nothing is left to fetch")
-    if swarm.get("upload_limit") is not None:
-        faults += [f"upload_limit: {fault}" for fault in _check(swarm["upload_limit"], sizes.parse_rate)]
-    return faults
-
-
-def _type_faults(entry: Mapping[str, Any]) -> Faults:
-    """Options whose type is all there is to check."""
-    faults = []
-    for key in ("private", "webseed", "keep_trackers"):
-        if key in entry and not isinstance(entry[key], bool):
-            faults.append(f"{key} is {quoted(entry[key])}; true or false would be right")
-    for key in ("comment", "source_tag"):
-        if key in entry and not isinstance(entry[key], str):
-            faults.append(f"{key} is {quoted(entry[key])}; a text would be right")
-    for key in ("source", "torrent", "collection"):
-        if key in entry and (not isinstance(entry[key], str) or not entry[key] or "\0" in entry[key]):
-            faults.append(f"{key} is {quoted(entry[key])}; a path would be right")
-    for key in ("source", "collection"):
-        if key in entry and isinstance(entry[key], str) and not entry[key].startswith("/"):
-            faults.append(f"{key} is {quoted(entry[key])}; an absolute path would be right")
-    if not _is_count(entry.get("creation_date", 0), 0, 2**40):
-        faults.append(f"creation_date is {quoted(entry['creation_date'])}; seconds since 1970 would be right")
-    if entry.get("state", "present") not in ("present", "absent"):
-        faults.append(f"state is {quoted(entry['state'])}; present or absent would be right")
-    return faults
-
-
-def _version_faults(entry: Mapping[str, Any]) -> Faults:
-    version = entry.get("version", "v1")
-    if version == "v2":
-        return ["version is 'v2': no version of Transmission seeds v2-only torrents; v1 or hybrid would be right"]
-    return [] if version in ("v1", "hybrid") else [f"version is {quoted(version)}; v1 or hybrid would be right"]
-
-
-def _piece_faults(entry: Mapping[str, Any]) -> Faults:
-    given = entry.get("piece_length")
-    given = None if given == "auto" else given
-    faults = [] if given is None else [f"piece_length: {fault}" for fault in _check(given, parse_piece_length)]
-    recipe = entry.get("synthetic")
-    if faults or not isinstance(recipe, Mapping) or _size_faults(recipe):
-        return faults
-    length = 0 if given is None else parse_piece_length(given)
-
-    def fit(plain: Mapping[str, Any]) -> None:
-        fit_piece_length(lengths(plain, plain["seed"]), hybrid=entry.get("version") == "hybrid", given=length)
-
-    return _check(plain_recipe(recipe, str(entry.get("name"))), fit)
-
-
-def _entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
-    if not isinstance(entry, Mapping):
-        yield f"is {quoted(entry)}; a mapping would be right"
-        return
-    kind = kind_of(entry)
-    if "source" in entry and "synthetic" in entry:
-        yield "has both source and synthetic; keep the one that the content comes from"
-    elif not kind:
-        yield "needs its content from one of: synthetic, source, torrent with source, collection"
-    yield from _unknown(entry, _KEYS[kind] if kind else (*_OPTIONS, "source", "synthetic", "torrent", "collection"))
-    if "name" in entry:
-        yield from name_faults(entry["name"])
-    elif kind in ("synthetic", "source", ""):
-        yield "has no name"
-    if "synthetic" in entry:
-        yield from (f"synthetic: {fault}" for fault in _recipe_faults(entry["synthetic"]))
-    yield from _type_faults(entry)
-    yield from _version_faults(entry)
-    yield from _piece_faults(entry)
-    if "trackers" in entry:
-        yield from (f"trackers: {fault}" for fault in tiers_faults(entry["trackers"]))
-    if entry.get("webseed") is True:
-        if kind != "synthetic":
-            yield "webseed is for synthetic entries, whose content the portals make for themselves"
-        elif isinstance(entry.get("swarm"), Mapping) and "available" in entry["swarm"]:
-            yield "webseed and swarm.available exclude each other: a web seed has everything"
-    if "swarm" in entry:
-        yield from (f"swarm: {fault}" for fault in _swarm_faults(entry["swarm"], kind, seeders))
-
-
-def _torrent_faults(entry: Mapping[str, Any], read: Read) -> tuple[str | None, Faults]:
-    """The name in a .torrent file, and why it cannot be used."""
-    try:
-        info = torrent_info(read(str(entry["torrent"])))
-    except SeedbedError as error:
-        return None, [f"torrent: {entry['torrent']}: {error}"]
-    if info["version"] == "v2":
-        return info["name"], [f"torrent: {entry['torrent']} is v2-only, which no version of Transmission seeds"]
-    return info["name"], name_faults(info["name"])
-
-
-def catalogue_faults(entries: Any, *, seeders: Sequence[str] = (), read: Read = no_files) -> Faults:
-    """One sentence for everything that is wrong with a catalogue; none if it is good."""
+def entries_faults(entries: Any, *, seeders: Sequence[str] = (), torrents: TorrentFiles) -> Faults:
+    """Return a sentence for everything that is wrong with a list of entries."""
     if not isinstance(entries, list):
-        return [f"{VARIABLE} is {quoted(entries)}; a list of entries would be right"]
+        return [f"catalogue_torrents is {quoted(entries)}; a list of entries would be right"]
     faults: Faults = []
     first: dict[str, int] = {}
     for number, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, Mapping) else None
-        label = f"{VARIABLE}[{number}]" + (f" ({name})" if isinstance(name, str) else "")
-        own = list(_entry_faults(entry, seeders))
+        label = f"catalogue_torrents[{number}]"
+        if isinstance(name, str):
+            label += f" ({printable(name[:255])})"
+        own = list(entry_faults(entry, seeders))
         if not own and kind_of(entry) == "torrent":
-            name, own = _torrent_faults(entry, read)
+            name, own = _torrent_faults(entry["torrent"], torrents)
         faults += [f"{label}: {fault}" for fault in own]
         if isinstance(name, str):
             if name in first:
-                faults.append(f"{label}: name is taken by {VARIABLE}[{first[name]}]; names are unique")
+                faults.append(f"{label}: name is taken by catalogue_torrents[{first[name]}]; names are unique")
             first.setdefault(name, number)
     return faults
+
+
+def _torrent_faults(path: str, torrents: TorrentFiles) -> tuple[str | None, Faults]:
+    """The name in a .torrent file, and why it cannot be used."""
+    try:
+        info = torrents.get(path).info
+    except SeedbedError as error:
+        return None, [f"torrent: {path}: {error}"]
+    if info["version"] == "v2":
+        return info["name"], [f"torrent: {path} is v2-only, which no version of Transmission seeds"]
+    return info["name"], name_faults(info["name"])

@@ -1,129 +1,115 @@
-"""The catalogue as data: every fault of every entry found before a host is touched, and what each host has to do.
-
-All of it runs on the controller; nothing here reads a file or asks a host.
-"""
+"""From what the hosts hold to items: what is seeded and published, and a sentence for everything that could not be."""
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import Any, Mapping, Sequence
-from urllib.parse import quote
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypedDict
 
 from ansible.module_utils.seedbed.base import sizes
-from ansible.module_utils.seedbed.catalogue.specs import (
-    Compute,
-    Faults,
-    available_share,
-    computed_payload,
-    holders_of,
-    kind_of,
-    seeders_of,
-)
+from ansible.module_utils.seedbed.catalogue.addresses import web_path
+from ansible.module_utils.seedbed.catalogue.specs import Faults, holders_of
 from ansible.module_utils.seedbed.payload.virtual import virtual_payload
-from ansible.module_utils.seedbed.torrent.metainfo import Links, torrent_metainfo
-from ansible.module_utils.seedbed.torrent.metainfo_reader import retarget, torrent_info
-from ansible.module_utils.seedbed.torrent.torrent_files import Read, no_files
+from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo
+from ansible.module_utils.seedbed.torrent.model import (
+    Failure,
+    Item,
+    Payload,
+    PublishedTorrent,
+    ResolvedEntry,
+    Spec,
+    from_json,
+)
+
+Compute = Callable[[Spec], Payload]  # the descriptor of a recipe, without a file on any disk
+Held = Dict[str, Dict[str, Payload]]  # by name, then host
+Failed = List[Tuple[str, Failure]]  # with the host
 
 
-def web_path(name: str) -> str:
-    """A name as one component of a URL."""
-    return quote(name, safe="")
+class PayloadResult(TypedDict, total=False):
+    """What module catalogue_payload returned on one host; nothing of it where the host could not be asked."""
+
+    payloads_json: str
+    failures: list[Failure]
+    gone: list[str]
 
 
-def handed_on(told: Any) -> list[dict[str, Any]]:
-    """A list as tasks hand it on: JSON text, since Ansible walks every value of a structure again at each use, which
-    takes seconds with a thousand items. A list is taken, too."""
-    return list(json.loads(told) if isinstance(told, str) else told)
+class MadeCatalogue(TypedDict):
+    """The items, and what there is to say about the rest."""
+
+    items: list[Item]
+    gone: list[str]
+    failures: Faults
+    notes: Faults
 
 
-Result = Mapping[str, Any]
-
-
-def failure_sentences(failures: Sequence[tuple[str, Result]]) -> Faults:
-    """Of (host, failure): a sentence for each host and reason, however many entries share it."""
+def failure_sentences(failures: Failed) -> Faults:
+    """Return a sentence for each host and reason, however many entries share it."""
     names: dict[tuple[str, str], list[str]] = {}
     for host, failure in failures:
         names.setdefault((host, failure["reason"]), []).append(failure["name"])
-    return [f"{host}: {_listed(found)}: {reason}" for (host, reason), found in names.items()]
+    return [f"{host}: {_enumerated(found)}: {reason}" for (host, reason), found in names.items()]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _enumerated(names: Sequence[str]) -> str:
     """a, b and c; a, b and 12 more."""
-    told = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+    shown = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def _descriptors(
-    results: Mapping[str, Result], seeders: Sequence[str]
-) -> tuple[dict[str, dict[str, Mapping[str, Any]]], Faults]:
-    """By name, then host: what each seeder holds. Content that two seeders hold differently is a fault."""
-    held: dict[str, dict[str, Mapping[str, Any]]] = {}
+def _held_payloads(results: Mapping[str, PayloadResult], hosts: Sequence[str]) -> tuple[Held, Faults]:
+    """What each host holds. Content that two hosts hold differently is a fault."""
+    held: Held = {}
     faults = []
-    for host in seeders:
-        for payload in handed_on(results.get(host, {}).get("payloads_json", [])):
+    for host in hosts:
+        payloads: list[Payload] = from_json(results.get(host, {}).get("payloads_json", "[]"))
+        for payload in payloads:
             others = held.setdefault(payload["name"], {})
-            same = next((other for other in others.items() if other[1].get("pieces") is not None), None)
-            if same and payload.get("pieces") is not None and _content_of(payload) != _content_of(same[1]):
+            same = next((other for other in others.items() if "pieces" in other[1]), None)
+            if same and "pieces" in payload and _content_of(payload) != _content_of(same[1]):
                 faults.append(f"{host}: {payload['name']}: its content differs from that on {same[0]}")
                 continue
             others[host] = payload
     return held, faults
 
 
-def _content_of(payload: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content_of(payload: Payload) -> tuple[Any, ...]:
     files = [(tuple(file["path"]), file["length"]) for file in payload["files"]]
     return payload["piece_length"], payload["pieces"], files
 
 
-def _webseeds(entry: Mapping[str, Any], payload: Mapping[str, Any], bases: Sequence[str]) -> list[str]:
-    """BEP 19: a file's own URL, or the directory above the torrent's."""
-    if not entry.get("webseed"):
-        return []
-    return [base + web_path(payload["name"]) if payload["single_file"] else base for base in bases]
-
-
-def _new(
-    entry: Mapping[str, Any], payload: Mapping[str, Any], tiers: Sequence[Sequence[str]], webseeds: Sequence[str]
-) -> dict[str, Any]:
+def _own_torrent(resolved: ResolvedEntry, payload: Payload, webseed_urls: Sequence[str]) -> PublishedTorrent:
     """A torrent of our own making."""
-    private, comment = bool(entry.get("private", False)), entry.get("comment", "")
+    entry, trackers = resolved["entry"], resolved["trackers"]
+    private, comment = entry.get("private", False), entry.get("comment", "")
+    # BEP 19: a file's own URL, or that of the directory above the torrent's.
+    below = web_path(payload["name"]) if payload["single_file"] else ""
+    webseeds = [base + below for base in webseed_urls] if entry.get("webseed") else []
     made = torrent_metainfo(
         payload,
-        trackers=tiers,
+        trackers=trackers,
         private=private,
         webseeds=webseeds,
         comment=comment,
         tag=entry.get("source_tag", ""),
         creation_date=entry.get("creation_date", 0),
     )
-    version = "hybrid" if payload.get("hybrid") else "v1"
-    return {**made, "version": version, "private": private, "webseeds": list(webseeds), "comment": comment}
+    return {
+        **made,
+        "version": "hybrid" if payload.get("hybrid") else "v1",
+        "private": private,
+        "webseeds": webseeds,
+        "comment": comment,
+        "trackers": trackers,
+    }
 
 
 def _item(
-    entry: Mapping[str, Any],
-    payload: Mapping[str, Any],
-    holders: Mapping[str, Mapping[str, Any]],
-    *,
-    seeders: Sequence[str],
-    trackers: Sequence[Sequence[str]],
-    webseed_urls: Sequence[str],
-    read: Read,
-) -> dict[str, Any]:
-    tiers = entry.get("trackers", trackers)
-    if kind_of(entry) == "torrent":
-        raw = retarget(read(entry["torrent"]), trackers=tiers, keep=entry.get("keep_trackers", True))
-        told = torrent_info(raw)
-        made = {key: told[key] for key in ("name", "version", "private", "webseeds", "comment", *Links._fields)}
-        made["metainfo"] = base64.b64encode(raw).decode()
-        tiers = told["trackers"]
-    else:
-        made = _new(entry, payload, tiers, _webseeds(entry, payload, webseed_urls))
-    swarm = entry.get("swarm", {})
-    limit = swarm.get("upload_limit")
+    resolved: ResolvedEntry, payload: Payload, holders: Mapping[str, Payload], webseed_urls: Sequence[str]
+) -> Item:
+    spec, swarm = resolved["spec"], resolved["entry"].get("swarm", {})
+    limit, share = swarm.get("upload_limit"), spec.get("available")
     return {
-        **made,
+        **(resolved["torrent"] or _own_torrent(resolved, payload, webseed_urls)),
+        "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
         "single_file": payload["single_file"],
         "size": payload["length"],
         "piece_length": payload["piece_length"],
@@ -132,74 +118,71 @@ def _item(
             {"path": "/".join(file["path"]) or payload["name"], "length": file["length"], "sha256": file["sha256"]}
             for file in payload["files"]
         ],
-        "trackers": [list(tier) for tier in tiers],
-        "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
         # What a stray block is decoded with; null for content that was not made here.
         "recipe": payload.get("recipe"),
-        "trusted": kind_of(entry) == "synthetic",
-        # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
-        "announce": "none" if not any(tiers) else "all" if tiers == trackers else "any",
         "swarm": {
-            "seeders": [host for host in seeders_of(entry, seeders) if payload["length"] and host in holders],
-            "available": sizes.format_share(available_share(swarm)),
-            "fetch_rest": bool(swarm.get("fetch_rest")),
+            "seeders": [host for host in resolved["seeders"] if payload["length"] and host in holders],
+            "available": sizes.format_share(sizes.WHOLE if share is None else share),
+            "fetch_rest": spec.get("fetch_rest", False),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
         },
+        "share": share,
+        "trusted": spec["kind"] == "synthetic",
+        "announce": resolved["announce"],
         "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
         "remade": [host for host, held in holders.items() if held.get("changed")],
     }
 
 
-def _names(entry: Mapping[str, Any], held: Mapping[str, Mapping[str, Mapping[str, Any]]], read: Read) -> list[str]:
+def _names(resolved: ResolvedEntry, held: Held) -> list[str]:
     """The names of the items that an entry becomes."""
-    kind = kind_of(entry)
-    if kind == "torrent":
-        return [torrent_info(read(entry["torrent"]))["name"]]
-    if kind != "collection":
-        return [entry["name"]]
-    pattern = entry["collection"]
+    spec = resolved["spec"]
+    if spec["kind"] != "collection":
+        return [spec["name"]]
+    pattern = spec["collection"]
     return [name for name in held if any(one.get("collection") == pattern for one in held[name].values())]
 
 
-def catalogue_items(
-    entries: Sequence[Mapping[str, Any]],
-    results: Mapping[str, Result],
-    *,
-    seeders: Sequence[str],
-    trackers: Sequence[Sequence[str]] = (),
-    portals: Sequence[str] = (),
-    webseed_urls: Sequence[str] = (),
-    read: Read = no_files,
-    compute: Compute = virtual_payload,
-) -> dict[str, Any]:
-    """What is published and seeded, and a sentence for everything that could not be done.
+def _payload(resolved: ResolvedEntry, holders: Mapping[str, Payload], compute: Compute) -> Payload | None:
+    """The hashed content of an item, computed where no host on purpose, or none that could, has hashed it."""
+    hashed = next((one for one in holders.values() if "pieces" in one), None)
+    synthetic = resolved["spec"]["kind"] == "synthetic"
+    if synthetic and not hashed and (holders or not holders_of(resolved)):
+        return compute({**resolved["spec"], "available": None})
+    return hashed
 
-    results: by seeder, what module catalogue_payload returned there.
+
+def make_items(
+    entries: Sequence[ResolvedEntry],
+    results: Mapping[str, PayloadResult],
+    *,
+    hosts: Sequence[str],
+    webseed_urls: Sequence[str] = (),
+    compute: Compute = virtual_payload,
+) -> MadeCatalogue:
+    """Return what is published and seeded, and a sentence for everything that could not be done.
+
+    results: by host, what module catalogue_payload returned there. hosts: those that can be asked, in order.
+    webseed_urls: of the directories in which the portals serve the content, with a slash at the end.
     """
-    hosts = [*seeders, *(host for host in portals if host not in seeders)]
-    held, faults = _descriptors(results, hosts)
-    failures = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
-    failed = {failure["name"] for _host, failure in failures}
+    held, faults = _held_payloads(results, hosts)
+    failed: Failed = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
     # Nobody asked for this very seeder, and others hold it: no fault of the catalogue.
-    chosen = {name for entry in entries if "seeders" in entry.get("swarm", {}) for name in _names(entry, held, read)}
-    spared = [one for one in failures if one[1].get("unfit") and one[1]["name"] in set(held) - chosen]
-    faults = failure_sentences([one for one in failures if one not in spared]) + faults
-    items = []
-    for entry in entries:
-        if entry.get("state", "present") == "absent":
+    chosen = {name for one in entries if "seeders" in one["entry"].get("swarm", {}) for name in _names(one, held)}
+    excused = [one for one in failed if one[1].get("unfit") and one[1]["name"] in set(held) - chosen]
+    failures = failure_sentences([one for one in failed if one not in excused]) + faults
+    failed_names = {failure["name"] for _host, failure in failed}
+    items: list[Item] = []
+    for one in entries:
+        if one["spec"]["state"] == "absent":
             continue
-        for found in _names(entry, held, read):
-            holders = held.get(found, {})
-            payload = next((one for one in holders.values() if one.get("pieces") is not None), None)
-            if kind_of(entry) == "synthetic" and not payload and (holders or not holders_of(entry, seeders, portals)):
-                # Held by none on purpose, or the one that should have hashed it for all could not.
-                payload = computed_payload(entry, compute)
+        for name in _names(one, held):
+            holders = held.get(name, {})
+            payload = _payload(one, holders, compute)
             if payload:
-                item = _item(
-                    entry, payload, holders, seeders=seeders, trackers=trackers, webseed_urls=webseed_urls, read=read
-                )
-                items.append(item)
-            elif found not in failed:
-                faults.append(f"{found}: no seeder of it could be asked, so it is not published")
-    gone = {name for result in results.values() for name in result.get("gone", [])} - {item["name"] for item in items}
-    return {"items": items, "gone": sorted(gone), "failures": faults, "notes": failure_sentences(spared)}
+                items.append(_item(one, payload, holders, webseed_urls))
+            elif name not in failed_names:
+                failures.append(f"{name}: no seeder of it could be asked, so it is not published")
+    made = {item["name"] for item in items}
+    gone = {name for result in results.values() for name in result.get("gone", [])} - made
+    return {"items": items, "gone": sorted(gone), "failures": failures, "notes": failure_sentences(excused)}

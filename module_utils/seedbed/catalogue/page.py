@@ -2,43 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import printable
+from ansible.module_utils.seedbed.torrent.model import PublicItem, flatten_tiers
 
 
-def promises(item: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return what the swarm of an item promises: each with its kind and, where there is one, its value."""
-    swarm = item.get("swarm") or {}
-    found = []
-    if not swarm.get("seeders"):
+class Promise(TypedDict):
+    """One thing that the swarm of an item promises, and how much of it, where that can be said."""
+
+    kind: str
+    value: str
+
+
+class ShownItem(TypedDict):
+    """The values of one item that the page shows."""
+
+    name: str
+    comment: str
+    hash: str
+    torrent: str
+    magnet: str | None
+    bare_magnet: str | None
+    private: bool
+    version: str
+    size: str
+    files: int
+    pieces: int
+    piece_length: str
+    promises: list[Promise]
+    kinds: str
+
+
+def promises(item: PublicItem) -> list[Promise]:
+    """Return what the swarm of an item promises."""
+    swarm = item["swarm"]
+    found: list[Promise] = []
+    if not swarm["seeders"]:
         found.append({"kind": "seedless", "value": ""})
-    if swarm.get("available", "100%") != "100%":
-        found.append({"kind": "partial", "value": str(swarm["available"])})
-    if swarm.get("fetch_rest"):
+    if swarm["available"] != "100%":
+        found.append({"kind": "partial", "value": swarm["available"]})
+    if swarm["fetch_rest"]:
         found.append({"kind": "growing", "value": ""})
-    if swarm.get("upload_limit"):
+    if swarm["upload_limit"]:
         found.append({"kind": "slow", "value": format_size(swarm["upload_limit"]) + "/s"})
-    if item.get("webseeds"):
+    weak = bool(found)
+    if item["webseeds"]:
         found.append({"kind": "webseed", "value": ""})
-    healthy = not found or found == [{"kind": "webseed", "value": ""}]
-    return ([{"kind": "healthy", "value": ""}] if healthy else []) + found
+    return found if weak else [{"kind": "healthy", "value": ""}, *found]
 
 
-def shown_item(item: Mapping[str, Any]) -> dict[str, Any]:
+def shown_item(item: PublicItem) -> ShownItem:
     """Return the values of one item that the page shows."""
     made = promises(item)
     kinds = [promise["kind"] for promise in made]
     return {
         "name": printable(item["name"]),
-        "comment": item.get("comment") or "",
+        "comment": item["comment"],
         "hash": item["info_hash"],
         "torrent": item["torrent"],
         "magnet": item["magnet"],
         "bare_magnet": item["bare_magnet"],
         "private": item["private"],
-        "version": item.get("version", "v1"),
+        "version": item["version"],
         "size": format_size(item["size"]),
         "files": len(item["files"]),
         "pieces": item["pieces"],
@@ -48,10 +75,6 @@ def shown_item(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def announce_urls(items: Sequence[Mapping[str, Any]]) -> list[str]:
+def announce_urls(items: Sequence[PublicItem]) -> list[str]:
     """Return every tracker that an item names, in order, each once."""
-    found: dict[str, None] = {}
-    for item in items:
-        for tier in item["trackers"]:
-            found.update(dict.fromkeys(tier))
-    return list(found)
+    return flatten_tiers(tier for item in items for tier in item["trackers"])

@@ -6,19 +6,18 @@ import base64
 import json
 from typing import Any, Mapping, Sequence
 
-from ansible.module_utils.seedbed.base import sizes
-from ansible.module_utils.seedbed.catalogue.items import Result, failure_sentences
-from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share
+from ansible.module_utils.seedbed.catalogue.items import failure_sentences
+from ansible.module_utils.seedbed.catalogue.specs import Faults
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
+from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile
 
 
-def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What one seeder has to seed, and to give up: the parameter `torrents` of module transmission_torrents."""
-    found: list[dict[str, Any]] = [{"name": name, "state": "absent"} for name in gone]
+def host_torrents(items: Sequence[Item], host: str, gone: Sequence[str] = ()) -> list[SeededTorrent]:
+    """Return what one seeder has to seed, and to give up: the parameter `torrents` of module transmission_torrents."""
+    found: list[SeededTorrent] = [{"name": name, "state": "absent"} for name in gone]
     for item in items:
         if host not in item["swarm"]["seeders"]:
             continue
-        available = available_share(item["swarm"])
         found.append(
             {
                 "name": item["name"],
@@ -28,7 +27,7 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[
                 "trackers": item["trackers"],
                 "upload_limit": item["swarm"]["upload_limit"],
                 "announce": item["announce"],
-                "available": None if available == sizes.WHOLE else available,
+                "available": item["share"],
                 "fetch_rest": item["swarm"]["fetch_rest"],
                 "trusted": item["trusted"],
                 "remade": host in item["remade"],
@@ -38,23 +37,29 @@ def host_torrents(items: Sequence[Mapping[str, Any]], host: str, gone: Sequence[
     return found
 
 
-def unseeded(results: Mapping[str, Result]) -> Faults:
-    """What does not seed as wanted, by what module transmission_torrents returned on each seeder."""
-    failures = [(host, failure) for host, result in results.items() for failure in result.get("failures", [])]
-    return failure_sentences([(host, {**failure, "reason": failure["error"]}) for host, failure in failures])
+def unseeded_sentences(results: Mapping[str, Mapping[str, Sequence[Failure]]]) -> Faults:
+    """Return what does not seed as it should, by what module transmission_torrents returned on each seeder."""
+    failures: list[tuple[str, Failure]] = [
+        (host, {"name": failure["name"], "reason": failure["error"]})
+        for host, result in results.items()
+        for failure in result.get("failures", [])
+    ]
+    return failure_sentences(failures)
 
 
-_UNPUBLISHED = ("metainfo", "download_dirs", "remade", "trusted", "announce")
+# What the lab's own hosts alone need of an item.
+_INTERNAL = frozenset(("metainfo", "share", "download_dirs", "remade", "trusted", "announce"))
 
 
-def published_files(
-    items: Sequence[Mapping[str, Any]], *, lab: str, with_malformed: bool = False
-) -> list[dict[str, str]]:
-    """The .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
-    files = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
-    told = [{key: value for key, value in item.items() if key not in _UNPUBLISHED} for item in items]
-    broken = malformed_list() if with_malformed else []
-    whole = {"schema_version": 1, "lab": lab, "items": told, "malformed": broken}
-    text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
-    files.append({"path": "catalogue.json", "content": base64.b64encode(text.encode()).decode()})
+def _file(path: str, data: bytes) -> WebFile:
+    return {"path": path, "content": base64.b64encode(data).decode()}
+
+
+def published_files(items: Sequence[Item], *, lab: str, with_malformed: bool = False) -> list[WebFile]:
+    """Return the .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
+    files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
+    public = [{key: value for key, value in item.items() if key not in _INTERNAL} for item in items]
+    whole: dict[str, Any] = {"schema_version": 1, "lab": lab, "items": public}
+    whole["malformed"] = malformed_list() if with_malformed else []
+    files.append(_file("catalogue.json", (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()))
     return files + (malformed_files() if with_malformed else [])

@@ -1,104 +1,96 @@
-"""What each host has to hold: entries as module catalogue_payload takes them."""
+"""What follows from the entries themselves: what each host has to hold, as module catalogue_payload takes it."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+import base64
+from typing import Any, List, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.torrent import piece_lengths
-from ansible.module_utils.seedbed.torrent.metainfo_reader import stream_files, torrent_info
-from ansible.module_utils.seedbed.torrent.torrent_files import Read, no_files
+from ansible.module_utils.seedbed.torrent.links import links_for
+from ansible.module_utils.seedbed.torrent.metainfo_reader import ReadTorrent
+from ansible.module_utils.seedbed.torrent.model import (
+    Entry,
+    PublishedTorrent,
+    Recipe,
+    ResolvedEntry,
+    Spec,
+    SwarmWish,
+    Tiers,
+    flatten_tiers,
+)
+from ansible.module_utils.seedbed.torrent.retarget import retarget
+from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles
 
 Faults = List[str]
-Compute = Callable[[Mapping[str, Any]], Dict[str, Any]]  # the descriptor of a recipe, without a file on any disk
 
 
 def kind_of(entry: Mapping[str, Any]) -> str:
-    """synthetic, source, torrent or collection; empty if the entry does not say, or says too much."""
+    """Return synthetic, source, torrent or collection; empty if the entry does not say, or says too much."""
     kinds = [kind for kind in ("synthetic", "source", "torrent", "collection") if kind in entry]
     if kinds == ["source", "torrent"]:
         return "torrent"
     return kinds[0] if len(kinds) == 1 and kinds != ["torrent"] else ""
 
 
-def available_share(swarm: Mapping[str, Any]) -> int:
-    """What the seeders hold of the content, in millionths."""
+def available_share(swarm: SwarmWish) -> int:
+    """Return what the seeders hold of the content, in millionths."""
     return sizes.parse_share(swarm.get("available", "100%"))
 
 
-def seeders_of(entry: Mapping[str, Any], seeders: Sequence[str]) -> list[str]:
-    wanted = entry.get("swarm", {}).get("seeders")
-    return [name for name in seeders if wanted is None or name in wanted]
-
-
-def holders_of(entry: Mapping[str, Any], seeders: Sequence[str], portals: Sequence[str]) -> list[str]:
-    """Hosts that hold the content: its seeders, and the portals where they are its web seeds."""
-    holders = seeders_of(entry, seeders)
-    return holders + [name for name in portals if entry.get("webseed") and name not in holders]
-
-
-def plain_recipe(recipe: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A recipe with its sizes as numbers and its seed spelled out."""
-    plain = {key: recipe[key] for key in ("files", "layout", "depth", "fanout") if key in recipe}
-    plain["seed"] = str(recipe.get("seed", name))
+def plain_recipe(recipe: Recipe, name: str) -> Recipe:
+    """Return a recipe with its sizes as numbers and its seed spelled out."""
+    plain: Recipe = {"seed": str(recipe.get("seed", name))}
+    if "files" in recipe:
+        plain["files"] = recipe["files"]
+    if "layout" in recipe:
+        plain["layout"] = recipe["layout"]
+    if "depth" in recipe:
+        plain["depth"] = recipe["depth"]
+    if "fanout" in recipe:
+        plain["fanout"] = recipe["fanout"]
     if "size" in recipe:
         plain["size"] = sizes.parse_size(recipe["size"])
-    elif isinstance(recipe["sizes"], Mapping):
-        plain["sizes"] = {key: sizes.parse_size(recipe["sizes"][key]) for key in ("min", "max")}
+        return plain
+    listed = recipe["sizes"]
+    if isinstance(listed, list):
+        plain["sizes"] = [sizes.parse_size(size) for size in listed]
     else:
-        plain["sizes"] = [sizes.parse_size(size) for size in recipe["sizes"]]
+        plain["sizes"] = {"min": sizes.parse_size(listed["min"]), "max": sizes.parse_size(listed["max"])}
     return plain
 
 
-def _torrent_spec(raw: bytes) -> dict[str, Any]:
-    """What a seeder has to know of a .torrent to compare its content with."""
-    info, files = torrent_info(raw), stream_files(raw)
-    return {
-        "name": info["name"],
-        "hybrid": False,  # its digests stand in the torrent; only v1 pieces are compared
-        "needs_hybrid": info["version"] == "hybrid",
-        "piece_length": info["piece_length"],
-        "pieces": info["piece_hashes"],
-        "single_file": info["single_file"],
-        "files": files,
-        "pads_plain": all(file["path"] == [".pad", str(file["length"])] for file in files if file["pad"]),
-    }
+def _add_foreign(spec: Spec, torrent: ReadTorrent) -> None:
+    """Add what a host has to know of a .torrent to compare its content with."""
+    info = torrent.info
+    spec["name"] = info["name"]
+    spec["hybrid"] = False  # its digests stand in the torrent; only v1 pieces are compared
+    spec["needs_hybrid"] = info["version"] == "hybrid"
+    spec["piece_length"] = info["piece_length"]
+    spec["pieces"] = info["piece_hashes"]
+    spec["single_file"] = info["single_file"]
+    spec["files"] = torrent.stream
+    spec["pads_plain"] = all(file["path"] == [".pad", str(file["length"])] for file in torrent.stream if file["pad"])
 
 
-def host_entries(
-    entries: Sequence[Mapping[str, Any]],
-    host: str,
-    *,
-    seeders: Sequence[str],
-    portals: Sequence[str] = (),
-    read: Read = no_files,
-) -> list[dict[str, Any]]:
-    """What one host has to hold: the parameter `entries` of module catalogue_payload.
-
-    Content of a recipe is the same everywhere, so its first holder hashes it for all; content that
-    we did not make is hashed wherever it lies.
-    """
-    found = []
-    for entry in entries:
-        holders = holders_of(entry, seeders, portals)
-        if host in holders:
-            found.append({**spec_of(entry, read), "hash": kind_of(entry) != "synthetic" or host == holders[0]})
-    return found
-
-
-def spec_of(entry: Mapping[str, Any], read: Read) -> dict[str, Any]:
-    """An entry as a host wants it, all sizes as numbers."""
+def _spec(entry: Entry, torrent: ReadTorrent | None) -> Spec:
+    """An entry as a host takes it, all sizes as numbers."""
     kind, piece_length = kind_of(entry), entry.get("piece_length")
-    spec: dict[str, Any] = {
+    spec: Spec = {
         "kind": kind,
         "state": entry.get("state", "present"),
-        "piece_length": 0 if piece_length in (None, "auto") else piece_lengths.parse_piece_length(piece_length),
+        "piece_length": 0 if piece_length in (None, "auto") else piece_lengths.parse_piece_length(piece_length or 0),
         "hybrid": entry.get("version") == "hybrid",
         "hash": True,
     }
-    spec.update({key: entry[key] for key in ("name", "source", "collection") if key in entry})
-    if kind == "torrent":
-        spec.update(_torrent_spec(read(entry["torrent"])))
+    if "name" in entry:
+        spec["name"] = entry["name"]
+    if "source" in entry:
+        spec["source"] = entry["source"]
+    if "collection" in entry:
+        spec["collection"] = entry["collection"]
+    if torrent:
+        _add_foreign(spec, torrent)
     if kind == "synthetic":
         spec["recipe"] = plain_recipe(entry["synthetic"], entry["name"])
         swarm = entry.get("swarm", {})
@@ -108,6 +100,83 @@ def spec_of(entry: Mapping[str, Any], read: Read) -> dict[str, Any]:
     return spec
 
 
-def computed_payload(entry: Mapping[str, Any], compute: Compute) -> dict[str, Any]:
-    """The descriptor of a synthetic entry that no host has hashed, computed here."""
-    return compute({**spec_of(entry, no_files), "available": None})
+def _foreign_torrent(torrent: ReadTorrent, trackers: Tiers, *, keep: bool) -> PublishedTorrent:
+    """A .torrent that somebody else made, as it is published here."""
+    info = torrent.info
+    raw, tiers = retarget(torrent, trackers=trackers, keep=keep)
+    links = links_for(
+        torrent.info_section,
+        name=info["name"],
+        size=info["size"],
+        hybrid=info["version"] == "hybrid",
+        private=info["private"],
+        trackers=flatten_tiers(tiers),
+    )
+    return {
+        "name": info["name"],
+        "version": info["version"],
+        "private": info["private"],
+        "webseeds": info["webseeds"],
+        "comment": info["comment"],
+        "metainfo": base64.b64encode(raw).decode(),
+        "trackers": tiers,
+        **links,
+    }
+
+
+def resolve_entries(
+    entries: Sequence[Entry],
+    *,
+    seeders: Sequence[str],
+    portals: Sequence[str] = (),
+    trackers: Sequence[Sequence[str]] = (),
+    torrents: TorrentFiles | None = None,
+) -> list[ResolvedEntry]:
+    """Return the entries of a catalogue without faults, with all that follows from them.
+
+    seeders and portals: the hosts that can be asked. trackers: the tiers of entries without their own.
+    """
+    lab = [list(tier) for tier in trackers]
+    found: list[ResolvedEntry] = []
+    for entry in entries:
+        torrent = torrents.get(entry["torrent"]) if torrents and "torrent" in entry else None
+        tiers = entry.get("trackers", lab)
+        foreign = _foreign_torrent(torrent, tiers, keep=entry.get("keep_trackers", True)) if torrent else None
+        tiers = foreign["trackers"] if foreign else tiers
+        chosen = entry.get("swarm", {}).get("seeders")
+        seeding = [name for name in seeders if chosen is None or name in chosen]
+        found.append(
+            {
+                "entry": entry,
+                "spec": _spec(entry, torrent),
+                "torrent": foreign,
+                "seeders": seeding,
+                "portals": list(portals) if entry.get("webseed") else [],
+                "trackers": tiers,
+                # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
+                "announce": "none" if not any(tiers) else "all" if tiers == lab else "any",
+            }
+        )
+    return found
+
+
+def holders_of(resolved: ResolvedEntry) -> list[str]:
+    """Return the hosts that hold the content: its seeders, and the portals where they are its web seeds."""
+    return list(dict.fromkeys([*resolved["seeders"], *resolved["portals"]]))
+
+
+def host_specs(resolved: Sequence[ResolvedEntry], host: str) -> list[Spec]:
+    """Return what one host has to hold: the parameter `entries` of module catalogue_payload.
+
+    Content of a recipe is the same everywhere, so its first holder hashes it for all; content that
+    we did not make is hashed wherever it lies.
+    """
+    found: list[Spec] = []
+    for one in resolved:
+        holders = holders_of(one)
+        if host in holders:
+            spec: Spec = {**one["spec"], "hash": one["spec"]["kind"] != "synthetic" or host == holders[0]}
+            if host in one["portals"]:
+                spec["webseed"], spec["seeded"] = True, host in one["seeders"]
+            found.append(spec)
+    return found

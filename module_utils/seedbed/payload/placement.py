@@ -173,6 +173,8 @@ def look(spec: Mapping[str, Any], host: Host) -> Entry:
         entry.known = {key: entry.known[key] for key in ("digests", "racy") if key in entry.known}
         entry.changed = bool(entry.elsewhere.get("disk") or entry.elsewhere.get("links"))
     entry.owner = host.owner if entry.grows else None
+    if not spec.get("seeded", True):
+        host = host._replace(client=())  # none looks for it
     if (entry.hybrid or spec.get("needs_hybrid")) and host.renames:
         raise UnfitClient("cannot load hybrid torrents")
     if entry.synthetic:
@@ -219,6 +221,12 @@ def _look_synthetic(entry: Entry, host: Host) -> None:
     entry.root = os.path.join(host.payload_dir, paths[0][0])
     entry.disk = [Disk(os.path.join(*path), file.length, key) for path, file, key in zip(paths, entry.files, keys)]
     entry.disk += [Disk(os.path.join(entry.name, PAD, str(pad)), pad, b"") for pad in entry.pads()]
+    if entry.spec.get("webseed"):
+        # Clients of a web seed ask for the torrent's own names.
+        own = [os.path.join(entry.name, *file.path) for file in entry.files]
+        entry.links = {
+            path: os.path.join(host.payload_dir, disk.path) for path, disk in zip(own, entry.disk) if path != disk.path
+        }
     if not entry.known.get("made") and os.path.lexists(entry.root):
         raise EntryError(f"{entry.root} is there already and was not made by this lab; move it away")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from ansible.module_utils.seedbed.torrent.bencode import encode
+from ansible.module_utils.seedbed.torrent.model import WebFile
 
 
 class Malformed(NamedTuple):
     """One broken file."""
 
     name: str
-    why: str
+    fault: str
     data: bytes
 
 
@@ -39,7 +40,7 @@ def _swap(old: bytes, new: bytes) -> bytes:
 
 
 def malformed() -> list[Malformed]:
-    """Every broken file."""
+    """Return every broken file."""
     sound = _torrent()
     tree = {"x": {"": {"length": 20000, "pieces root": bytes(32)}}}
     table = [
@@ -110,14 +111,26 @@ def malformed() -> list[Malformed]:
     return [Malformed(*row) for row in table]
 
 
-def malformed_list() -> list[dict[str, str]]:
-    """What the catalogue tells of each: its name, where it is published, and what it breaks."""
-    return [{"name": one.name, "torrent": f"malformed/{one.name}.torrent", "about": one.why} for one in malformed()]
+class MalformedEntry(TypedDict):
+    """What catalogue.json says of a broken file: its name, where it is published, and what it breaks."""
+
+    name: str
+    torrent: str
+    about: str
 
 
-def malformed_files() -> list[dict[str, str]]:
-    """What is published of them: the files, and what each breaks."""
-    rows = malformed()
-    files = [{"path": f"malformed/{one.name}.torrent", "content": base64.b64encode(one.data).decode()} for one in rows]
-    text = "".join(f"{one.name}.torrent\t{one.why}\n" for one in rows)
-    return [*files, {"path": "malformed/index.tsv", "content": base64.b64encode(text.encode()).decode()}]
+def malformed_list() -> list[MalformedEntry]:
+    """Return what catalogue.json says of every broken file."""
+    return [
+        {"name": file.name, "torrent": f"malformed/{file.name}.torrent", "about": file.fault} for file in malformed()
+    ]
+
+
+def malformed_files() -> list[WebFile]:
+    """Return what is published of them: the files, and a table of what each breaks."""
+    files = malformed()
+    published: list[WebFile] = [
+        {"path": f"malformed/{file.name}.torrent", "content": base64.b64encode(file.data).decode()} for file in files
+    ]
+    table = "".join(f"{file.name}.torrent\t{file.fault}\n" for file in files)
+    return [*published, {"path": "malformed/index.tsv", "content": base64.b64encode(table.encode()).decode()}]

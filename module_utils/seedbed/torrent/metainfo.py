@@ -1,4 +1,4 @@
-"""Metainfo files (BEP 3, 12, 19, 27, 47, 52), info hashes and magnet links.
+"""Metainfo files of our own making (BEP 3, 12, 19, 27, 47, 52).
 
 The info dictionary is made of content, names and options alone: trackers, comments and web seeds stand
 outside it, so that they may change without changing the info hash.
@@ -7,24 +7,19 @@ outside it, so that they may change without changing the info hash.
 from __future__ import annotations
 
 import base64
-import hashlib
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Sequence
 
-from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent.bencode import Encoded, encode
-from ansible.module_utils.seedbed.torrent.magnet import magnet_link
+from ansible.module_utils.seedbed.torrent.links import links_for
+from ansible.module_utils.seedbed.torrent.model import MadeTorrent, Payload, PayloadFile, flatten_tiers
 
 CREATOR = "Seedbed"
 
 
-class MetainfoError(SeedbedError):
-    """A metainfo file that breaks the rules; the text says which."""
-
-
-def info_dictionary(payload: Mapping[str, Any], *, private: bool = False, tag: str = "") -> dict[str, Any]:
-    """The info dictionary of a payload descriptor."""
+def info_dictionary(payload: Payload, *, private: bool = False, tag: str = "") -> dict[str, Any]:
+    """Return the info dictionary of a payload descriptor."""
     piece_length = payload["piece_length"]
-    files: Sequence[Mapping[str, Any]] = payload["files"]
+    files = payload["files"]
     info: dict[str, Any] = {
         "name": payload["name"],
         "piece length": piece_length,
@@ -45,14 +40,14 @@ def info_dictionary(payload: Mapping[str, Any], *, private: bool = False, tag: s
     return info
 
 
-def _v1_file(file: Mapping[str, Any], pad: int) -> bytes:
+def _v1_file(file: PayloadFile, pad: int) -> bytes:
     """A file of the list, with its BEP 47 padding; written by hand, as there may be a hundred thousand."""
     path = b"".join([b"%d:%b" % (len(raw), raw) for raw in map(str.encode, file["path"])])
     listed = b"d6:lengthi%de4:pathl%bee" % (file["length"], path)
     return listed + encode({"attr": "p", "length": pad, "path": [".pad", str(pad)]}) if pad else listed
 
 
-def _file_tree(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _file_tree(payload: Payload) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for file in payload["files"]:
         node = tree
@@ -64,21 +59,12 @@ def _file_tree(payload: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-class Links(NamedTuple):
-    """What names a torrent to others."""
-
-    info_hash: str
-    info_hash_v2: str
-    magnet: str | None
-    bare_magnet: str | None
-
-
 def outer_dictionary(
     *, trackers: Sequence[Sequence[str]], webseeds: Sequence[str] = (), comment: str = "", creation_date: int = 0
 ) -> dict[str, Any]:
-    """Everything of a metainfo file but its info dictionary and piece layers."""
+    """Return everything of a metainfo file but its info dictionary and piece layers."""
     outer: dict[str, Any] = {"created by": CREATOR}
-    urls = [url for tier in trackers for url in tier]
+    urls = flatten_tiers(trackers)
     if urls:
         outer["announce"] = urls[0]
     if len(urls) > 1:
@@ -93,7 +79,7 @@ def outer_dictionary(
 
 
 def torrent_metainfo(
-    payload: Mapping[str, Any],
+    payload: Payload,
     *,
     trackers: Sequence[Sequence[str]] = (),
     private: bool = False,
@@ -101,8 +87,8 @@ def torrent_metainfo(
     comment: str = "",
     tag: str = "",
     creation_date: int = 0,
-) -> dict[str, Any]:
-    """Metainfo (base64), info hashes and magnet links of a payload descriptor."""
+) -> MadeTorrent:
+    """Return metainfo (base64), info hashes and magnet links of a payload descriptor."""
     outer = outer_dictionary(trackers=trackers, webseeds=webseeds, comment=comment, creation_date=creation_date)
     if payload.get("hybrid"):
         outer["piece layers"] = {
@@ -117,27 +103,8 @@ def torrent_metainfo(
         size=payload["length"],
         hybrid=bool(payload.get("hybrid")),
         private=private,
-        trackers=[url for tier in trackers for url in tier],
+        trackers=flatten_tiers(trackers),
         webseeds=webseeds,
     )
     metainfo = base64.b64encode(encode({**outer, "info": Encoded(info)})).decode()
-    return {"name": payload["name"], "metainfo": metainfo, **links._asdict()}
-
-
-def links_for(
-    info: bytes,
-    *,
-    name: str,
-    size: int,
-    hybrid: bool,
-    private: bool,
-    trackers: Sequence[str],
-    webseeds: Sequence[str] = (),
-) -> Links:
-    """Hashes and links of an info dictionary; a private torrent has no magnet: nobody serves its metadata."""
-    info_hash = hashlib.sha1(info).hexdigest()
-    v2 = hashlib.sha256(info).hexdigest() if hybrid else ""
-    if private:
-        return Links(info_hash, v2, None, None)
-    full = magnet_link(info_hash, name=name, info_hash_v2=v2, size=size, trackers=trackers, webseeds=webseeds)
-    return Links(info_hash, v2, full, magnet_link(info_hash))
+    return {"name": payload["name"], "metainfo": metainfo, **links}

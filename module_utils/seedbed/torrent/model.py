@@ -8,7 +8,7 @@ plain dictionary, so Ansible hands it on as it is; `to_json` and `from_json` are
 from __future__ import annotations
 
 import json
-from typing import Any, List, TypedDict
+from typing import Any, Iterable, List, TypedDict
 
 Tiers = List[List[str]]
 """Announce URLs by tier (BEP 12)."""
@@ -28,9 +28,74 @@ def from_json(text: Any) -> Any:
     return json.loads(text) if isinstance(text, str) else text
 
 
-def flatten_tiers(tiers: Any) -> list[str]:
+def flatten_tiers(tiers: Iterable[Iterable[str]]) -> list[str]:
     """Return the trackers of all tiers, in order, each once."""
     return list(dict.fromkeys(url for tier in tiers for url in tier))
+
+
+class WebFile(TypedDict):
+    """A file that a portal publishes; the content is base64."""
+
+    path: str
+    content: str
+
+
+# -- torrents ---------------------------------------------------------------------------------------------------------
+
+
+class Links(TypedDict):
+    """What names a torrent to others; a private one has no magnet."""
+
+    info_hash: str
+    info_hash_v2: str
+    magnet: str | None
+    bare_magnet: str | None
+
+
+class MadeTorrent(Links):
+    """A torrent that was made here."""
+
+    name: str
+    metainfo: str
+
+
+class ListedFile(TypedDict):
+    """A file of a torrent."""
+
+    path: list[str]
+    length: int
+
+
+class TorrentInfo(Links):
+    """What a .torrent file says (filter torrent_info)."""
+
+    name: str
+    version: str
+    private: bool
+    single_file: bool
+    size: int
+    piece_length: int
+    pieces: int
+    piece_hashes: str
+    files: list[ListedFile]
+    padding: int
+    pad_files: list[ListedFile]
+    trackers: Tiers
+    webseeds: list[str]
+    comment: str
+    source: str
+    created_by: str
+    creation_date: int
+
+
+class PublishedTorrent(MadeTorrent):
+    """A torrent as it is published: of our own making, or somebody else's with trackers of ours."""
+
+    version: str
+    private: bool
+    webseeds: list[str]
+    comment: str
+    trackers: Tiers
 
 
 # -- the inventory ----------------------------------------------------------------------------------------------------
@@ -112,12 +177,31 @@ class Spec(TypedDict, total=False):
     available: int | None
     """Millionths that the seeders hold; None for all."""
     fetch_rest: bool
+    webseed: bool
+    """Whether the host serves the content, under the torrent's own names."""
+    seeded: bool
+    """Whether the host's daemon seeds it, which it does unless this says no."""
     # of a .torrent that somebody else made
     needs_hybrid: bool
     pieces: str
     single_file: bool
     files: list[StreamFile]
     pads_plain: bool
+
+
+class ResolvedEntry(TypedDict):
+    """An entry with all that follows from the inventory and its .torrent, which is read once."""
+
+    entry: Entry
+    spec: Spec
+    torrent: PublishedTorrent | None
+    """Of a .torrent that somebody else made."""
+    seeders: list[str]
+    portals: list[str]
+    """Those that are its web seeds."""
+    trackers: Tiers
+    announce: str
+    """Which of its trackers have to answer: all, any or none."""
 
 
 class PayloadFile(TypedDict, total=False):
@@ -183,14 +267,10 @@ class Swarm(TypedDict):
     upload_limit: int | None
 
 
-class PublicItem(TypedDict):
+class PublicItem(Links):
     """One item of catalogue.json (roles/portal/files/catalogue.schema.json)."""
 
     name: str
-    info_hash: str
-    info_hash_v2: str
-    magnet: str | None
-    bare_magnet: str | None
     torrent: str
     version: str
     private: bool
@@ -210,11 +290,30 @@ class Item(PublicItem):
     """An item with what the lab's own hosts need besides."""
 
     metainfo: str
+    share: int | None
+    """Millionths that its seeders hold; None for all."""
     download_dirs: dict[str, str]
     remade: list[str]
     trusted: bool
     announce: str
     """Which of its trackers have to answer: all, any or none."""
+
+
+class SeededTorrent(TypedDict, total=False):
+    """One torrent as module transmission_torrents takes it; nothing but name and state of one that is absent."""
+
+    name: str
+    state: str
+    info_hash: str
+    metainfo: str
+    download_dir: str
+    trackers: Tiers
+    upload_limit: int | None
+    announce: str
+    available: int | None
+    fetch_rest: bool
+    trusted: bool
+    remade: bool
 
 
 # -- what trackers, peers and seeders say -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Callable
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent.bencode import MAX_SIZE
+from ansible.module_utils.seedbed.torrent.metainfo_reader import ReadTorrent, read_torrent
 
 Read = Callable[[str], bytes]  # the bytes of a .torrent file that lies on the controller
 
@@ -15,12 +16,7 @@ class UnreadableTorrent(SeedbedError):
     """A .torrent file that is not there."""
 
 
-def no_files(path: str) -> bytes:
-    """Raise that there are none: for catalogues without .torrent files."""
-    raise UnreadableTorrent(f"{path} cannot be read")
-
-
-def torrent_reader(directory: str) -> Callable[[str], bytes]:
+def torrent_reader(directory: str) -> Read:
     """Return what reads .torrent files, relative paths from a directory on."""
 
     def read(path: str) -> bytes:
@@ -34,3 +30,16 @@ def torrent_reader(directory: str) -> Callable[[str], bytes]:
             raise UnreadableTorrent(f"{where!r} cannot be read: it is no path") from None
 
     return read
+
+
+class TorrentFiles:
+    """Reads and decodes each .torrent file once, however many ask for it."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._known: dict[str, ReadTorrent] = {}
+
+    def get(self, path: str) -> ReadTorrent:
+        if path not in self._known:
+            self._known[path] = read_torrent(self._read(path))
+        return self._known[path]

@@ -9,23 +9,24 @@ from ansible.module_utils.seedbed.base.text import quoted
 
 
 def tracker_fault(url: Any) -> str:
-    """Why a text is no announce URL, or an empty text."""
+    """Return why a value is no announce URL, or an empty text."""
     if not isinstance(url, str):
         return f"{quoted(url)} is not a URL"
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https", "udp") and parts.hostname and (parts.port or parts.scheme != "udp")
+        port = parts.port
+        good = parts.scheme in ("http", "https", "udp") and bool(parts.hostname) and port != 0
+        good = good and (port is not None or parts.scheme != "udp")
     except ValueError:
         good = False
-    return (
-        ""
-        if good and " " not in url
-        else f"{quoted(url)} is not an http, https or udp URL like udp://host:8888/announce"
-    )
+    # What lists of trackers are cut at stands in none of them.
+    if good and url.isprintable() and " " not in url:
+        return ""
+    return f"{quoted(url)} is not an http, https or udp URL like udp://host:8888/announce"
 
 
 def tiers_faults(tiers: Any) -> list[str]:
-    """Faults of a list of tracker tiers."""
+    """Return the faults of a list of tracker tiers."""
     if not isinstance(tiers, list) or not all(isinstance(tier, list) and tier for tier in tiers):
         return [f"is {quoted(tiers)}; a list of tiers, each a list of URLs, would be right"]
     return [fault for fault in (tracker_fault(url) for tier in tiers for url in tier) if fault]

@@ -1,0 +1,70 @@
+"""Filter of role portal: the page."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
+
+import ansible.module_utils
+import jinja2
+
+ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../../../module_utils"))
+
+from ansible.module_utils.seedbed.catalogue import page
+from ansible.module_utils.seedbed.torrent.malformed import malformed_list
+from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
+
+
+@jinja2.pass_environment
+def portal_files(
+    ansible_environment: jinja2.Environment,
+    items_json: str,
+    *,
+    role: str,
+    lab: str,
+    texts: Mapping[str, Mapping[str, str]],
+    trackers: Sequence[str] = (),
+    seeders: Sequence[str] = (),
+    aria2_ui: bool = False,
+    malformed: bool = False,
+) -> list[WebFile]:
+    """Return the parameter `files` of module torrent_file: pages, QR codes of public items, and the role's own files.
+
+    Every text is escaped by the template engine itself; no text is trusted.
+    """
+    items: list[Item] = from_json(items_json)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.join(role, "templates")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    values = {
+        "lab": lab,
+        "items": [page.shown_item(item) for item in items],
+        "announce_urls": page.announce_urls(items),
+        "trackers": trackers,
+        "seeders": seeders,
+        "aria2_ui": aria2_ui,
+        "malformed": malformed_list() if malformed else [],
+        "languages": {language: words["language"] for language, words in texts.items()},
+    }
+    template = environment.get_template("index.html.j2")
+    files = {
+        f"index.{language}.html": template.render(values, language=language, text=words).encode()
+        for language, words in texts.items()
+    }
+    draw: Callable[[str], str] = ansible_environment.filters["qr_svg"]
+    files.update({f"qr/{item['info_hash']}.svg": draw(item["magnet"]).encode() for item in items if item["magnet"]})
+    files.update({file.name: file.read_bytes() for file in sorted(Path(role, "files").iterdir())})
+    return [{"path": path, "content": base64.b64encode(content).decode()} for path, content in files.items()]
+
+
+class FilterModule:
+    """The role's own."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"portal_files": portal_files}
