@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         except SeedbedError as error:
             raise AnsibleActionFail(str(error)) from error
         # A seeder without entries is asked, too: it gives up what it had.
-        hosts = dict.fromkeys([*asked[0], *(name for one in resolved for name in holders_of(one))])
+        hosts = dict.fromkeys([*asked[0], *(name for entry in resolved for name in holders_of(entry))])
         specs = {host: host_specs(resolved, host) for host in hosts}
         for host, found in specs.items():
             Display().v(f"{host} holds {len(found)} of {len(resolved)} entries")
@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
             **result,
             "changed": False,
             "specs_json": {host: to_json(found) for host, found in specs.items()},
-            "webseeds": any(one["portals"] for one in resolved),
+            "webseeds": any(entry["portals"] for entry in resolved),
             "resolved_json": to_json(resolved),
             # The lines above say it; the texts are for programs.
             "_ansible_verbose_override": self._display.verbosity < SHOWS_RESULTS,

@@ -7,8 +7,8 @@ name: bencode
 short_description: Bencode a value
 description:
   - Bencodes numbers, text (as UTF-8), lists and dictionaries. Raw bytes are given as a dictionary of the one key
-    C(!binary) with their base64, a raw key as C(!binary:) and its base64: the forms in which P(bdecode#filter) returns
-    what is not text.
+    C(!binary) with their base64, a raw key as C(!binary:) and its base64, which are the forms in which
+    P(bdecode#filter) returns what is not text.
 positional: _input
 options:
   _input:

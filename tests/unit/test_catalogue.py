@@ -15,9 +15,15 @@ from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.torrent import metainfo_reader
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 SEEDERS = ["seeder1", "seeder2"]
 GOOD = {"name": "a", "synthetic": {"size": "1MiB"}}
+
+
+def render(template: str, **variables: Any) -> Any:
+    return Templar(loader=DataLoader(), variables=variables).template(trust_as_template(template))
 
 
 def faults_of(entries: Any) -> list[str]:
@@ -331,7 +337,8 @@ def test_what_no_seeder_holds_is_computed_once(tmp_path: Path) -> None:
 
 def test_what_does_not_seed_is_told_once_a_seeder() -> None:
     late = [{"name": name, "reason": "not_announced", "error": "waited for http://t/announce"} for name in "ab"]
-    assert publication.unseeded_sentences({"seeder1": {"failures": late}, "seeder2": {"failures": []}}) == [
+    results = {"seeder1": {"failures": late}, "seeder2": {"failures": []}}
+    assert render("{{ results | catalogue_unseeded }}", results=results) == [
         "seeder1: a and b: waited for http://t/announce"
     ]
 

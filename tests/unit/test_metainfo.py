@@ -216,6 +216,7 @@ def test_filters_through_the_templar(template: str, value: Any) -> None:
         ("{{ 'x' | bdecode }}", "bdecode: not base64"),
         ("{{ {'!binary': 'x'} | bencode }}", "bencode: 'x' is marked !binary, but is not base64"),
         ("{{ {'!binary:x': 1} | bencode }}", "bencode: 'x' is marked !binary, but is not base64"),
+        ("{{ {'!binary:YQ==': 1, 'a': 2} | bencode }}", "bencode: cannot bencode a dictionary with the key b'a' twice"),
         ("{{ {'!binary': [1]} | bencode }}", "bencode: [1] is marked !binary, but is not base64"),
     ],
 )

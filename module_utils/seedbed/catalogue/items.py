@@ -140,12 +140,12 @@ def _names(resolved: ResolvedEntry, held: Held) -> list[str]:
     if spec["kind"] != "collection":
         return [spec["name"]]
     pattern = spec["collection"]
-    return [name for name in held if any(one.get("collection") == pattern for one in held[name].values())]
+    return [name for name in held if any(payload.get("collection") == pattern for payload in held[name].values())]
 
 
 def _payload(resolved: ResolvedEntry, holders: Mapping[str, Payload], compute: Compute) -> Payload | None:
     """The hashed content of an item, computed where no host on purpose, or none that could, has hashed it."""
-    hashed = next((one for one in holders.values() if "pieces" in one), None)
+    hashed = next((payload for payload in holders.values() if "pieces" in payload), None)
     synthetic = resolved["spec"]["kind"] == "synthetic"
     if synthetic and not hashed and (holders or not holders_of(resolved)):
         return compute({**resolved["spec"], "available": None})
@@ -168,19 +168,21 @@ def make_items(
     held, faults = _held_payloads(results, hosts)
     failed: Failed = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
     # Nobody asked for this very seeder, and others hold it: no fault of the catalogue.
-    chosen = {name for one in entries if "seeders" in one["entry"].get("swarm", {}) for name in _names(one, held)}
-    excused = [one for one in failed if one[1].get("unfit") and one[1]["name"] in set(held) - chosen]
-    failures = failure_sentences([one for one in failed if one not in excused]) + faults
+    chosen = {name for entry in entries if "seeders" in entry["entry"].get("swarm", {}) for name in _names(entry, held)}
+    excused = [
+        (host, failure) for host, failure in failed if failure.get("unfit") and failure["name"] in set(held) - chosen
+    ]
+    failures = failure_sentences([failure for failure in failed if failure not in excused]) + faults
     failed_names = {failure["name"] for _host, failure in failed}
     items: list[Item] = []
-    for one in entries:
-        if one["spec"]["state"] == "absent":
+    for entry in entries:
+        if entry["spec"]["state"] == "absent":
             continue
-        for name in _names(one, held):
+        for name in _names(entry, held):
             holders = held.get(name, {})
-            payload = _payload(one, holders, compute)
+            payload = _payload(entry, holders, compute)
             if payload:
-                items.append(_item(one, payload, holders, webseed_urls))
+                items.append(_item(entry, payload, holders, webseed_urls))
             elif name not in failed_names:
                 failures.append(f"{name}: no seeder of it could be asked, so it is not published")
     made = {item["name"] for item in items}

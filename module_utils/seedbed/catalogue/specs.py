@@ -172,11 +172,11 @@ def host_specs(resolved: Sequence[ResolvedEntry], host: str) -> list[Spec]:
     we did not make is hashed wherever it lies.
     """
     found: list[Spec] = []
-    for one in resolved:
-        holders = holders_of(one)
+    for entry in resolved:
+        holders = holders_of(entry)
         if host in holders:
-            spec: Spec = {**one["spec"], "hash": one["spec"]["kind"] != "synthetic" or host == holders[0]}
-            if host in one["portals"]:
-                spec["webseed"], spec["seeded"] = True, host in one["seeders"]
+            spec: Spec = {**entry["spec"], "hash": entry["spec"]["kind"] != "synthetic" or host == holders[0]}
+            if host in entry["portals"]:
+                spec["webseed"], spec["seeded"] = True, host in entry["seeders"]
             found.append(spec)
     return found

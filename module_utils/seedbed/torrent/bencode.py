@@ -1,6 +1,6 @@
 """Bencode (BEP 3), for torrents that we make and for hostile ones that we only read.
 
-The decoder never recurses, looks at each byte once, and bounds depth, digits, size and the number of values.
+The decoder never recurses, reads each byte once, and bounds depth, digits, size and the number of values.
 Whatever it is fed, it ends with a value or with the byte offset of the first thing that is wrong.
 """
 
@@ -33,12 +33,19 @@ class BencodeTypeError(SeedbedError):
         self.value = value
 
 
+class BencodeKeyError(SeedbedError):
+    """A key that a dictionary has as text and as bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(f"cannot bencode a dictionary with the key {key[:40]!r} twice")
+
+
 class Encoded(bytes):
     """A value that is bencode already and stays as it is."""
 
 
 def encode(value: Any) -> bytes:
-    """Bencode of int, str (as UTF-8), bytes, list, tuple, dict and Encoded; keys are sorted as raw bytes."""
+    """Return the bencode of int, str (as UTF-8), bytes, list, tuple, dict and Encoded; keys are sorted as raw bytes."""
     out: list[bytes] = []
     _encode(value, out)
     return b"".join(out)
@@ -67,7 +74,9 @@ def _encode(value: Any, out: list[bytes]) -> None:
                 raise BencodeTypeError(key)
             pairs.append((key.encode() if isinstance(key, str) else key, member))
         pairs.sort(key=lambda pair: pair[0])
-        for raw, member in pairs:
+        for number, (raw, member) in enumerate(pairs):
+            if number and raw == pairs[number - 1][0]:
+                raise BencodeKeyError(raw)
             out.append(b"%d:%b" % (len(raw), raw))
             _encode(member, out)
         out.append(b"e")
@@ -153,7 +162,7 @@ class _Frame:
 def decode_spans(
     data: bytes, *, strict: bool = True, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE
 ) -> tuple[Any, dict[bytes, tuple[int, int]]]:
-    """The value, and for each key of an outermost dictionary the span of its value's own bytes."""
+    """Return the value, and for each key of an outermost dictionary the span of its value's own bytes."""
     if len(data) > max_size:
         raise BencodeError(f"{len(data)} bytes are more than the {max_size} that are read,", max_size)
     spans: dict[bytes, tuple[int, int]] = {}
@@ -195,5 +204,5 @@ def decode_spans(
 
 
 def decode(data: bytes, *, strict: bool = True, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE) -> Any:
-    """The value of bencoded data; strict also refuses keys out of order, which live torrents do contain."""
+    """Return the value of bencoded data; strict also refuses keys out of order, which live torrents do contain."""
     return decode_spans(data, strict=strict, max_depth=max_depth, max_size=max_size)[0]

@@ -11,7 +11,7 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{device}{n}" for device in ("COM", 
 
 
 def name_on_3(component: str) -> str:
-    """What Transmission 3.00 makes of one component of a path; empty if nothing is left of it."""
+    """Return what Transmission 3.00 makes of one component of a path; empty if nothing is left of it."""
     name = "".join("_" if char in _RESERVED else char for char in component)
     stem, dot, rest = name.partition(".")
     if stem.upper() in _DEVICES:
@@ -20,5 +20,5 @@ def name_on_3(component: str) -> str:
 
 
 def path_on_3(path: tuple[str, ...]) -> tuple[str, ...]:
-    """The path of a file as Transmission 3.00 looks for it."""
+    """Return the path of a file as Transmission 3.00 looks for it."""
     return tuple(name for name in map(name_on_3, path) if name)

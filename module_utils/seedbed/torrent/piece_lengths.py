@@ -23,7 +23,7 @@ class PiecesError(SeedbedError):
 
 
 def parse_piece_length(value: int | str) -> int:
-    """A fixed piece length: a power of two between 16 KiB and 64 MiB."""
+    """Return a fixed piece length: a power of two between 16 KiB and 64 MiB."""
     length = parse_size(value)
     if not MIN_PIECE <= length <= MAX_PIECE or length & (length - 1):
         raise SizeError(value, "is not a piece length: a power of two between 16KiB and 64MiB would be right")
@@ -31,7 +31,7 @@ def parse_piece_length(value: int | str) -> int:
 
 
 def piece_length_for(total: int) -> int:
-    """The power of two nearest (by ratio) to a 1024th of the total, 16 KiB to 16 MiB: about 1000 pieces."""
+    """Return the power of two nearest (by ratio) to a 1024th of the total, 16 KiB to 16 MiB: about 1000 pieces."""
     length = MIN_PIECE
     # length * sqrt(2) * 1024 is the border to the next power; squared, to stay in integers.
     while length < MAX_AUTO_PIECE and total * total >= 2 * (length * 1024) ** 2:
@@ -40,12 +40,12 @@ def piece_length_for(total: int) -> int:
 
 
 def padding(lengths: list[int], piece_length: int) -> int:
-    """Bytes that BEP 47 padding adds when every file has to begin on a piece border."""
+    """Return the bytes that BEP 47 padding adds when every file has to begin on a piece border."""
     return sum(-length % piece_length for length in lengths)
 
 
 def hybrid_piece_length_for(lengths: list[int]) -> int:
-    """As piece_length_for, then halved while more than a tenth would be padding."""
+    """Return it as piece_length_for does, then halved while more than a tenth would be padding."""
     total = sum(lengths)
     length = piece_length_for(total)
     if len(lengths) == 1:
@@ -56,7 +56,7 @@ def hybrid_piece_length_for(lengths: list[int]) -> int:
 
 
 def fit_piece_length(lengths: list[int], *, hybrid: bool = False, given: int = 0) -> int:
-    """The piece length of files of these lengths: the given one, or the one that fits."""
+    """Return the piece length of files of these lengths: the given one, or the one that fits."""
     length = given or (hybrid_piece_length_for(lengths) if hybrid else piece_length_for(sum(lengths)))
     count = -(-(sum(lengths) + (padding(lengths, length) if hybrid else 0)) // length)
     if count > MAX_PIECES:
