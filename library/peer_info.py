@@ -34,7 +34,7 @@ options:
   metadata_timeout:
     type: float
     default: 15
-    description: Seconds that a peer which is there has to tell what it has and to send its metadata.
+    description: Seconds that a peer which is there has to show what it has and to send its metadata.
   piece:
     type: bool
     default: false

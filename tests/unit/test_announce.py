@@ -19,11 +19,10 @@ from ansible.module_utils.seedbed.probe.announce import (
     PROBE_PORT,
     AnnounceOptions,
     Question,
-    announced,
     ask,
-    compact_peers,
     scrape_path,
 )
+from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers
 from ansible.module_utils.seedbed.torrent import bencode
 
 HASH = "2a" * 20

@@ -234,7 +234,7 @@ labs = st.fixed_dictionaries(
 
 @settings(max_examples=150)
 @given(st.lists(labs, min_size=1, max_size=3))
-def test_whatever_is_answered_is_told_in_whole_sentences(seen: list[dict[str, Any]]) -> None:
+def test_whatever_is_answered_gives_whole_sentences(seen: list[dict[str, Any]]) -> None:
     verdicts = [{**judge(one), "info_hash": str(number)} for number, one in enumerate(seen)]
     lines = report(verdicts) + report(verdicts, every_item=True)
     for one in seen:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import ipaddress
 import os
 import re
 import struct
@@ -23,8 +22,9 @@ from urllib.parse import SplitResult, quote_from_bytes, urlsplit
 
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
 from ansible.module_utils.seedbed.probe import tracker_http, tracker_udp
+from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers, malformed, scraped, text
 from ansible.module_utils.seedbed.torrent import bencode
-from ansible.module_utils.seedbed.torrent.model import Peer, TrackerAnswer
+from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
 PROBE_PORT = 1
 PROBE_LEFT = 16384
@@ -172,7 +172,7 @@ def _ask_http(parts: SplitResult, question: Question, options: AnnounceOptions, 
     deadline = Deadline(options.timeout)
     if question.kind == "scrape":
         url = _url(parts, scrape_path(parts.path), f"info_hash={quote_from_bytes(info_hash, safe='')}")
-        result.update(_scraped(_get(url, options, deadline, result), info_hash))
+        result.update(scraped(_get(url, options, deadline, result), info_hash))
         return
     body = _get(_announce_url(parts, info_hash, options, stopped=False), options, deadline, result)
     result.update(announced(body))
@@ -204,91 +204,12 @@ def _get(url: str, options: AnnounceOptions, deadline: Deadline, result: Tracker
     if not isinstance(body, dict):
         raise NetError("not_bencode", "the answer is bencode, but no dictionary")
     if b"failure reason" in body:
-        text = _text(body[b"failure reason"])
-        reason = "not_authorized" if "not authorized" in text.lower() else "failure"
-        raise NetError(reason, f"the tracker refuses: {text}")
+        words = text(body[b"failure reason"])
+        reason = "not_authorized" if "not authorized" in words.lower() else "failure"
+        raise NetError(reason, f"the tracker refuses: {words}")
     if reply.status != 200:
         raise NetError("http_status", f"HTTP status {reply.status}")
     return body
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def announced(body: dict[bytes, Any]) -> TrackerAnswer:
-    """Return the fields of an HTTP announce answer; peers as compact text (BEP 23, 7) or as dictionaries (BEP 3)."""
-    listed = body.get(b"peers", b"")
-    if isinstance(listed, bytes):
-        peers = compact_peers(listed, 4)
-    else:
-        peers = _long_peers(listed if isinstance(listed, list) else [listed])
-    more = body.get(b"peers6", b"")
-    if not isinstance(more, bytes):
-        raise _malformed("peers6 is no text")
-    peers += compact_peers(more, 16)
-    return {
-        "interval": _number(body, b"interval"),
-        "min_interval": _number(body, b"min interval"),
-        "seeders": _number(body, b"complete"),
-        "leechers": _number(body, b"incomplete"),
-        "downloaded": _number(body, b"downloaded"),
-        "warning": _text(body.get(b"warning message", b"")),
-        "peers": peers,
-    }
-
-
-def _malformed(message: str) -> NetError:
-    return NetError("malformed", message)
-
-
-def _number(body: dict[bytes, Any], key: bytes) -> int | None:
-    value = body.get(key)
-    return value if isinstance(value, int) else None
-
-
-def _long_peers(entries: Sequence[Any]) -> list[Peer]:
-    """Return the peers that can be reached; one that has no address and port is passed over, as clients do."""
-    good: list[Peer] = [
-        {"address": _text(entry[b"ip"]), "port": entry[b"port"]}
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get(b"ip"), bytes) and _is_port(entry.get(b"port"))
-    ]
-    if entries and not good:
-        raise _malformed("peers without address and port")
-    return good
-
-
-def _is_port(value: Any) -> bool:
-    return isinstance(value, int) and 0 <= value < 65536
-
-
-def compact_peers(data: bytes, width: int) -> list[Peer]:
-    """Return peers in 6 (IPv4) or 18 (IPv6) bytes each; width is that of the address."""
-    if len(data) % (width + 2):
-        raise _malformed(f"{len(data)} bytes of peers, no multiple of {width + 2}")
-    return [
-        {
-            "address": str(ipaddress.ip_address(data[at : at + width])),
-            "port": int.from_bytes(data[at + width : at + width + 2], "big"),
-        }
-        for at in range(0, len(data), width + 2)
-    ]
-
-
-def _scraped(body: dict[bytes, Any], info_hash: bytes) -> TrackerAnswer:
-    files = body.get(b"files")
-    if not isinstance(files, dict):
-        raise _malformed("a scrape answer without files")
-    counts = files.get(info_hash, {})  # a tracker leaves out what it does not know
-    if not isinstance(counts, dict):
-        raise _malformed("a scrape answer without counts")
-    return {
-        "known": info_hash in files,
-        "seeders": _number(counts, b"complete") or 0,
-        "leechers": _number(counts, b"incomplete") or 0,
-        "downloaded": _number(counts, b"downloaded") or 0,
-    }
 
 
 # -- UDP ------------------------------------------------------------------------------------------------------------
@@ -326,7 +247,7 @@ def _ask_udp(parts: SplitResult, question: Question, options: AnnounceOptions, r
 def _unpack(layout: str, data: bytes) -> tuple[int, ...]:
     size = struct.calcsize(layout)
     if len(data) < size:
-        raise _malformed(f"an answer of {len(data) + 8} bytes, BEP 15 says at least {size + 8}")
+        raise malformed(f"an answer of {len(data) + 8} bytes, BEP 15 says at least {size + 8}")
     return struct.unpack(layout, data[:size])
 
 

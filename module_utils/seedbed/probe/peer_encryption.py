@@ -20,7 +20,7 @@ MAX_PADDING = 512
 
 
 class Rc4:
-    """The stream cipher, its first 1024 bytes thrown away as the protocol says."""
+    """The stream cipher, its first 1024 bytes dropped as the protocol demands."""
 
     def __init__(self, key: bytes) -> None:
         state = list(range(256))
@@ -32,7 +32,7 @@ class Rc4:
         self.crypt(bytes(1024))
 
     def crypt(self, data: bytes) -> bytes:
-        """Encrypts or decrypts what comes next in the stream."""
+        """Encrypt or decrypt what comes next in the stream."""
         state, i, j = self._state, self._i, self._j
         out = bytearray(data)
         for at, byte in enumerate(out):
@@ -62,7 +62,7 @@ def call(
     constant = bytes(8)
     head = constant + RC4_ONLY.to_bytes(4, "big") + bytes(2) + len(first).to_bytes(2, "big")
     send(sha1(b"req1", secret) + masked + outgoing.crypt(head) + outgoing.crypt(first))
-    # The peer's padding has a length that only the constant behind it tells.
+    # How long the peer's padding is shows only by the constant behind it.
     wanted = incoming.crypt(constant)
     seen = receive(len(wanted))
     while not seen.endswith(wanted):

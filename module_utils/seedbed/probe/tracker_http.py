@@ -93,7 +93,7 @@ def _read(sock: socket.socket, deadline: Deadline) -> bytes:
         except ConnectionResetError:
             if not raw:
                 raise
-            data = b""  # it spoke and did not listen: what it said tells what it is
+            data = b""  # it answered before it had read all: the answer shows what it is
         raw += data
         if not data or _complete(raw):
             return bytes(raw)
@@ -101,7 +101,7 @@ def _read(sock: socket.socket, deadline: Deadline) -> bytes:
 
 
 def _complete(raw: bytearray) -> bool:
-    """Whether a server that keeps the connection open has said all."""
+    """Return whether a server that keeps the connection open has sent all."""
     head, blank, body = raw.partition(b"\r\n\r\n")
     if not blank:
         return False
@@ -124,7 +124,7 @@ class _Recorded:
 
 
 def parse(raw: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers with lower-case names, body with the transfer encoding taken off."""
+    """Return status, headers with lower-case names, body with the transfer encoding taken off."""
     if not raw:
         raise NetError("reset", "the connection was closed without an answer")
     response = http.client.HTTPResponse(_Recorded(raw))  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def parse(raw: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def _unpack(encoding: str, body: bytes, address: str) -> bytes:
-    """Gzip taken off, by its mark too: some trackers compress without saying so. A small bomb stays small."""
+    """Return a body without gzip, known by its mark too: some trackers do not name it. A small bomb stays small."""
     if "gzip" not in encoding.lower() and not body.startswith(b"\x1f\x8b"):
         return body
     unpacker = zlib.decompressobj(wbits=31)

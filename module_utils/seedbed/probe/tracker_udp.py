@@ -51,7 +51,7 @@ def _exchange_one(address: Address, action: int, payload: bytes, deadline: Deadl
 
 
 def _request(sock: socket.socket, connection_id: bytes, action: int, payload: bytes, deadline: Deadline) -> bytes:
-    """Send until an answer with our transaction id comes; others are passed over, but told when nothing else came."""
+    """Send until an answer with our transaction id comes; others are ignored, and reported when nothing else came."""
     transaction = os.urandom(4)
     packet = connection_id + struct.pack(">I", action) + transaction + payload
     strange = 0
