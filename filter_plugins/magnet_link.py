@@ -82,8 +82,8 @@ def magnet_link(
     select: str = "",
 ) -> str:
     """A magnet link."""
-    for value, digits, wanted in ((info_hash, 40, "[0-9a-f]{40}"), (info_hash_v2, 64, "([0-9a-f]{64})?")):
-        if not isinstance(value, str) or not re.fullmatch(wanted, value):
+    for value, digits, pattern in ((info_hash, 40, "[0-9a-f]{40}"), (info_hash_v2, 64, "([0-9a-f]{64})?")):
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise AnsibleFilterError(f"magnet_link: expected {digits} lower-case hexadecimal digits, got {value!r}")
     return magnet.magnet_link(
         info_hash,

@@ -32,12 +32,10 @@ def _many(recipe: Recipe, **more: Any) -> Entry:
 _DEAD = "http://192.0.2.1:8888/announce"
 
 MENU: dict[str, MenuItem] = {
-    "zero-bytes": MenuItem(
-        "a single file of no bytes: no piece at all; published, but no client seeds it", _single("0")
-    ),
+    "zero-bytes": MenuItem("a single empty file: no piece at all; published, but no client seeds it", _single("0")),
     "one-byte": MenuItem("the smallest torrent with content", _single("1")),
     "one-block": MenuItem("exactly one block of 16 KiB, exactly one piece", _single("16KiB", piece_length="16KiB")),
-    "one-piece": MenuItem("exactly one piece: the last piece is a full one", _single("256KiB", piece_length="256KiB")),
+    "one-piece": MenuItem("exactly one piece: the last piece is full", _single("256KiB", piece_length="256KiB")),
     "one-piece-minus-one": MenuItem("one byte less than a piece", _single("262143", piece_length="256KiB")),
     "one-piece-plus-one": MenuItem("a last piece of one byte", _single("256KiB+1", piece_length="256KiB")),
     "block-plus-one": MenuItem(
@@ -48,7 +46,8 @@ MENU: dict[str, MenuItem] = {
         "1,001 pieces: spare bits at the end of the bitfield", _single("16001KiB", piece_length="16KiB")
     ),
     "huge-piece": MenuItem(
-        "a piece of 64 MiB: 4,096 requests for one hash", _single("64MiB+16KiB", piece_length="64MiB")
+        "a piece of 64 MiB: 4,096 requests before the first hash can be checked",
+        _single("64MiB+16KiB", piece_length="64MiB"),
     ),
     "beside-empty-files": MenuItem(
         "empty files first, between and last: they belong to no piece", _many({"sizes": [0, "100KiB", 0, "50KiB", 0]})
@@ -102,7 +101,7 @@ MENU: dict[str, MenuItem] = {
     ),
     "web-seed": MenuItem("a web seed beside the swarm (BEP 19)", _single("2MiB", webseed=True)),
     "web-seed-only": MenuItem(
-        "no peer seeds it: the web seed is all there is",
+        "no peer seeds it: the web seed is the only source",
         _single("2MiB", webseed=True, swarm={"seeders": []}, trackers=[]),
     ),
     "web-seed-directory": MenuItem(
@@ -133,42 +132,42 @@ MENU: dict[str, MenuItem] = {
         "a creation date and a comment in several scripts", _single("100KiB", creation_date=1, comment="你好 مرحبا 🌱")
     ),
     "four-gib": MenuItem(
-        "exactly 4 GiB: 32 bits end here; opentracker over HTTP takes a client that has nothing for a seeder",
+        "exactly 4 GiB: 32-bit counters overflow; opentracker over HTTP takes a client that has nothing for a seeder",
         _single("4GiB", piece_length="4MiB"),
         large=True,
     ),
     "beyond-four-gib": MenuItem(
-        "4 GiB and one byte, of which a counter of 32 bits sees the byte",
+        "4 GiB and one byte: a counter of 32 bits sees one byte",
         _single("4GiB+1", piece_length="4MiB"),
         large=True,
     ),
 }
 
 
-def menu_faults(wanted: Any, names: Sequence[Any] = ()) -> list[str]:
+def menu_faults(order: Any, names: Sequence[Any] = ()) -> list[str]:
     """Return what is wrong with an order; names are those of the entries beside it."""
-    if not isinstance(wanted, list):
-        return [f"is {quoted(wanted)}; a list of names would be right"]
+    if not isinstance(order, list):
+        return [f"is {quoted(order)}; a list of names would be right"]
     offered = ("all", *MENU)
-    unknown = [name for name in wanted if not isinstance(name, str) or name not in offered]
-    ordered = [name for name in _ordered([name for name in wanted if name not in unknown]) if name in names]
+    unknown = [name for name in order if not isinstance(name, str) or name not in offered]
+    ordered = [name for name in _ordered([name for name in order if name not in unknown]) if name in names]
     return [
         *(f"has no {quoted(name)}; it offers all, {', '.join(MENU)}" for name in unknown),
         *(f"orders {name!r}, a name that an entry of catalogue_torrents has" for name in ordered),
     ]
 
 
-def _ordered(wanted: Sequence[str]) -> list[str]:
+def _ordered(order: Sequence[str]) -> list[str]:
     """The names of an order, each once."""
     small = [name for name, item in MENU.items() if not item.large]
-    return list(dict.fromkeys(name for order in wanted for name in (small if order == "all" else [order])))
+    return list(dict.fromkeys(name for choice in order for name in (small if choice == "all" else [choice])))
 
 
-def menu_entries(wanted: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()) -> list[Entry]:
+def menu_entries(order: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()) -> list[Entry]:
     """Return the entries of an order without faults. trackers: the lab's, which some entries mix with a dead one."""
     lab: Tiers = [list(tier) for tier in trackers]
     entries = []
-    for name in _ordered(wanted):
+    for name in _ordered(order):
         item = MENU[name]
         entry: Entry = {"name": name, "comment": item.purpose, **item.entry}
         if item.dead == FIRST_TIER:

@@ -130,7 +130,7 @@ class SwarmWish(TypedDict, total=False):
 
 
 class Entry(TypedDict, total=False):
-    """One entry of `catalogue_torrents`, after its faults were looked for (docs/catalogue.md)."""
+    """One entry of `catalogue_torrents`, without faults (docs/catalogue.md)."""
 
     name: str
     synthetic: Recipe
