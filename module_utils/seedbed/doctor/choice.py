@@ -12,7 +12,15 @@ from ansible.module_utils.seedbed.doctor.host_state import HostState
 from ansible.module_utils.seedbed.doctor.options import TEXTS, item_names, option_faults
 from ansible.module_utils.seedbed.torrent import metainfo_reader
 from ansible.module_utils.seedbed.torrent.magnet import read_magnet
-from ansible.module_utils.seedbed.torrent.model import PeerAddress, Seeder, Subject, Tracker, from_json, to_json
+from ansible.module_utils.seedbed.torrent.model import (
+    PeerAddress,
+    Seeder,
+    Subject,
+    Tracker,
+    flatten_tiers,
+    from_json,
+    to_json,
+)
 from ansible.module_utils.seedbed.torrent.torrent_files import torrent_reader
 
 _KEYS = ("name", "info_hash", "private", "trackers", "webseeds", "size")
@@ -128,7 +136,7 @@ def _subject(item: Mapping[str, Any]) -> Subject:
     promise = swarm and {key: swarm[key] for key in _SWARM_KEYS if key in swarm}
     subject = cast("Subject", {**{key: item[key] for key in _KEYS if key in item}, "swarm": promise or swarm})
     seeders = (swarm or {}).get("seeders") or []
-    texts = [subject["name"], subject["info_hash"], *seeders, *(url for tier in subject["trackers"] for url in tier)]
+    texts = [subject["name"], subject["info_hash"], *seeders, *flatten_tiers(subject["trackers"])]
     if not all(isinstance(text, str) for text in texts) or not isinstance(subject["private"], bool):
         raise TypeError
     if not re.fullmatch("[0-9a-f]{40}", subject["info_hash"]):
