@@ -1,4 +1,4 @@
-"""Thin shell around seedbed.transmission_settings: the daemon's stored form of a password."""
+"""Thin shell around seedbed.transmission.settings: the daemon's stored form of a password."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from ansible.module_utils.seedbed.transmission.settings import PasswordError, st
 
 
 def transmission_password(password: str, *, salt: str) -> str:
-    """The stored form of a password."""
+    """Return the stored form of a password."""
     if not isinstance(password, str) or not isinstance(salt, str):
         raise AnsibleFilterError(
             f"transmission_password: expected texts, got {type(password).__name__} and {type(salt).__name__} as salt"

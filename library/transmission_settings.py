@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Brings a Transmission daemon's settings.json, unit drop-in and service to the wanted state in one call."""
+"""Bring a Transmission daemon's settings.json, unit drop-in and service to the wanted state in one call."""
 
 from __future__ import annotations
 
@@ -114,9 +114,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.transmission import daemon
-from ansible.module_utils.seedbed.transmission.keys import unread
-from ansible.module_utils.seedbed.transmission.settings import Change, comparable, stored_password
+from ansible.module_utils.seedbed.transmission.daemon import (
+    DaemonPlan,
+    DaemonSpec,
+    apply_daemon,
+    installed_version,
+    plan_daemon,
+    udp_buffers,
+)
+from ansible.module_utils.seedbed.transmission.keys import unread_keys
+from ansible.module_utils.seedbed.transmission.settings import SettingChange, native_settings, stored_password
 
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/transmission-daemon/settings.json"},
@@ -130,8 +137,8 @@ ARGUMENTS = {
 }
 
 
-def difference(changes: list[Change], plan: daemon.Plan) -> dict[str, Any]:
-    """The diff: settings keys, then what else stops or starts the daemon."""
+def difference(changes: list[SettingChange], plan: DaemonPlan) -> dict[str, Any]:
+    """Return the diff: settings keys, then what else stops or starts the daemon."""
     before = {change.key: change.before for change in changes if change.before is not None}
     after = {change.key: change.after for change in changes if change.after is not None}
     if plan.drop_in:
@@ -142,7 +149,7 @@ def difference(changes: list[Change], plan: daemon.Plan) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the arguments, compares, applies, reports."""
+    """Read the arguments, compare, apply, report."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     arguments = dict(module.params)
     # A cut connection ends this process: as an exception, so that the daemon is not left stopped.
@@ -150,13 +157,13 @@ def main() -> None:
         signal.signal(name, lambda number, _frame: sys.exit(128 + number))
     try:
         stored_password(arguments["password"])
-        wanted = daemon.Wanted(**{**arguments, "settings": comparable(arguments["settings"])})
-        unit = Unit(wanted.unit)
-        version = daemon.installed_version(wanted.program)
-        plan = daemon.plan(wanted, unit, version)
+        spec = DaemonSpec(**{**arguments, "settings": native_settings(arguments["settings"])})
+        unit = Unit(spec.unit)
+        version = installed_version(spec.program)
+        plan = plan_daemon(spec, unit, version)
         changes, report = plan.changes, plan.report
         if report is None and not module.check_mode:
-            changes, report = daemon.apply(wanted, unit, version)
+            changes, report = apply_daemon(spec, unit, version)
     except SeedbedError as error:
         module.fail_json(msg=str(error))
     result = {
@@ -164,8 +171,8 @@ def main() -> None:
         "changed_keys": [change.key for change in changes],
         "reasons": plan.reasons,
         "daemon": report and report._asdict(),
-        "unread_keys": unread(wanted.settings, version) if version else [],
-        "udp_buffers": daemon.udp_buffers(),
+        "unread_keys": unread_keys(spec.settings, version) if version else [],
+        "udp_buffers": udp_buffers(),
         "diff": difference(changes, plan),
     }
     module.exit_json(**result)

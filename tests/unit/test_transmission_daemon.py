@@ -20,7 +20,14 @@ import pytest
 from ansible.module_utils.seedbed.base.listeners import holders
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
 from ansible.module_utils.seedbed.transmission import daemon
-from ansible.module_utils.seedbed.transmission import settings as files
+from ansible.module_utils.seedbed.transmission.daemon import (
+    DaemonError,
+    DaemonReport,
+    DaemonSpec,
+    apply_daemon,
+    plan_daemon,
+    wait_for_daemon,
+)
 from ansible.module_utils.seedbed.transmission.rpc import (
     RpcClient,
     RpcDenied,
@@ -29,6 +36,7 @@ from ansible.module_utils.seedbed.transmission.rpc import (
     RpcUnreachable,
     parse_version,
 )
+from ansible.module_utils.seedbed.transmission.settings import BrokenSettings, password_matches, stored_password
 
 PASSWORD = "correct horse"
 
@@ -49,7 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         token = base64.b64decode(self.headers.get("Authorization", "Basic ")[6:]).decode()
         stored = self.server.settings.get("rpc-password")
         user, _colon, password = token.partition(":")
-        return user == self.server.settings.get("rpc-username") and files.password_matches(stored, password)
+        return user == self.server.settings.get("rpc-username") and password_matches(stored, password)
 
     def do_GET(self) -> None:
         self.answer(200 if self.allowed() else 401)
@@ -146,65 +154,65 @@ def unit(tmp_path: Path) -> Iterator[FakeUnit]:
 
 
 @pytest.fixture
-def wanted(unit: FakeUnit) -> daemon.Wanted:
+def spec(unit: FakeUnit) -> DaemonSpec:
     settings = {"rpc-port": free_port(), "peer-port": free_port(), "rpc-username": "seedbed"}
-    return daemon.Wanted(
+    return DaemonSpec(
         str(unit.path), unit.name, "/usr/bin/false", getpass.getuser(), settings, PASSWORD, "[Service]\n", 0.5
     )
 
 
-def test_first_run_writes_starts_and_verifies(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    plan = daemon.plan(wanted, unit, ())
+def test_first_run_writes_starts_and_verifies(unit: FakeUnit, spec: DaemonSpec) -> None:
+    plan = plan_daemon(spec, unit, ())
     assert plan.report is None
     assert plan.reasons == ["fake.service is inactive", "fake.service does not start at boot"]
-    changes, report = daemon.apply(wanted, unit, ())
+    changes, report = apply_daemon(spec, unit, ())
     assert [change.key for change in changes] == ["peer-port", "rpc-password", "rpc-port", "rpc-username"]
-    assert report == daemon.Report("4.1.0", wanted.settings["rpc-port"], wanted.settings["peer-port"], 200)
+    assert report == DaemonReport("4.1.0", spec.settings["rpc-port"], spec.settings["peer-port"], 200)
     assert Path(unit.drop_in).read_text() == "[Service]\n"
     assert PASSWORD not in unit.path.read_text()
 
 
-def test_second_run_stops_nothing(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
-    plan = daemon.plan(wanted, unit, ())
+def test_second_run_stops_nothing(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
+    plan = plan_daemon(spec, unit, ())
     assert plan.report is not None
     assert (plan.changes, plan.drop_in, plan.reasons) == ([], False, [])
     assert (unit.stopped, unit.starts) == (1, 1)
 
 
-def test_keys_changed_over_rpc_survive(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
+def test_keys_changed_over_rpc_survive(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
     unit.on_stop = {"alt-speed-up": 66}
-    changes, _report = daemon.apply(wanted._replace(settings={**wanted.settings, "cache-size-mb": 8}), unit, ())
+    changes, _report = apply_daemon(spec._replace(settings={**spec.settings, "cache-size-mb": 8}), unit, ())
     assert [change.key for change in changes] == ["cache-size-mb"]
     assert json.loads(unit.path.read_text())["alt-speed-up"] == 66
 
 
-def test_drift_of_a_wanted_key_is_a_change(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    wanted = wanted._replace(settings={**wanted.settings, "speed-limit-up": 5})
-    daemon.apply(wanted, unit, ())
+def test_drift_of_a_wanted_key_is_a_change(unit: FakeUnit, spec: DaemonSpec) -> None:
+    spec = spec._replace(settings={**spec.settings, "speed-limit-up": 5})
+    apply_daemon(spec, unit, ())
     assert unit.server
     unit.server.live = {"speed-limit-up": 77}
-    plan = daemon.plan(wanted, unit, ())
+    plan = plan_daemon(spec, unit, ())
     assert plan.report is None
     assert [tuple(change) for change in plan.changes] == [("speed-limit-up", 77, 5)]
 
 
-def test_daemon_that_runs_on_another_password_than_its_file_is_restarted(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
+def test_daemon_that_runs_on_another_password_than_its_file_is_restarted(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
     assert unit.server
-    unit.server.settings["rpc-password"] = files.stored_password("other")
-    plan = daemon.plan(wanted, unit, ())
+    unit.server.settings["rpc-password"] = stored_password("other")
+    plan = plan_daemon(spec, unit, ())
     assert plan.report is None
     assert "refuses the user name or the password (401)" in plan.reasons[0]
 
 
-def test_failed_start_puts_file_and_drop_in_back_and_starts_again(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
+def test_failed_start_puts_file_and_drop_in_back_and_starts_again(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
     before = unit.path.read_text()
     unit.deaf = True
-    with pytest.raises(daemon.DaemonError) as caught:
-        daemon.apply(wanted._replace(settings={**wanted.settings, "rpc-port": free_port()}, drop_in="new"), unit, ())
+    with pytest.raises(DaemonError) as caught:
+        apply_daemon(spec._replace(settings={**spec.settings, "rpc-port": free_port()}, drop_in="new"), unit, ())
     assert "The former settings are back, fake.service runs with them again." in str(caught.value)
     assert "its last words" in str(caught.value)
     assert json.loads(unit.path.read_text()) == json.loads(before)
@@ -212,46 +220,44 @@ def test_failed_start_puts_file_and_drop_in_back_and_starts_again(unit: FakeUnit
     assert unit.server is not None
 
 
-def test_daemon_that_never_ran_is_not_started_on_its_old_file(unit: FakeUnit, wanted: daemon.Wanted) -> None:
+def test_daemon_that_never_ran_is_not_started_on_its_old_file(unit: FakeUnit, spec: DaemonSpec) -> None:
     unit.path.write_text('{"rpc-password": "transmission"}')
     unit.deaf = True
-    with pytest.raises(daemon.DaemonError, match="stays stopped, as it was"):
-        daemon.apply(wanted, unit, ())
+    with pytest.raises(DaemonError, match="stays stopped, as it was"):
+        apply_daemon(spec, unit, ())
     assert unit.server is None
     assert json.loads(unit.path.read_text()) == {"rpc-password": "transmission"}
     assert not Path(unit.drop_in).exists()
 
 
-def test_broken_file_is_refused_before_anything_stops(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
+def test_broken_file_is_refused_before_anything_stops(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
     unit.path.write_text("{,}")
-    with pytest.raises(files.BrokenSettings, match="line 1"):
-        daemon.plan(wanted, unit, ())
+    with pytest.raises(BrokenSettings, match="line 1"):
+        plan_daemon(spec, unit, ())
     assert unit.server is not None
 
 
 def test_interruption_leaves_the_daemon_running(
-    unit: FakeUnit, wanted: daemon.Wanted, monkeypatch: pytest.MonkeyPatch
+    unit: FakeUnit, spec: DaemonSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    daemon.apply(wanted, unit, ())
+    apply_daemon(spec, unit, ())
 
     def cut(*_arguments: Any) -> None:
         raise SystemExit(143)
 
-    monkeypatch.setattr(daemon, "verify", cut)
+    monkeypatch.setattr(daemon, "wait_for_daemon", cut)
     with pytest.raises(SystemExit):
-        daemon.apply(wanted._replace(settings={**wanted.settings, "cache-size-mb": 8}), unit, ())
+        apply_daemon(spec._replace(settings={**spec.settings, "cache-size-mb": 8}), unit, ())
     assert unit.server is not None
     assert "cache-size-mb" not in unit.path.read_text()
 
 
-def test_port_in_foreign_hands_is_named(unit: FakeUnit, wanted: daemon.Wanted) -> None:
-    daemon.apply(wanted, unit, ())
+def test_port_in_foreign_hands_is_named(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
     unit.deaf = True
-    with pytest.raises(
-        daemon.DaemonError, match=rf"rpc-port {wanted.settings['rpc-port']}; .* \(process {os.getpid()}"
-    ):
-        daemon.verify(wanted, unit, wanted.settings)
+    with pytest.raises(DaemonError, match=rf"rpc-port {spec.settings['rpc-port']}; .* \(process {os.getpid()}"):
+        wait_for_daemon(spec, unit, spec.settings)
 
 
 def test_listeners_are_found_by_port() -> None:
@@ -267,7 +273,7 @@ def test_listeners_are_found_by_port() -> None:
 @pytest.fixture
 def server() -> Iterator[FakeTransmission]:
     settings = {"rpc-port": free_port(), "peer-port": free_port(), "rpc-username": "me"}
-    fake = FakeTransmission({**settings, "rpc-password": files.stored_password("sösame:1")}, "first")
+    fake = FakeTransmission({**settings, "rpc-password": stored_password("sösame:1")}, "first")
     yield fake
     fake.end()
 

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.transmission.keys import SettingError, canonical, faults, native, unread
+from ansible.module_utils.seedbed.transmission.keys import SettingError, canonical, native, setting_faults, unread_keys
 from ansible.module_utils.seedbed.transmission.whitelist import NetworkError, whitelist
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader
 from ansible.template import Templar, trust_as_template
 from hypothesis import given
 from hypothesis import strategies as st
-from transmission_faults import transmission_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,7 +114,7 @@ def test_faults_name_the_variable_and_come_together() -> None:
         "seedRatioLimit": 2,
         "x-lab-note": "kept",
     }
-    assert faults(own, variables) == [
+    assert setting_faults(own, variables) == [
         "my_port is 70000, expected a port from 1 to 65535",
         "my_limit is -1, expected kB/s from 0 to 4294966",
         "my_last is 8100, expected at least my_first, 8200",
@@ -131,9 +129,9 @@ def test_faults_name_the_variable_and_come_together() -> None:
 
 def test_keys_of_other_versions_are_named() -> None:
     keys = ["rpc-port", "default-trackers", "prefetch-enabled", "preferred_transport", "preferred_transports"]
-    assert unread(keys, (3, 0)) == ["default-trackers", "preferred_transport", "preferred_transports"]
-    assert unread(keys, (4, 1, 0)) == ["preferred_transports", "prefetch-enabled"]
-    assert unread(keys, (4, 1, 4)) == ["preferred_transport", "prefetch-enabled"]
+    assert unread_keys(keys, (3, 0)) == ["default-trackers", "preferred_transport", "preferred_transports"]
+    assert unread_keys(keys, (4, 1, 0)) == ["preferred_transports", "prefetch-enabled"]
+    assert unread_keys(keys, (4, 1, 4)) == ["preferred_transport", "prefetch-enabled"]
 
 
 @pytest.mark.parametrize(
@@ -177,20 +175,27 @@ def test_what_is_no_network_is_named() -> None:
         whitelist(["lan"])
 
 
-def test_filter_tells_of_a_missing_password() -> None:
-    assert transmission_faults({}, password="") == [
-        "transmission_rpc_password is missing; set it to a text of your choice, best in a vault"
-    ]
-    assert transmission_faults({}, password="x") == []
-    with pytest.raises(AnsibleFilterError, match="expected dicts, got list"):
-        transmission_faults([], password="x")  # type: ignore[arg-type]
+def templated(text: str, **variables: Any) -> Any:
+    """What the real Templar makes of a text."""
+    for directory in ("filter_plugins", "roles/transmission/filter_plugins"):
+        filter_loader.add_directory(str(ROOT / directory))
+    return Templar(DataLoader(), variables).template(trust_as_template(text))
 
 
-def test_filters_through_the_real_templar() -> None:
-    filter_loader.add_directory(str(ROOT / "filter_plugins"))
-    templar = Templar(DataLoader(), {"own": {"cache_size_mb": -1}})
-    assert templar.template(trust_as_template("{{ own | transmission_faults(password='x') }}")) == [
-        "transmission_settings.cache_size_mb is -1, expected MiB from 0 to 4096"
+def test_private_filter_through_the_real_templar() -> None:
+    text = "{{ own | transmission_faults(variables=taken, password=password) }}"
+    assert templated(text, own={"cache_size_mb": -1}, taken={"my_port": {"rpc-port": 70000}}, password="x") == [
+        "my_port is 70000, expected a port from 1 to 65535",
+        "transmission_settings.cache_size_mb is -1, expected MiB from 0 to 4096",
     ]
-    stored = templar.template(trust_as_template("{{ 'correct horse' | transmission_password(salt='Xk3vTq9Lw2') }}"))
+    missing = "transmission_rpc_password is missing; set it to a text of your choice, best in a vault"
+    assert templated(text, own={}, taken={}, password="") == [missing]
+    assert templated(text, own={}, taken={}, password=["x"]) == [missing]
+    assert templated(text, own={}, taken={}, password="x") == []
+    no_dictionary = "transmission_settings is no dictionary of keys and values"
+    assert templated(text, own=["x"], taken={}, password="") == [missing, no_dictionary]
+
+
+def test_public_filter_through_the_real_templar() -> None:
+    stored = templated("{{ 'correct horse' | transmission_password(salt='Xk3vTq9Lw2') }}")
     assert stored == "{22c84acb0257f041a199e4a4c64f7df24bf14304Xk3vTq9Lw2"

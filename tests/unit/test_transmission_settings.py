@@ -11,20 +11,20 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.transmission.settings import (
     BrokenSettings,
-    Change,
     ForeignLink,
     PasswordError,
-    comparable,
-    drifted,
-    load,
-    merge,
-    parse,
+    SettingChange,
+    drifted_settings,
+    load_settings,
+    merge_settings,
+    native_settings,
+    parse_settings,
     password_matches,
-    read,
-    render,
-    same,
+    read_trusted,
+    render_settings,
+    same_setting,
     stored_password,
-    write,
+    write_trusted,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,22 +87,22 @@ def test_password_that_protects_nothing_is_refused() -> None:
 )
 def test_broken_file_is_refused_with_its_line(content: bytes, line: int, why: str) -> None:
     with pytest.raises(BrokenSettings, match="Repair the file, or move it away") as caught:
-        parse(content, "/etc/x.json")
+        parse_settings(content, "/etc/x.json")
     assert str(caught.value).startswith(f"/etc/x.json, line {line}: ")
     assert why in str(caught.value)
     assert caught.value.line == line
 
 
 def test_file_with_byte_order_mark_is_read_and_absent_file_is_empty(tmp_path: Path) -> None:
-    assert parse(b'\xef\xbb\xbf{"a": "\xc3\xa9"}', "x") == {"a": "é"}
-    assert load(str(tmp_path / "none")) == {}
+    assert parse_settings(b'\xef\xbb\xbf{"a": "\xc3\xa9"}', "x") == {"a": "é"}
+    assert load_settings(str(tmp_path / "none")) == {}
 
 
 def test_write_replaces_the_target_of_a_link_and_leaves_no_rest(tmp_path: Path) -> None:
     target, link = tmp_path / "etc.json", tmp_path / "link.json"
     target.write_text("old")
     link.symlink_to(target)
-    write(str(link), render({"b": "é", "a": [1]}), os.getuid(), os.getgid())
+    write_trusted(str(link), render_settings({"b": "é", "a": [1]}), os.getuid(), os.getgid())
     assert link.is_symlink()
     assert target.read_text() == '{\n    "a": [\n        1\n    ],\n    "b": "\\u00e9"\n}\n'
     assert target.stat().st_mode & 0o777 == 0o600
@@ -117,9 +117,9 @@ def test_a_link_that_the_daemons_user_made_is_not_followed(tmp_path: Path, monke
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
     refused = rf"^{link} is a symbolic link to {target}, made by user \d+; remove it"
     with pytest.raises(ForeignLink, match=refused):
-        read(str(link))
+        read_trusted(str(link))
     with pytest.raises(ForeignLink, match=refused):
-        write(str(link), b"{}", os.getuid(), os.getgid())
+        write_trusted(str(link), b"{}", os.getuid(), os.getgid())
     assert not target.exists()
 
 
@@ -132,7 +132,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write(str(target), b"new", os.getuid(), os.getgid())
+        write_trusted(str(target), b"new", os.getuid(), os.getgid())
     assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
     assert target.read_text() == "old"
 
@@ -158,13 +158,13 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     ],
 )
 def test_same_meaning(key: str, current: Any, wanted: Any, version: tuple[int, ...], equal: bool) -> None:
-    assert same(key, current, wanted, version) is equal
+    assert same_setting(key, current, wanted, version) is equal
 
 
 def test_merge_keeps_what_nobody_asked_for() -> None:
     current = {"rpc-port": 9091, "alt-speed-up": 66, "theirs": {"nested": [1]}, "rpc-password": "transmission"}
-    wanted = comparable({"rpc_port": 8081, "dht-enabled": False})
-    new, changes = merge(current, wanted, "secret", OLD)
+    wanted = native_settings({"rpc_port": 8081, "dht-enabled": False})
+    new, changes = merge_settings(current, wanted, "secret", OLD)
     assert {**new, "rpc-password": ""} == {
         "rpc-port": 8081,
         "alt-speed-up": 66,
@@ -173,65 +173,67 @@ def test_merge_keeps_what_nobody_asked_for() -> None:
         "rpc-password": "",
     }
     assert changes == [
-        Change("dht-enabled", None, False),
-        Change("rpc-password", "(hidden)", "(hidden)"),
-        Change("rpc-port", 9091, 8081),
+        SettingChange("dht-enabled", None, False),
+        SettingChange("rpc-password", "(hidden)", "(hidden)"),
+        SettingChange("rpc-port", 9091, 8081),
     ]
-    assert merge(new, wanted, "secret", OLD) == (new, [])
-    assert merge(parse(render(new), "x"), wanted, "secret", NEW)[1] == []
+    assert merge_settings(new, wanted, "secret", OLD) == (new, [])
+    assert merge_settings(parse_settings(render_settings(new), "x"), wanted, "secret", NEW)[1] == []
 
 
 def test_password_with_any_salt_is_unchanged_and_never_shown() -> None:
     for salt in ("Xk3vTq9L", "0123456789abcdef"):
         stored = {"rpc-password": stored_password("secret", salt)}
-        assert merge(stored, {}, "secret", NEW) == (stored, [])
-    new, changes = merge({"rpc_password": "plain"}, comparable({"rpc-username": "me"}), "secret", NEW)
+        assert merge_settings(stored, {}, "secret", NEW) == (stored, [])
+    new, changes = merge_settings({"rpc_password": "plain"}, native_settings({"rpc-username": "me"}), "secret", NEW)
     assert "rpc_password" not in new
     assert "plain" not in repr(changes) and "secret" not in repr(changes)
 
 
 def test_keys_that_would_win_over_ours_are_removed() -> None:
     current = {"peer-port": 8082, "peer_port": 51413, "utp-enabled": False, "preferred_transports": ["utp", "tcp"]}
-    new, changes = merge(current, comparable({"peer-port": 8082, "utp-enabled": False}), None, (4, 1, 4))
+    new, changes = merge_settings(current, native_settings({"peer-port": 8082, "utp-enabled": False}), None, (4, 1, 4))
     assert new == {"peer-port": 8082, "utp-enabled": False}
     assert [change.key for change in changes] == ["peer_port", "preferred_transports"]
-    listed = comparable({"utp-enabled": False, "preferred_transports": ["tcp"]})
-    assert merge(current, listed, None, (4, 1, 4))[0]["preferred_transports"] == ["tcp"]
+    listed = native_settings({"utp-enabled": False, "preferred_transports": ["tcp"]})
+    assert merge_settings(current, listed, None, (4, 1, 4))[0]["preferred_transports"] == ["tcp"]
 
 
 def test_what_the_daemon_rewrites_at_will_is_not_compared() -> None:
-    assert "peer-port" not in comparable({"peer-port": 8082, "peer-port-random-on-start": True})
-    assert "alt-speed-enabled" not in comparable({"alt-speed-enabled": True, "alt-speed-time-enabled": True})
+    assert "peer-port" not in native_settings({"peer-port": 8082, "peer-port-random-on-start": True})
+    assert "alt-speed-enabled" not in native_settings({"alt-speed-enabled": True, "alt-speed-time-enabled": True})
 
 
 def test_host_may_reach_its_own_listening_address() -> None:
-    own = comparable({"rpc-bind-address": "198.51.100.7", "rpc-whitelist": ["192.0.2.0/24"]})
+    own = native_settings({"rpc-bind-address": "198.51.100.7", "rpc-whitelist": ["192.0.2.0/24"]})
     assert own["rpc-whitelist"].split(",")[-1] == "198.51.100.7"
 
 
 def test_credentials_inside_a_url_are_not_shown() -> None:
-    wanted = comparable({"proxy_url": "http://me:secret@192.0.2.1:3128", "blocklist-url": "https://one/list"})
-    _, changes = merge({"blocklist-url": "https://token@one/list"}, wanted, None, NEW)
+    wanted = native_settings({"proxy_url": "http://me:secret@192.0.2.1:3128", "blocklist-url": "https://one/list"})
+    _, changes = merge_settings({"blocklist-url": "https://token@one/list"}, wanted, None, NEW)
     assert changes == [
-        Change("blocklist-url", "https://(hidden)@one/list", "https://one/list"),
-        Change("proxy_url", None, "http://(hidden)@192.0.2.1:3128"),
+        SettingChange("blocklist-url", "https://(hidden)@one/list", "https://one/list"),
+        SettingChange("proxy_url", None, "http://(hidden)@192.0.2.1:3128"),
     ]
     session = {"blocklist-url": "https://token@one/list"}
-    assert drifted(session, wanted, NEW) == changes[:1]
+    assert drifted_settings(session, wanted, NEW) == changes[:1]
 
 
 def test_drift_of_the_running_daemon_is_seen() -> None:
-    wanted = comparable({"speed-limit-up": 0, "ratio-limit-enabled": False, "encryption": "required", "umask": "022"})
+    wanted = native_settings(
+        {"speed-limit-up": 0, "ratio-limit-enabled": False, "encryption": "required", "umask": "022"}
+    )
     session = {"speed-limit-up": 77.0, "seedRatioLimited": True, "encryption": "required", "version": "4.1.0"}
-    assert drifted(session, wanted, NEW) == [
-        Change("speed-limit-up", 77.0, 0),
-        Change("ratio-limit-enabled", True, False),
+    assert drifted_settings(session, wanted, NEW) == [
+        SettingChange("speed-limit-up", 77.0, 0),
+        SettingChange("ratio-limit-enabled", True, False),
     ]
 
 
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())))
 def test_a_merge_is_done_after_one_round(current: dict[str, Any]) -> None:
-    wanted = comparable({"rpc-port": 8081, "dht_enabled": False, "umask": "002"})
-    new, _changes = merge(current, wanted, "secret", NEW)
-    again = json.loads(render(new))
-    assert merge(again, wanted, "secret", NEW) == (again, [])
+    wanted = native_settings({"rpc-port": 8081, "dht_enabled": False, "umask": "002"})
+    new, _changes = merge_settings(current, wanted, "secret", NEW)
+    again = json.loads(render_settings(new))
+    assert merge_settings(again, wanted, "secret", NEW) == (again, [])

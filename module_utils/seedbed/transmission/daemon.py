@@ -10,9 +10,9 @@ import time
 from typing import Any, Mapping, NamedTuple
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.listeners import holders
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.transmission import settings as files
 from ansible.module_utils.seedbed.transmission.keys import Version
 from ansible.module_utils.seedbed.transmission.rpc import (
     RpcClient,
@@ -22,7 +22,17 @@ from ansible.module_utils.seedbed.transmission.rpc import (
     parse_version,
     version_of,
 )
-from ansible.module_utils.seedbed.transmission.settings import Change
+from ansible.module_utils.seedbed.transmission.settings import (
+    DaemonSettings,
+    SettingChange,
+    drifted_settings,
+    load_settings,
+    merge_settings,
+    parse_settings,
+    read_trusted,
+    render_settings,
+    write_trusted,
+)
 
 POLL = 0.2
 # What a daemon may need to open its ports while another process listens on one of them.
@@ -37,21 +47,21 @@ class PortTaken(DaemonError):
     """Another process listens on the daemon's port, and the daemon does not."""
 
 
-class Wanted(NamedTuple):
-    """All that one daemon shall be."""
+class DaemonSpec(NamedTuple):
+    """All that one daemon shall be: parameters of module transmission_settings."""
 
     path: str
     unit: str
     program: str
     owner: str
-    settings: dict[str, Any]
+    settings: DaemonSettings
     password: str
     drop_in: str | None
     timeout: float
 
 
 def installed_version(program: str) -> Version:
-    """The version of the installed daemon; () when there is none."""
+    """Return the version of the installed daemon; () when there is none."""
     try:
         done = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     except FileNotFoundError:
@@ -59,23 +69,23 @@ def installed_version(program: str) -> Version:
     return parse_version(done.stdout.decode(errors="replace"))
 
 
-def start_if(unit: Unit, wanted: bool) -> None:
-    """Have systemd read the unit's files again, and start the unit as they now say when that is wanted."""
+def start_if(unit: Unit, active: bool) -> None:
+    """Have systemd read the unit's files again, and start the unit as they now say if it shall be active."""
     unit.reload_files()
-    if wanted:
+    if active:
         unit.start()
 
 
-def client(wanted: Wanted, settings: Mapping[str, Any]) -> RpcClient:
-    """A client for a daemon that runs with these settings, from the host itself."""
+def rpc_client(spec: DaemonSpec, settings: Mapping[str, Any]) -> RpcClient:
+    """Return a client for a daemon that runs with these settings, from the host itself."""
     address = str(settings.get("rpc-bind-address", "0.0.0.0"))
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     port, user = int(settings.get("rpc-port", 9091)), str(settings.get("rpc-username", ""))
     path = str(settings.get("rpc-url", "/transmission/"))
-    return RpcClient(host, port, (user, wanted.password), path=path, timeout=10)
+    return RpcClient(host, port, (user, spec.password), path=path, timeout=10)
 
 
-class Report(NamedTuple):
+class DaemonReport(NamedTuple):
     """The daemon as it answers."""
 
     version: str
@@ -84,36 +94,36 @@ class Report(NamedTuple):
     web_ui: int
 
 
-class Plan(NamedTuple):
+class DaemonPlan(NamedTuple):
     """What differs on the host, and so why the daemon has to be stopped; `report` when it already is as it shall be."""
 
-    changes: list[Change]
+    changes: list[SettingChange]
     drop_in: bool
     reasons: list[str]
-    report: Report | None
+    report: DaemonReport | None
 
 
-def plan(wanted: Wanted, unit: Unit, version: Version) -> Plan:
-    """Compares file, drop-in, unit and the running daemon with what is wanted; changes nothing."""
-    current = files.load(wanted.path)
-    settings, changes = files.merge(current, wanted.settings, wanted.password, version)
-    drop_in = wanted.drop_in is not None and files.read(unit.drop_in) != wanted.drop_in.encode()
-    reasons = _standing(unit)
+def plan_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> DaemonPlan:
+    """Compare file, drop-in, unit and the running daemon with what is wanted; change nothing."""
+    current = load_settings(spec.path)
+    settings, changes = merge_settings(current, spec.settings, spec.password, version)
+    drop_in = spec.drop_in is not None and read_trusted(unit.drop_in) != spec.drop_in.encode()
+    reasons = _unit_faults(unit)
     if changes or drop_in or reasons:
-        return Plan(changes, drop_in, reasons, None)
-    rpc = client(wanted, settings)
+        return DaemonPlan(changes, drop_in, reasons, None)
+    rpc = rpc_client(spec, settings)
     try:
-        session, report = _asked(rpc, unit, settings)
+        session, report = _query(rpc, unit, settings)
     except (RpcError, DaemonError) as error:
         # It runs on other settings than its file's, or came up without its ports: a start mends both.
-        return Plan([], False, [str(error)], None)
+        return DaemonPlan([], False, [str(error)], None)
     finally:
         rpc.close()
-    drift = files.drifted(session, wanted.settings, version)
-    return Plan(drift, False, [], None if drift else report)
+    drift = drifted_settings(session, spec.settings, version)
+    return DaemonPlan(drift, False, [], None if drift else report)
 
 
-def _standing(unit: Unit) -> list[str]:
+def _unit_faults(unit: Unit) -> list[str]:
     state = unit.properties()
     if state["LoadState"] == "not-found":
         return [f"{unit.name} is not installed"]
@@ -127,43 +137,43 @@ def _standing(unit: Unit) -> list[str]:
     return found
 
 
-def verify(wanted: Wanted, unit: Unit, settings: Mapping[str, Any]) -> Report:
-    """Waits until the daemon serves RPC with our password, the web interface and the peer port.
+def wait_for_daemon(spec: DaemonSpec, unit: Unit, settings: Mapping[str, Any]) -> DaemonReport:
+    """Wait until the daemon serves RPC with our password, the web interface and the peer port.
 
     systemd calls it started even when it got none of its ports.
     """
     start = time.monotonic()
-    rpc = client(wanted, settings)
+    rpc = rpc_client(spec, settings)
     try:
         while True:
             try:
-                return _asked(rpc, unit, settings)[1]
+                return _query(rpc, unit, settings)[1]
             except RpcDenied as error:
                 raise DaemonError(f"{error}: {unit.name} does not run with its file") from error
             except (RpcUnreachable, DaemonError) as error:
                 # Who has taken a port does not give it away because the daemon waits.
-                patience = min(wanted.timeout, GRACE) if isinstance(error, PortTaken) else wanted.timeout
+                patience = min(spec.timeout, GRACE) if isinstance(error, PortTaken) else spec.timeout
                 if time.monotonic() > start + patience or not unit.active():
-                    last = unit.journal() or "none"
-                    raise DaemonError(f"{error}. Last words of {unit.name}: {last}") from error
+                    last = unit.journal() or "nothing"
+                    raise DaemonError(f"{error}. The journal of {unit.name} ends with: {last}") from error
             time.sleep(POLL)  # between two questions; the patience above bounds the wait
     finally:
         rpc.close()
 
 
-def _asked(rpc: RpcClient, unit: Unit, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Report]:
+def _query(rpc: RpcClient, unit: Unit, settings: Mapping[str, Any]) -> tuple[dict[str, Any], DaemonReport]:
     pid = int(unit.properties()["MainPID"])
     rpc_port = int(settings.get("rpc-port", 9091))
-    _owned(pid, unit, rpc_port, "rpc-port")
+    _require_listener(pid, unit, rpc_port, "rpc-port")
     session = rpc.call("session-get")
     peer_port = int(session["peer-port"])
     if settings.get("tcp-enabled", True):
-        _owned(pid, unit, peer_port, "peer-port")
+        _require_listener(pid, unit, peer_port, "peer-port")
     version = ".".join(map(str, version_of(session)))
-    return session, Report(version, rpc_port, peer_port, rpc.web_ui())
+    return session, DaemonReport(version, rpc_port, peer_port, rpc.web_ui())
 
 
-def _owned(pid: int, unit: Unit, port: int, key: str) -> None:
+def _require_listener(pid: int, unit: Unit, port: int, key: str) -> None:
     found = holders(port)
     if pid in found:
         return
@@ -173,34 +183,34 @@ def _owned(pid: int, unit: Unit, port: int, key: str) -> None:
     raise PortTaken(f"{unit.name} does not listen on {key} {port}; {others} does")
 
 
-def apply(wanted: Wanted, unit: Unit, version: Version) -> tuple[list[Change], Report]:
-    """Stops the daemon, merges into the file as it left it, starts it, waits for it. A failure puts everything back."""
+def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[SettingChange], DaemonReport]:
+    """Stop the daemon, merge into the file as it left it, start it, wait for it. A failure puts everything back."""
     if unit.properties()["LoadState"] == "not-found":
         raise DaemonError(f"{unit.name} is not installed; install Transmission first")
     was_active = unit.active()
-    owner = pwd.getpwnam(wanted.owner)
-    old_drop_in = files.read(unit.drop_in)
+    owner = pwd.getpwnam(spec.owner)
+    old_drop_in = read_trusted(unit.drop_in)
     try:
         unit.stop()
         # Only now: its exit wrote what was changed over RPC.
-        old = files.read(wanted.path)
+        old = read_trusted(spec.path)
     except BaseException:
         start_if(unit, was_active)
         raise
     try:
-        current = {} if old is None else files.parse(old, wanted.path)
-        new, changes = files.merge(current, wanted.settings, wanted.password, version)
+        current = {} if old is None else parse_settings(old, spec.path)
+        new, changes = merge_settings(current, spec.settings, spec.password, version)
         if changes:
-            files.write(wanted.path, files.render(new), owner.pw_uid, owner.pw_gid)
-        if wanted.drop_in is not None and wanted.drop_in.encode() != old_drop_in:
-            _put(unit.drop_in, wanted.drop_in.encode(), 0, 0, 0o644)
+            write_trusted(spec.path, render_settings(new), owner.pw_uid, owner.pw_gid)
+        if spec.drop_in is not None and spec.drop_in.encode() != old_drop_in:
+            _restore(unit.drop_in, spec.drop_in.encode(), 0, 0, 0o644)
         start_if(unit, True)
-        report = verify(wanted, unit, new)
+        report = wait_for_daemon(spec, unit, new)
         unit.enable()
     except BaseException as error:
         unit.stop()
-        _put(wanted.path, old, owner.pw_uid, owner.pw_gid, 0o600)
-        _put(unit.drop_in, old_drop_in, 0, 0, 0o644)
+        _restore(spec.path, old, owner.pw_uid, owner.pw_gid, 0o600)
+        _restore(unit.drop_in, old_drop_in, 0, 0, 0o644)
         start_if(unit, was_active)
         if not isinstance(error, (SeedbedError, OSError)):
             raise
@@ -209,20 +219,20 @@ def apply(wanted: Wanted, unit: Unit, version: Version) -> tuple[list[Change], R
     return changes, report
 
 
-def _put(path: str, content: bytes | None, uid: int, gid: int, mode: int) -> None:
-    """The file with this content; no file for None."""
+def _restore(path: str, content: bytes | None, uid: int, gid: int, mode: int) -> None:
+    """Give the file this content; None: have no file there."""
     if content is None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    files.write(path, content, uid, gid, mode)
+    write_trusted(path, content, uid, gid, mode)
 
 
 def udp_buffers() -> dict[str, int | None]:
-    """The largest socket buffers that this host allows; None where it does not show them (containers)."""
+    """Return the largest socket buffers that this host allows; None where it does not show them (containers)."""
     found: dict[str, int | None] = {}
     for name in ("rmem_max", "wmem_max"):
-        content = files.read(f"/proc/sys/net/core/{name}")
+        content = read_file(f"/proc/sys/net/core/{name}")
         found[f"net.core.{name}"] = int(content) if content else None
     return found

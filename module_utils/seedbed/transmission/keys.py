@@ -194,13 +194,13 @@ _BY_KEBAB = {name.replace("_", "-"): name for name in KEYS}
 
 
 def canonical(name: str) -> str:
-    """The spelling that every version reads, of a key written in kebab-case or snake_case."""
+    """Return the spelling that every version reads, of a key written in kebab-case or snake_case."""
     kebab = str(name).replace("_", "-")
     return _BY_KEBAB.get(kebab, kebab if kebab in REFUSED else str(name))
 
 
 def native(name: str, value: Any) -> Value:
-    """The value with the one JSON type that every version reads. An unknown key's value passes as it is."""
+    """Return the value with the one JSON type that every version reads. An unknown key's value passes as it is."""
     key = KEYS.get(canonical(name))
     if key is None:
         return value  # type: ignore[no-any-return]
@@ -212,8 +212,8 @@ def native(name: str, value: Any) -> Value:
         raise SettingError(name, value, key.expected) from error
 
 
-def unread(names: Iterable[str], version: Version) -> list[str]:
-    """Those of the keys that a daemon of this version does not read."""
+def unread_keys(names: Iterable[str], version: Version) -> list[str]:
+    """Return those of the keys that a daemon of this version does not read."""
 
     def reads(key: Key) -> bool:
         first, _dash, last = key.versions.partition("-")
@@ -226,12 +226,15 @@ def _numbers(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
-def faults(own: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is wrong, a sentence each: `variables` maps a variable to the keys that it sets, `own` is the open dict."""
+def setting_faults(own: Mapping[str, Any], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is wrong, a sentence each.
+
+    variables: the keys that each variable sets; own: the open dict.
+    """
     found = []
     for variable, keys in variables.items():
-        told = dict.fromkeys(_fault(key, value) for key, value in keys.items())
-        found += [f"{variable} {fault}" for fault in told if fault]
+        sentences = dict.fromkeys(_fault(key, value) for key, value in keys.items())
+        found += [f"{variable} {fault}" for fault in sentences if fault]
     owners = {key: variable for variable, keys in variables.items() for key in keys}
     found += _range_fault(variables, owners)
     seen: dict[str, str] = {}

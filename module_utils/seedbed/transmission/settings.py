@@ -16,7 +16,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.transmission.keys import Version, canonical, native
 
-Settings = Dict[str, Any]
+DaemonSettings = Dict[str, Any]
 
 SALT_LENGTH = 16
 SALT_LETTERS = string.ascii_letters + string.digits
@@ -47,7 +47,7 @@ class ForeignLink(SeedbedError):
 
 
 def stored_password(password: str, salt: str | None = None) -> str:
-    """The form in which every version keeps and accepts a password: '{', SHA-1 of password and salt, salt."""
+    """Return the form in which every version keeps and accepts a password: '{', SHA-1 of password and salt, salt."""
     if not password:
         raise PasswordError("the password is empty: the daemon would let everyone in who knows the user name")
     if salt is None:
@@ -58,7 +58,7 @@ def stored_password(password: str, salt: str | None = None) -> str:
 
 
 def password_matches(stored: object, password: str) -> bool:
-    """Whether the daemon, holding this stored form, lets this password in."""
+    """Return whether the daemon, holding this stored form, lets this password in."""
     if not isinstance(stored, str) or not stored.startswith("{") or len(stored) < 41:
         return False
     digest = hashlib.sha1((password + stored[41:]).encode()).hexdigest()
@@ -72,8 +72,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def parse(content: bytes, path: str) -> Settings:
-    """The settings in a file's content; stricter than the daemon, which overwrites what it does not understand."""
+def parse_settings(content: bytes, path: str) -> DaemonSettings:
+    """Return the settings in a file's content; stricter than the daemon, which overwrites what it cannot read."""
     try:
         # utf-8-sig: 4.1 accepts a byte order mark, 3.00 refuses to start on it; what is written has none.
         settings = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
@@ -89,44 +89,44 @@ def parse(content: bytes, path: str) -> Settings:
     return settings
 
 
-def read(path: str) -> bytes | None:
-    """The file's content, None when there is none."""
+def read_trusted(path: str) -> bytes | None:
+    """Return the file's content, None when there is none; refuse a link that may mislead root."""
     return read_file(_real(path))
 
 
 def _real(path: str) -> str:
-    """Where the file lies: an administrator's link is followed, and stays one."""
+    """Return where the file lies: an administrator's link is followed, and stays one."""
     with contextlib.suppress(FileNotFoundError):
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
             raise ForeignLink(
                 f"{path} is a symbolic link to {os.readlink(path)}, made by user {status.st_uid}; remove it, "
-                "or make it root's if it is meant"
+                "or make it root's if it belongs there"
             )
     return os.path.realpath(path)
 
 
-def load(path: str) -> Settings:
-    """The settings of a file; none when it does not exist."""
-    content = read(path)
-    return {} if content is None else parse(content, path)
+def load_settings(path: str) -> DaemonSettings:
+    """Return the settings of a file; none when it does not exist."""
+    content = read_trusted(path)
+    return {} if content is None else parse_settings(content, path)
 
 
-def render(settings: Settings) -> bytes:
-    """The file as 3.00 writes it itself: sorted, four spaces, ASCII."""
+def render_settings(settings: DaemonSettings) -> bytes:
+    """Return the file as 3.00 writes it itself: sorted, four spaces, ASCII."""
     return (json.dumps(settings, indent=4, sort_keys=True) + "\n").encode()
 
 
-def write(path: str, content: bytes, uid: int, gid: int, mode: int = 0o600) -> None:
-    """Replaces the file in one step; whoever reads it sees the old one or the new one."""
+def write_trusted(path: str, content: bytes, uid: int, gid: int, mode: int = 0o600) -> None:
+    """Replace the file in one step; refuse a link that may mislead root."""
     write_atomically(_real(path), content, mode=mode, owner=(uid, gid), durable=True)
 
 
 # --- comparing and merging
 
 
-def same(key: str, current: Any, wanted: Any, version: Version) -> bool:
-    """Whether the daemon, reading `current`, behaves as with `wanted`."""
+def same_setting(key: str, current: Any, wanted: Any, version: Version) -> bool:
+    """Return whether the daemon, reading `current`, behaves as with `wanted`."""
     if key == "umask" and isinstance(current, str):
         # 4.x writes octal text; 3.00 reads any text as 0.
         return bool(version >= (4,) and re.fullmatch("[0-7]+", current) and int(current, 8) == int(wanted))
@@ -144,8 +144,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def comparable(wanted: Mapping[str, Any]) -> Settings:
-    """The wanted settings in native types and canonical spelling, without those that the daemon rewrites at will."""
+def native_settings(wanted: Mapping[str, Any]) -> DaemonSettings:
+    """Return the wanted settings in native types and canonical spelling, without what the daemon rewrites at will."""
     settings = {canonical(key): native(key, value) for key, value in wanted.items()}
     address = settings.get("rpc-bind-address", "::")
     if address not in ("0.0.0.0", "::") and not isinstance(wanted.get("rpc-whitelist", ""), str):
@@ -158,7 +158,7 @@ def comparable(wanted: Mapping[str, Any]) -> Settings:
     return settings
 
 
-class Change(NamedTuple):
+class SettingChange(NamedTuple):
     """One key before and after; a key that is not there is None."""
 
     key: str
@@ -166,11 +166,13 @@ class Change(NamedTuple):
     after: Any
 
 
-def merge(current: Settings, wanted: Settings, password: str | None, version: Version) -> tuple[Settings, list[Change]]:
-    """The settings to write, and what differs; keys that nobody asked for stay as they are."""
+def merge_settings(
+    current: DaemonSettings, wanted: DaemonSettings, password: str | None, version: Version
+) -> tuple[DaemonSettings, list[SettingChange]]:
+    """Return the settings to write, and what differs; keys that nobody asked for stay as they are."""
     new = dict(current)
     for key, value in wanted.items():
-        if key not in current or not same(key, current[key], value, version):
+        if key not in current or not same_setting(key, current[key], value, version):
             new[key] = value
     if password is not None and not password_matches(current.get("rpc-password"), password):
         new["rpc-password"] = stored_password(password)
@@ -181,11 +183,11 @@ def merge(current: Settings, wanted: Settings, password: str | None, version: Ve
         for key in sorted({**current, **new})
         if key not in current or key not in new or current[key] is not new[key]
     ]
-    return new, [Change(key, _shown(key, current.get(key)), _shown(key, new.get(key))) for key in keys]
+    return new, [SettingChange(key, _shown(key, current.get(key)), _shown(key, new.get(key))) for key in keys]
 
 
-def _overriding(current: Settings, wanted: Settings) -> list[str]:
-    """Keys in the file that would win over wanted ones: the snake_case twin of a kebab-case key, from 4.1.4 on."""
+def _overriding(current: DaemonSettings, wanted: DaemonSettings) -> list[str]:
+    """Return the keys in the file that win over wanted ones: snake_case twins of kebab-case keys, from 4.1.4 on."""
     twins = [key.replace("-", "_") for key in wanted if "-" in key]
     if {"utp-enabled", "tcp-enabled"} & set(wanted) and "preferred_transports" not in wanted:
         twins.append("preferred_transports")
@@ -195,7 +197,7 @@ def _overriding(current: Settings, wanted: Settings) -> list[str]:
 
 
 def _shown(key: str, value: Any) -> Any:
-    """What may stand in a diff: no password, and no credentials inside a URL."""
+    """Return what may stand in a diff: no password, and no credentials inside a URL."""
     if value is not None and key.replace("_", "-") == "rpc-password":
         return HIDDEN
     return re.sub(r"(?<=://)[^/?#\s]*(?=@)", HIDDEN, value) if isinstance(value, str) else value
@@ -205,13 +207,13 @@ def _shown(key: str, value: Any) -> Any:
 _RPC_NAMES = {"ratio-limit": "seedRatioLimit", "ratio-limit-enabled": "seedRatioLimited"}
 
 
-def drifted(session: Mapping[str, Any], wanted: Settings, version: Version) -> list[Change]:
-    """What the running daemon holds otherwise than wanted, because someone changed it over RPC after its start."""
+def drifted_settings(session: Mapping[str, Any], wanted: DaemonSettings, version: Version) -> list[SettingChange]:
+    """Return what the running daemon holds otherwise, because someone changed it over RPC after its start."""
     changes = []
     for key, value in wanted.items():
         name = _RPC_NAMES.get(key, key)
-        if name in session and not same(key, _live(key, session[name]), value, version):
-            changes.append(Change(key, _shown(key, _live(key, session[name])), _shown(key, value)))
+        if name in session and not same_setting(key, _live(key, session[name]), value, version):
+            changes.append(SettingChange(key, _shown(key, _live(key, session[name])), _shown(key, value)))
     return changes
 
 

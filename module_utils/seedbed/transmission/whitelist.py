@@ -1,4 +1,4 @@
-"""Networks in CIDR form, said as the shell patterns that Transmission's whitelist understands."""
+"""Networks in CIDR form, written as the shell patterns that Transmission's whitelist understands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NetworkError(SeedbedError):
 
 
 def whitelist(networks: Iterable[str]) -> str:
-    """The daemon's rpc-whitelist for these networks and the host itself.
+    """Return the daemon's rpc-whitelist for these networks and the host itself.
 
     The daemon compares text: CIDR never matches, and it says nothing about that. IPv4 patterns are exact; an IPv6
     prefix is widened to where its text form is certain, since `::` may stand for any run of zeros. Behind a dual-stack
@@ -62,7 +62,7 @@ def _ipv6_patterns(network: ipaddress.IPv6Network) -> list[str]:
 
 
 def _ipv6_pattern(prefix: str) -> str:
-    """A glob for the certain part of a prefix of hex digits: whole groups that are not zero, then a part of one."""
+    """Return a glob for the certain part of a prefix in hex digits: whole groups that are not zero, part of one."""
     pattern = ""
     for start in range(0, len(prefix), 4):
         group = prefix[start : start + 4]
