@@ -17,19 +17,19 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         arguments = self._task.args
-        earlier: dict[str, Any] = {}
+        diffs: list[Any] = []
         while True:
-            told: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
+            result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
             # The arguments once more, the whole catalogue: kept for those who ask for it alone.
             if self._display.verbosity < SHOWS_ARGUMENTS:
-                told.pop("invocation", None)
-            if earlier and not told.get("failed"):
+                result.pop("invocation", None)
+            if not result.get("failed"):
                 # What an earlier call began is no change to a later one.
-                told = {**told, **earlier}
+                diffs += [result["diff"]] if result["changed"] else []
+                if diffs:
+                    result.update(changed=True, diff=diffs if len(diffs) > 1 else diffs[0])
             # A call that failed does not say.
-            if told.get("finished", True):
-                return told
-            arguments = {**arguments, **told.get("again", {})}
-            if told["changed"]:
-                earlier = {"changed": True, "diff": told["diff"]}
-            Display().display(f"{variables['inventory_hostname']}: {told['progress']}")
+            if result.get("finished", True):
+                return result
+            arguments = {**arguments, **result.get("again", {})}
+            Display().display(f"{variables['inventory_hostname']}: {result['progress']}")
