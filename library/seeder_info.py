@@ -45,11 +45,12 @@ torrents: {description: 'State, content that is missing on disk, and announces o
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.transmission.listing import look
+from ansible.module_utils.seedbed.transmission.listing import inspect_seeder
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 
 
 def main() -> None:
+    """Read the arguments, ask, report."""
     module = AnsibleModule(
         argument_spec={
             "info_hashes": {"type": "list", "elements": "str", "default": []},
@@ -65,7 +66,7 @@ def main() -> None:
     params = module.params
     login = (params["username"], params["password"])
     client = RpcClient(params["host"], params["port"], login, timeout=params["timeout"])
-    module.exit_json(changed=False, **look(client, params["unit"], params["info_hashes"]))
+    module.exit_json(changed=False, **inspect_seeder(client, params["unit"], params["info_hashes"]))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Makes a Transmission daemon hold, check, seed and announce a set of torrents, and waits until it does."""
+"""Make a Transmission daemon hold, check, seed and announce a set of torrents, and waits until it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ description:
   - Ends when every torrent seeds (nothing left, every byte valid) and its trackers have taken its announce, or cannot.
     A torrent that cannot is a result with a reason, and the others are still done. Waiting ends when nothing has moved
     for O(timeout) seconds.
-  - A torrent that its tracker has forgotten, as after a restart of the tracker, is announced again at once instead of
+  - A torrent that its tracker does not list, as after a restart of the tracker, is announced again at once instead of
     when the daemon's interval is over.
   - Torrents that lack the label of this module belong to somebody else and are never removed.
 options:
@@ -130,7 +130,10 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change; a daemon that is not there yet, or has another password still, holds nothing.
+    description:
+      - Says what would change. Of a torrent that stands still because content was missing, the content is read and
+        compared here, since it alone decides whether a run would start it.
+      - A daemon that is not there yet, or has another password still, holds nothing.
     support: full
   diff_mode:
     description: Names the torrents and the fields that change.
@@ -187,13 +190,11 @@ seconds:
   sample: {adding: 0.4, waiting: 25.2}
 """
 
-from typing import Any, Sequence
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.transmission import converge as catalogue
-from ansible.module_utils.seedbed.transmission.compare import Wanted, outcome, wanted_from
-from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied, RpcUnreachable
+from ansible.module_utils.seedbed.transmission.converge import TorrentOptions, converge_torrents
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient
+from ansible.module_utils.seedbed.transmission.torrents import wanted_torrent
 
 TORRENT = {
     "name": {"type": "str", "required": True},
@@ -225,68 +226,16 @@ ARGUMENTS = {
 }
 
 
-def difference(plan: catalogue.Plan, wanted: Sequence[Wanted]) -> dict[str, Any]:
-    """The diff: a line for each torrent that changes."""
-    names = {want.info_hash: want.name for want in wanted}
-    before = dict.fromkeys(plan.remove.values(), "present")
-    after: dict[str, Any] = {want.name: f"seeding as {want.info_hash}" for want in plan.add}
-    for info_hash, calls in plan.edit.items():
-        after[names[info_hash]] = [arguments or method for method, arguments in calls]
-    for info_hash in plan.announce:
-        before[names[info_hash]] = "forgotten by its tracker"
-        after.setdefault(names[info_hash], "seeding")
-    for info_hash in plan.start:
-        before[names[info_hash]] = "stopped"
-        after.setdefault(names[info_hash], "seeding")
-    return {"before": before, "after": after}
-
-
-def run(module: AnsibleModule, rpc: RpcClient, wanted: Sequence[Wanted]) -> dict[str, Any]:
-    """Compares and, unless in check mode, applies and waits."""
-    options = module.params
-    try:
-        daemon: catalogue.Daemon | None = catalogue.Daemon(rpc)
-    except (RpcUnreachable, RpcDenied):
-        if not module.check_mode:
-            raise
-        daemon = None  # installed, or given its new password, by an earlier task of this same run
-    seen = daemon.all_torrents() if daemon else {}
-    modern = bool(daemon and daemon.modern)
-    plan = catalogue.plan(wanted, seen, options["label"], options["exclusive"], modern, begun=options["begun"])
-    seconds: dict[str, float] = {}
-    changed, progress = bool(plan), ""
-    outcomes = [outcome(want, seen.get(want.info_hash)) for want in wanted if want.present]
-    if daemon and not module.check_mode:
-        changed, outcomes, seconds, progress = catalogue.apply(
-            daemon,
-            wanted,
-            plan,
-            label=options["label"],
-            remove_data=options["remove_data"],
-            timeout=options["timeout"],
-            patience=options["wait"],
-        )
-    failures = [{"name": one.name, "reason": one.reason, "error": one.error} for one in outcomes if one.error]
-    return {
-        "changed": changed,
-        "finished": not progress,
-        "progress": progress,
-        "again": {"begun": True},
-        "seeding": sum(one.status == "seeding" and not one.error for one in outcomes),
-        "failures": failures,
-        "seconds": seconds,
-        "diff": difference(plan, wanted),
-    }
-
-
 def main() -> None:
-    """Reads the arguments, runs, reports."""
+    """Read the arguments, converge, report."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    options = module.params
-    login = (options["username"], options["password"])
-    rpc = RpcClient(options["host"], options["port"], login, path=options["path"])
+    params = module.params
+    login = (params["username"], params["password"])
+    rpc = RpcClient(params["host"], params["port"], login, path=params["path"])
+    options = TorrentOptions(**{name: params[name] for name in TorrentOptions._fields})
     try:
-        result = run(module, rpc, [wanted_from(entry) for entry in options["torrents"]])
+        wanted = [wanted_torrent(spec) for spec in params["torrents"]]
+        result = converge_torrents(rpc, wanted, options, check_mode=module.check_mode)
     except SeedbedError as error:
         module.fail_json(msg=str(error))
     finally:

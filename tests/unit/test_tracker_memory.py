@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.transmission import tracker_memory
-from ansible.module_utils.seedbed.transmission.compare import Seen, Wanted
+from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
+from ansible.module_utils.seedbed.transmission.torrents import DaemonTorrent, WantedTorrent, seeder_tracker
 
 TRACKER = "http://192.0.2.1:8888/announce"
 
 
-def wanted(number: int, **keys: Any) -> Wanted:
-    return Wanted(f"item {number}", f"{number:040x}", trackers=((TRACKER,),), **keys)
+def wanted(number: int, **keys: Any) -> WantedTorrent:
+    return WantedTorrent(f"item {number}", f"{number:040x}", trackers=((TRACKER,),), **keys)
 
 
-def seen(want: Wanted, *, status: int = 6, succeeded: bool = True, left: int = 0) -> Seen:
-    stats = {"announce": TRACKER, "isBackup": False, "lastAnnounceSucceeded": succeeded}
-    return Seen(
+def held(want: WantedTorrent, *, status: int = 6, succeeded: bool = True, left: int = 0) -> DaemonTorrent:
+    stats = {"announce": TRACKER, "isBackup": False, "hasAnnounced": True, "lastAnnounceSucceeded": succeeded}
+    return DaemonTorrent(
         want.info_hash,
-        status,
+        TorrentStatus(status),
         (),
         "/srv",
         None,
@@ -28,10 +29,10 @@ def seen(want: Wanted, *, status: int = 6, succeeded: bool = True, left: int = 0
         100,
         left,
         16,
-        0.0,
+        0,
         0,
         "",
-        (stats,),
+        (seeder_tracker({**stats, "lastAnnounceResult": ""}),),
         "x",
         frozenset({True}),
         {},
@@ -58,37 +59,37 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return state
 
 
-def look(wants: list[Wanted], **keys: Any) -> list[str]:
-    return tracker_memory.forgotten(wants, {want.info_hash: seen(want, **keys) for want in wants})
+def unlisted(wants: list[WantedTorrent], **keys: Any) -> list[str]:
+    return tracker_memory.unlisted(wants, {want.info_hash: held(want, **keys) for want in wants})
 
 
-def test_a_few_torrents_tell_that_a_tracker_remembers(tracker: dict[str, Any]) -> None:
+def test_a_few_torrents_tell_that_a_tracker_lists_all(tracker: dict[str, Any]) -> None:
     wants = [wanted(number) for number in range(100)]
     tracker["seeders"] = {want.info_hash: 1 for want in wants}
-    assert look(wants) == []
+    assert unlisted(wants) == []
     assert len(tracker["asked"]) == tracker_memory.SAMPLE
 
 
-def test_a_restarted_tracker_has_forgotten_all(tracker: dict[str, Any]) -> None:
+def test_a_restarted_tracker_lists_none(tracker: dict[str, Any]) -> None:
     wants = [wanted(number) for number in range(100)]
     tracker["seeders"] = {wants[7].info_hash: 1}
-    assert look(wants) == sorted(want.info_hash for want in wants if want is not wants[7])
+    assert unlisted(wants) == sorted(want.info_hash for want in wants if want is not wants[7])
 
 
 def test_a_tracker_that_may_refuse_some_is_asked_about_each(tracker: dict[str, Any]) -> None:
     wants = [wanted(number) for number in range(10)]
     tracker["seeders"] = {want.info_hash: 1 for want in wants[:-1]}
-    states = {want.info_hash: seen(want) for want in wants}
-    assert tracker_memory.forgotten(wants, states) == []
-    assert tracker_memory.forgotten(wants, states, each=True) == [wants[-1].info_hash]
+    states = {want.info_hash: held(want) for want in wants}
+    assert tracker_memory.unlisted(wants, states) == []
+    assert tracker_memory.unlisted(wants, states, ask_each=True) == [wants[-1].info_hash]
 
 
 def test_one_that_holds_only_part_is_known_as_a_leecher(tracker: dict[str, Any]) -> None:
     part = wanted(1, available=500_000)
     tracker["leechers"] = {part.info_hash: 1}
-    assert look([part]) == []
+    assert unlisted([part]) == []
     tracker["leechers"] = {}
-    assert look([part]) == [part.info_hash]
+    assert unlisted([part]) == [part.info_hash]
 
 
 @pytest.mark.parametrize(
@@ -106,17 +107,17 @@ def test_one_that_fetches_the_rest_becomes_a_seeder(
 ) -> None:
     part = wanted(1, available=500_000, fetch_rest=True)
     tracker["seeders"], tracker["leechers"] = {part.info_hash: seeders}, {part.info_hash: leechers}
-    assert look([part], **state) == ([] if known else [part.info_hash])
+    assert unlisted([part], **state) == ([] if known else [part.info_hash])
 
 
 @pytest.mark.parametrize("keys", [{"status": 0}, {"succeeded": False}])
 def test_what_does_not_seed_or_was_never_announced_is_not_asked_about(
     tracker: dict[str, Any], keys: dict[str, Any]
 ) -> None:
-    assert look([wanted(1)], **keys) == []
+    assert unlisted([wanted(1)], **keys) == []
     assert tracker["asked"] == []
 
 
-def test_a_tracker_that_does_not_answer_has_forgotten_nothing(tracker: dict[str, Any]) -> None:
+def test_a_tracker_that_does_not_answer_tells_nothing(tracker: dict[str, Any]) -> None:
     tracker["answers"] = False
-    assert look([wanted(1)]) == []
+    assert unlisted([wanted(1)]) == []

@@ -246,6 +246,26 @@ class Failure(TypedDict, total=False):
     unfit: bool
 
 
+class BeforeAfter(TypedDict):
+    """A diff as Ansible shows it."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class TorrentsResult(TypedDict):
+    """What module transmission_torrents returns."""
+
+    changed: bool
+    finished: bool
+    progress: str
+    again: dict[str, bool]
+    seeding: int
+    failures: list[Failure]
+    seconds: dict[str, float]
+    diff: BeforeAfter
+
+
 # -- what is published ------------------------------------------------------------------------------------------------
 
 

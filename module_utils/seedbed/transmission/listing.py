@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied, RpcError, RpcUnreachable, unbroken
+from ansible.module_utils.seedbed.torrent.model import SeederState, TorrentState
+from ansible.module_utils.seedbed.transmission.rpc import (
+    RpcClient,
+    RpcDenied,
+    RpcError,
+    RpcUnreachable,
+    unbroken,
+    version_text,
+)
+from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
+from ansible.module_utils.seedbed.transmission.torrents import seeder_tracker
 
-STATES = ("stopped", "check_wait", "checking", "download_wait", "downloading", "seed_wait", "seeding")
-FIELDS = [
-    "hashString",
-    "name",
-    "status",
-    "error",
-    "errorString",
-    "leftUntilDone",
-    "haveValid",
-    "totalSize",
-    "recheckProgress",
-    "isPrivate",
-    "downloadDir",
-    "files",
-    "trackerStats",
-    "peers",
-]
+LISTED_FIELDS = (
+    "hashString name status error errorString leftUntilDone haveValid totalSize recheckProgress isPrivate downloadDir"
+    " files trackerStats peers"
+)
+SESSION_FIELDS = ("peer-port", "encryption", "dht-enabled", "pex-enabled")
 
 
-def look(client: RpcClient, unit: str, wanted: Sequence[str]) -> dict[str, Any]:
-    """The daemon's state; ``reason`` tells why it could not be asked."""
-    state: dict[str, Any] = {
+def inspect_seeder(client: RpcClient, unit: str, info_hashes: Sequence[str]) -> SeederState:
+    """Return the daemon's state with these torrents, or all; ``reason`` tells why it could not be asked."""
+    state: SeederState = {
         "active": Unit(unit).active(),
         "reason": "",
         "message": "",
@@ -42,56 +40,49 @@ def look(client: RpcClient, unit: str, wanted: Sequence[str]) -> dict[str, Any]:
     }
     try:
         session = client.call("session-get")
-        arguments: dict[str, Any] = {"fields": FIELDS}
-        if wanted:
-            arguments["ids"] = list(wanted)
+        arguments: dict[str, Any] = {"fields": LISTED_FIELDS.split()}
+        if info_hashes:
+            arguments["ids"] = list(info_hashes)
         torrents = client.call("torrent-get", arguments)["torrents"]
-    except RpcDenied as error:
-        state.update(reason="denied", message=str(error))
-    except RpcUnreachable as error:
-        state.update(reason="unreachable", message=str(error))
     except RpcError as error:
-        state.update(reason="failed", message=str(error))
+        state["reason"] = _reason(error)
+        state["message"] = str(error)
     else:
-        state["version"] = str(session.get("version", "")).split(" ")[0]
-        state["session"] = {key: session.get(key) for key in ("peer-port", "encryption", "dht-enabled", "pex-enabled")}
-        state["torrents"] = [torrent_state(entry) for entry in torrents]
+        state["version"] = version_text(session)
+        state["session"] = {key: session.get(key) for key in SESSION_FIELDS}
+        state["torrents"] = [torrent_state(fields) for fields in torrents]
     return state
 
 
+def _reason(error: RpcError) -> str:
+    if isinstance(error, RpcDenied):
+        return "denied"
+    return "unreachable" if isinstance(error, RpcUnreachable) else "failed"
+
+
 def has_default_route(path: str = "/proc/net/route") -> bool:
-    """Whether the host knows a way out (IPv4): Transmission 4.1.4 uses no UDP tracker without one."""
+    """Return whether the host has a default route (IPv4): Transmission 4.1.4 uses no UDP tracker without one."""
     with open(path, encoding="ascii") as lines:
         return any(line.split()[1] == "00000000" for line in list(lines)[1:])
 
 
-def torrent_state(entry: dict[str, Any]) -> dict[str, Any]:
-    """One torrent, the daemon's words beside what the disk shows."""
-    status = int(entry["status"])
+def torrent_state(fields: Mapping[str, Any]) -> TorrentState:
+    """Return one torrent of torrent-get's answer, the daemon's words beside what the disk shows."""
     return {
-        "info_hash": entry["hashString"],
-        "name": entry["name"],
-        "state": STATES[status] if status < len(STATES) else str(status),
-        "error": int(entry["error"]),
-        "error_string": entry["errorString"],
-        "left": int(entry["leftUntilDone"]),
-        "have": int(entry["haveValid"]),
-        "size": int(entry["totalSize"]),
-        "checked": float(entry["recheckProgress"]),
-        "private": bool(entry["isPrivate"]),
-        "missing": missing_content(entry["downloadDir"], entry["files"]),
-        "free": free_bytes(entry["downloadDir"]),
-        "peers": [peer["address"] for peer in entry["peers"]],
-        "trackers": [
-            {
-                "announce": tracker["announce"],
-                "backup": bool(tracker["isBackup"]),
-                "announced": bool(tracker["hasAnnounced"]),
-                "succeeded": bool(tracker["lastAnnounceSucceeded"]),
-                "result": tracker["lastAnnounceResult"],
-            }
-            for tracker in entry["trackerStats"]
-        ],
+        "info_hash": fields["hashString"],
+        "name": fields["name"],
+        "state": TorrentStatus(fields["status"]).name.lower(),
+        "error": int(fields["error"]),
+        "error_string": fields["errorString"],
+        "left": int(fields["leftUntilDone"]),
+        "have": int(fields["haveValid"]),
+        "size": int(fields["totalSize"]),
+        "checked": float(fields["recheckProgress"]),
+        "private": bool(fields["isPrivate"]),
+        "missing": missing_content(fields["downloadDir"], fields["files"]),
+        "free": free_bytes(fields["downloadDir"]),
+        "peers": [peer["address"] for peer in fields["peers"]],
+        "trackers": [seeder_tracker(tracker) for tracker in fields["trackerStats"]],
     }
 
 
@@ -102,8 +93,8 @@ def _size(path: str) -> int:
         return -1
 
 
-def missing_content(directory: str, files: Sequence[dict[str, Any]]) -> list[str]:
-    """Files that the daemon counts as complete and that are not there in their full size."""
+def missing_content(directory: str, files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the files that the daemon counts as complete and that are not there in their full size."""
     missing = []
     for file in files:
         if file["length"] and file["bytesCompleted"] == file["length"]:
@@ -114,7 +105,7 @@ def missing_content(directory: str, files: Sequence[dict[str, Any]]) -> list[str
 
 
 def free_bytes(directory: str) -> int | None:
-    """Free space where the content lies, for anyone but root."""
+    """Return the free space where the content lies, for anyone but root."""
     try:
         status = os.statvfs(directory)
     except OSError:

@@ -59,7 +59,7 @@ class RpcClient:
         self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
 
     def close(self) -> None:
-        """Ends the connection; the next call opens a new one."""
+        """End the connection; the next call opens a new one."""
         self._connection.close()
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[http.client.HTTPResponse, bytes]:
@@ -80,7 +80,7 @@ class RpcClient:
         return response, response.read()
 
     def call(self, method: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The `arguments` of the daemon's answer to one call."""
+        """Return the `arguments` of the daemon's answer to one call."""
         body = json.dumps({"method": method, "arguments": arguments or {}}).encode()
         response, answer = self._exchange("POST", self.path + "rpc", body)
         if response.status == 409:
@@ -101,22 +101,27 @@ class RpcClient:
         return dict(fields)
 
     def web_ui(self) -> int:
-        """The HTTP status of the web interface's first page."""
+        """Return the HTTP status of the web interface's first page."""
         response, _page = self._exchange("GET", self.path + "web/", None)
         return response.status
 
 
 def unbroken(text: str) -> str:
-    """A name in which 3.00 has written U+1F331 as \\u1f331, which reads as U+1F33 and the digit 1."""
+    """Return a name mended in which 3.00 has written U+1F331 as \\u1f331, which reads as U+1F33 and the digit 1."""
     return re.sub("([\u1000-\u1fff])([0-9a-f])", lambda found: chr(ord(found[1]) * 16 + int(found[2], 16)), text)
 
 
 def version_of(session: dict[str, Any]) -> tuple[int, ...]:
-    """(4, 1, 0) from the session's '4.1.0-beta.2 (b11bfd9712)'."""
+    """Return (4, 1, 0) for the session's '4.1.0-beta.2 (b11bfd9712)'."""
     return parse_version(str(session.get("version", "")))
 
 
+def version_text(session: dict[str, Any]) -> str:
+    """Return '4.1.0-beta.2' for the session's '4.1.0-beta.2 (b11bfd9712)'."""
+    return str(session.get("version", "")).split(" ")[0]
+
+
 def parse_version(text: str) -> tuple[int, ...]:
-    """The first dotted number in a text; () when there is none."""
+    """Return the first dotted number in a text; () when there is none."""
     match = re.search(r"\d+(?:\.\d+)+", text)
     return tuple(int(part) for part in match.group().split(".")) if match else ()
