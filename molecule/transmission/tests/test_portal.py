@@ -34,7 +34,7 @@ def ask(url: str, **headers: str) -> tuple[int, bytes]:
     """Status and body of what this machine is answered."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        answer = opener.open(urllib.request.Request(url, headers=headers), timeout=5)
+        answer = opener.open(urllib.request.Request(url, headers=headers), timeout=120)
     except urllib.error.HTTPError as error:
         answer = error
     return answer.status, answer.read()

@@ -29,7 +29,7 @@ UNIT = "transmission-daemon.service"
 def rpc(lab: Any, name: str, user: str = "seedbed", password: str = "", port: int = 8081) -> Iterator[RpcClient]:
     """A client on this machine, which is none of the hosts."""
     login = (user, password or PASSWORDS.get(name, FIRST_PASSWORD))
-    client = RpcClient(lab.address(name), port, login, timeout=5)
+    client = RpcClient(lab.address(name), port, login, timeout=120)
     try:
         yield client
     finally:
@@ -96,7 +96,7 @@ def test_the_first_start_came_after_our_settings(lab: Any, name: str) -> None:
 def test_the_daemon_listens_on_its_two_ports_alone(lab: Any, name: str) -> None:
     assert listening(lab[name], "tcp") == {8081, 8082}
     assert listening(lab[name], "udp") == {8082}
-    with socket.create_connection((lab.address(name), 8082), timeout=5):
+    with socket.create_connection((lab.address(name), 8082), timeout=120):
         pass
 
 

@@ -67,7 +67,7 @@ def log_in(browser: Browser, lab: Any, name: str) -> None:
 def lists_the_torrents(browser: Browser) -> None:
     """Wait until the packaged interface shows what the daemon seeds."""
     body = "return document.body.innerText"
-    browser.wait("it lists the torrent", lambda: "sample.txt" in browser.execute_script(body))
+    browser.wait("it lists the torrent", lambda: "sample.txt" in browser.execute_script(body), 120)
 
 
 def test_who_does_not_log_in_sees_nothing(browser: Browser, lab: Any) -> None:
@@ -88,7 +88,7 @@ def test_one_from_an_archive_links_to_the_stock_one(browser: Browser, lab: Any, 
     assert choose(lab, **archive) == ""
     for name in PASSWORDS:
         log_in(browser, lab, name)
-        browser.wait("its script ran", lambda: browser.title == "another interface")
+        browser.wait("its script ran", lambda: browser.title == "another interface", 120)
         browser.keep(f"transmission-{name}-archive")
         browser.click("a")
         lists_the_torrents(browser)
