@@ -201,7 +201,7 @@ torrents = st.fixed_dictionaries(
     {"info_hash": st.just(HASH), "name": words,
      "state": st.sampled_from(["stopped", "checking", "seeding", "downloading"]),
      "error": st.integers(0, 3), "error_string": words, "left": st.integers(0, 9), "have": st.integers(0, 9),
-     "size": st.integers(0, 9), "checked": st.floats(0, 1), "private": st.booleans(),
+     "size": st.integers(0, 9), "checked": st.integers(0, 1_000_000), "private": st.booleans(),
      "missing": st.lists(words, max_size=2), "free": numbers, "peers": st.lists(addresses, max_size=2),
      "trackers": st.lists(daemon_trackers, max_size=2)}
 )  # fmt: skip

@@ -89,7 +89,7 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([("seeders.seeder1.info.active", False)], "seeder_down", "not running on seeder1"),
         ([("seeders.seeder1.info.torrents", [])], "torrent_not_added", "does not have the torrent"),
         ([(TORRENT, {"state": "stopped"})], "torrent_paused", "paused on seeder1"),
-        ([(TORRENT, {"state": "checking", "checked": 0.4})], "torrent_verifying", "40%"),
+        ([(TORRENT, {"state": "checking", "checked": 400_000})], "torrent_verifying", "40%"),
         ([(TORRENT, {"missing": ["a", "b", "c"]})], "content_missing", "a and 2 more"),
         ([(TORRENT, {"error": 3, "error_string": "No data found!"})], "content_missing", "No data found!"),
         ([(TORRENT, {"error": 3, "error_string": "No space left on device"})], "disk_full", "seeder1 is full"),

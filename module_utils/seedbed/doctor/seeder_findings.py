@@ -95,7 +95,7 @@ def _torrent_findings(seen: Observations, name: str, state: TorrentState) -> lis
     if state["state"] == "stopped":
         return [finding("torrent_paused", where=name)]
     if state["state"] in ("check_wait", "checking"):
-        return [finding("torrent_verifying", where=name, detail=f"{state['checked']:.0%}")]
+        return [finding("torrent_verifying", where=name, detail=f"{state['checked'] / WHOLE:.0%}")]
     if state["left"] > 0 and available(seen.subject) >= WHOLE:
         lost = f"{state['left']} of {state['size']} bytes are not right"
         return [finding("content_damaged", where=name, detail=lost)]

@@ -421,7 +421,8 @@ class TorrentState(TypedDict):
     left: int
     have: int
     size: int
-    checked: float
+    checked: int
+    """Millionths, while its content is being read."""
     private: bool
     missing: list[str]
     free: int | None

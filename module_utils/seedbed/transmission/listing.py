@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any, Mapping, Sequence
 
+from ansible.module_utils.seedbed.base.sizes import WHOLE
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.torrent.model import SeederState, TorrentState
 from ansible.module_utils.seedbed.transmission.rpc import (
@@ -77,7 +78,7 @@ def torrent_state(fields: Mapping[str, Any]) -> TorrentState:
         "left": int(fields["leftUntilDone"]),
         "have": int(fields["haveValid"]),
         "size": int(fields["totalSize"]),
-        "checked": float(fields["recheckProgress"]),
+        "checked": round(fields["recheckProgress"] * WHOLE),
         "private": bool(fields["isPrivate"]),
         "missing": missing_content(fields["downloadDir"], fields["files"]),
         "free": free_bytes(fields["downloadDir"]),
