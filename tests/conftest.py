@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ansible.module_utils
+import pytest
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.template import Templar, trust_as_template
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +20,17 @@ sys.path += [str(ROOT / part) for part in ("library", "filter_plugins", "tools",
 init_plugin_loader()  # as the command line does, once, for the tests that render templates
 for directory in sorted(ROOT.glob("roles/*/filter_plugins")):
     filter_loader.add_directory(str(directory))
+
+
+@pytest.fixture(scope="session")
+def render() -> Callable[..., Any]:
+    """Return a function that renders a template as a play does, with the filters of all roles."""
+
+    def rendered(template: str, **variables: Any) -> Any:
+        return Templar(loader=DataLoader(), variables=variables).template(trust_as_template(template))
+
+    return rendered
+
 
 # No test depends on how fast a machine is.
 settings.register_profile("default", deadline=None)

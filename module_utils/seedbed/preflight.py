@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 Listener = Mapping[str, Any]
 """What a role listens on: ``variable``, ``port``, ``protocols`` (of tcp and udp) and ``unit``, the systemd unit that
@@ -16,13 +16,13 @@ holds the port, or ``process``, the name of the program that holds it for a whil
 
 
 def port_faults(listeners: Sequence[Listener], port_range: Mapping[str, Any]) -> list[str]:
-    """Ports of one host that are no ports, outside the range ``{first, last}`` (both included), or wanted twice."""
+    """Return the ports of one host that are no ports, outside the range ``{first, last}``, or wanted twice."""
     faults: list[str] = []
     first, last = int(port_range["first"]), int(port_range["last"])
-    wanted: dict[Any, list[str]] = {}
+    wanted: dict[tuple[int, str], list[str]] = {}
     for listener in listeners:
         variable, port = str(listener["variable"]), listener["port"]
-        if not re.fullmatch(r"\d{1,5}", str(port)):
+        if not re.fullmatch(r"[0-9]{1,5}", str(port)):
             faults.append(f"{variable} is {port!r}, which is no port; choose a free number from {first} to {last}")
             continue
         if not first <= int(port) <= last:
@@ -31,10 +31,10 @@ def port_faults(listeners: Sequence[Listener], port_range: Mapping[str, Any]) ->
             )
         for protocol in listener["protocols"]:
             wanted.setdefault((int(port), str(protocol)), []).append(variable)
-    told = set()
+    named: set[tuple[str, ...]] = set()
     for (port, protocol), variables in sorted(wanted.items()):
-        if len(variables) > 1 and tuple(variables) not in told:
-            told.add(tuple(variables))
+        if len(variables) > 1 and tuple(variables) not in named:
+            named.add(tuple(variables))
             faults.append(
                 f"{' and '.join(variables)} are both {port} ({protocol}) on this host; give each a port of its own"
             )
@@ -42,18 +42,21 @@ def port_faults(listeners: Sequence[Listener], port_range: Mapping[str, Any]) ->
 
 
 def range_faults(port_range: Any) -> list[str]:
-    """A ``lab_port_range`` that is no range of ports."""
+    """Return what is wrong with ``lab_port_range``."""
     right = "give it a first and a last port, such as {first: 8000, last: 9000}"
     if not isinstance(port_range, Mapping) or not {"first", "last"} <= set(port_range):
         return [f"lab_port_range is {port_range!r}; {right}"]
     bounds = [str(port_range["first"]), str(port_range["last"])]
-    if not all(bound.isdigit() for bound in bounds) or not 1 <= int(bounds[0]) <= int(bounds[1]) <= 65535:
+    is_range = all(re.fullmatch("[0-9]{1,5}", bound) for bound in bounds)
+    if not is_range or not 1 <= int(bounds[0]) <= int(bounds[1]) <= 65535:
         return [f"lab_port_range goes from {bounds[0]} to {bounds[1]}; {right}"]
     return []
 
 
-def network_faults(networks: Sequence[str]) -> list[str]:
-    """Entries of ``lab_networks`` that are no networks in CIDR form."""
+def network_faults(networks: Any) -> list[str]:
+    """Return the entries of ``lab_networks`` that are no networks in CIDR form."""
+    if not isinstance(networks, (list, tuple)):
+        return [f"lab_networks is {networks!r}; write a list of networks such as [192.168.10.0/24]"]
     faults = []
     for network in networks:
         try:
@@ -63,8 +66,18 @@ def network_faults(networks: Sequence[str]) -> list[str]:
     return faults
 
 
+def budget_faults(listeners: Sequence[Listener], port_range: Any, networks: Any) -> list[str]:
+    """Return what is wrong with one host's ports, and with what the whole lab shares."""
+    return [*(range_faults(port_range) or port_faults(listeners, port_range)), *network_faults(networks)]
+
+
+def group_faults(groups: Mapping[str, Sequence[str]], needed: Iterable[str]) -> list[str]:
+    """Return the groups that a lab needs and that have no host."""
+    return [f"no host is in group {group}; put at least one there" for group in needed if not groups.get(group)]
+
+
 def address_faults(address: str) -> list[str]:
-    """A ``lab_address`` that other hosts cannot use: peers would be handed an address that nobody can reach."""
+    """Return what is wrong with a ``lab_address``: the tracker would hand out an address that nobody can reach."""
     right = "set it to the address by which the other hosts reach this one"
     try:
         parsed = ipaddress.ip_address(str(address))
@@ -75,25 +88,46 @@ def address_faults(address: str) -> list[str]:
     return []
 
 
-def argument_faults(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Ansible's findings on the types of the roles' variables, as sentences.
+def argument_faults(errors: Sequence[str], options: Mapping[str, Mapping[str, Any]], role: str) -> list[str]:
+    """Return the findings of Ansible's argument validation as sentences.
 
-    ``results`` are those of ``validate_argument_spec`` over roles; they carry the options, whose descriptions say what
-    would be right.
+    What a missing option takes stands in its description.
     """
     faults: list[str] = []
-    for result in results:
-        for error in result.get("argument_errors", []):
-            missing = re.fullmatch(r"missing required arguments: (.*)", str(error))
-            if missing:
-                for name in missing.group(1).split(", "):
-                    option = result["argument_spec_data"].get(name, {})
-                    faults.append(f"{name} is not set; it takes: {_description(option)}")
-            else:
-                faults.append(f"{error} (a variable of role {result['role']})")
-        if result.get("failed") and "argument_errors" not in result:  # a value that cannot be computed
-            faults.append(f"{result['msg']} (a variable of role {result['role']})")
+    for error in errors:
+        missing = re.fullmatch(r"missing required arguments: (.*)", str(error))
+        if missing:
+            names = missing.group(1).split(", ")
+            faults += [f"{name} is not set; it takes: {_description(options.get(name, {}))}" for name in names]
+        else:
+            faults.append(f"{error} (a variable of role {role})")
     return faults
+
+
+def shape_faults(name: str, value: Any, option: Mapping[str, Any]) -> list[str]:
+    """Return the fault of a value whose shape Ansible's argument validation lets through, or does not survive."""
+    shapes = {"list": (list, str), "dict": (dict, str)}  # texts are what -e brings: a,b and JSON
+    if value is None:
+        return [f"{name} is null; it takes: {_description(option)}"]
+    if not isinstance(value, shapes.get(str(option.get("type")), object)):
+        return [f"{name} is {value!r}, no {option['type']}; it takes: {_description(option)}"]
+    if option.get("elements") == "dict" and isinstance(value, list):
+        return [
+            f"{name}[{number}] is {element!r}, no dict; {name} takes: {_description(option)}"
+            for number, element in enumerate(value)
+            if not isinstance(element, Mapping)
+        ]
+    return []
+
+
+def unfit(name: str, option: Mapping[str, Any]) -> str:
+    """Return the fault of a variable that has the right type, and keeps its role from computing what it declares."""
+    return f"{name} holds something that its role cannot use; it takes: {_description(option)}"
+
+
+def uncomputed(name: str, error: str) -> str:
+    """Return the fault of a variable whose value cannot be computed."""
+    return f"{name} cannot be computed: {' '.join(error.split())}"
 
 
 def _description(option: Mapping[str, Any]) -> str:
@@ -102,7 +136,7 @@ def _description(option: Mapping[str, Any]) -> str:
 
 
 def foreign_port_faults(listeners: Sequence[Listener], sockets: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Wanted ports that something foreign holds already.
+    """Return the wanted ports that something foreign holds already.
 
     ``sockets`` is what listens on the host now: ``protocol``, ``port``, ``process``, ``unit`` (see listeners.py).
     """
@@ -122,7 +156,7 @@ def foreign_port_faults(listeners: Sequence[Listener], sockets: Sequence[Mapping
 
 
 def fault_report(faults: Mapping[str, Sequence[str]]) -> list[str]:
-    """Faults by host -> one line a fault, a fault that several hosts share told once with all their names."""
+    """Return the faults of all hosts, one line a fault; hosts that share a fault are named together."""
     hosts: dict[str, list[str]] = {}
     for host in sorted(faults):
         for fault in faults[host]:
@@ -131,7 +165,7 @@ def fault_report(faults: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def topology_faults(groups: Sequence[str], distribution: str, version: str) -> list[str]:
-    """Groups that one host cannot serve together: Transmission 3.00 closes on every peer at its own address."""
+    """Return why one host cannot serve its groups together: Transmission 3.00 drops every peer at its own address."""
     if {"seeders", "leechers"} <= set(groups) and distribution == "Debian" and _release(version) < 13:
         return [
             f"the host is in groups seeders and leechers with {distribution} {version}, whose Transmission 3.00 serves "
@@ -141,7 +175,7 @@ def topology_faults(groups: Sequence[str], distribution: str, version: str) -> l
 
 
 def release_faults(listeners: Sequence[Listener], distribution: str, version: str) -> list[str]:
-    """Services that this release of the distribution is too old for: a listener's ``releases`` names the first one."""
+    """Return the services that this release is too old for: a listener's ``releases`` names the first that has it."""
     return [
         f"{listener['variable']}: {distribution} {version} is too old for {listener['unit']}, which needs "
         f"{distribution} {listener['releases'][distribution]} or newer; run it on a newer host, or leave it off "
@@ -152,12 +186,12 @@ def release_faults(listeners: Sequence[Listener], distribution: str, version: st
 
 
 def _release(version: str) -> float:
-    """The number of a release; a distribution between releases, such as Debian testing, tells none and is newer."""
+    """Return the number of a release; one without a number, such as Debian testing, is newer than all."""
     return int(version) if version.isdigit() else math.inf
 
 
 def archive_faults(archive: str, sha256: str, *, variable: str, pin: str, found: str, npm: bool) -> list[str]:
-    """Archives that cannot be had: ``found`` is where a file lies on the controller, ``npm`` whether it has npm."""
+    """Return why an archive cannot be had; ``found`` is its path on the controller, ``npm`` whether npm is there."""
     faults = []
     if not archive:
         faults.append(f"{variable} is empty; it takes a URL, a file on the controller, or npm:NAME@VERSION")

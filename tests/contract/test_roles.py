@@ -15,7 +15,8 @@ WITHOUT_DEFAULT = {"transmission_rpc_password", "flood_password"}
 
 
 def load(path: Path) -> dict:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    """Return what a file of a role holds; a role without defaults has no such file."""
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
 
 
 BOOLEANS = [

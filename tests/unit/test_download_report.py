@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from download_report import download_report
+Render = Callable[..., Any]
 
 
 def download(name: str, **more: Any) -> dict[str, Any]:
@@ -22,13 +23,15 @@ def download(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_columns_align_whatever_the_script() -> None:
-    table = download_report([download("盲道.mp4"), download("a", ok=False, step="stall", rate=2_500_000)])
+def test_columns_align_whatever_the_script(render: Render) -> None:
+    downloads = [download("盲道.mp4"), download("a", ok=False, step="stall", rate=2_500_000)]
+    table = render("{{ downloads | download_report }}", downloads=downloads)
     head, chinese, latin = table.splitlines()
     assert head.startswith("item      by")
     assert chinese == "盲道.mp4  torrent  http  293 KiB  1      0.0 s     9.8 s       10.2 s  -          equal"
     assert latin == "a         torrent  http  293 KiB  1      0.0 s     9.8 s       10.2 s  2.4 MiB/s  FAILED at stall"
 
 
-def test_a_name_cannot_break_its_line() -> None:
-    assert len(download_report([download("a\nb\x1b[2J")]).splitlines()) == 2
+def test_a_name_cannot_break_its_line(render: Render) -> None:
+    table = render("{{ downloads | download_report }}", downloads=[download("a\nb\x1b[2J")])
+    assert len(table.splitlines()) == 2

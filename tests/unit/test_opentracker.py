@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.host import opentracker, opentracker_state
-from opentracker_faults import opentracker_faults
 
 PIN = "0" * 64
 GOOD: dict[str, Any] = {
@@ -40,13 +39,13 @@ GOOD: dict[str, Any] = {
 
 
 def test_good_settings_have_no_faults() -> None:
-    assert opentracker_faults(GOOD) == []
-    assert opentracker_faults({**GOOD, "accesslist": "black", "accesslist_hashes": ["aB" * 20]}) == []
+    assert opentracker.faults(GOOD) == []
+    assert opentracker.faults({**GOOD, "accesslist": "black", "accesslist_hashes": ["aB" * 20]}) == []
 
 
 @pytest.mark.parametrize("feature", sorted(opentracker.DANGEROUS))
 def test_dangerous_features_are_refused_with_the_reason(feature: str) -> None:
-    assert opentracker_faults({**GOOD, "features": [feature]}) == [
+    assert opentracker.faults({**GOOD, "features": [feature]}) == [
         f"opentracker_features has {feature}, which is refused: {opentracker.DANGEROUS[feature]}; leave it out"
     ]
 
@@ -84,7 +83,7 @@ def test_dangerous_features_are_refused_with_the_reason(feature: str) -> None:
     ],
 )
 def test_each_fault_is_one_sentence(change: dict[str, Any], start: str) -> None:
-    found = opentracker_faults({**GOOD, **change})
+    found = opentracker.faults({**GOOD, **change})
     assert len(found) == 1, found
     assert found[0].startswith(start)
 
@@ -94,14 +93,14 @@ def test_archives_on_the_controller_are_judged_before_any_host_is_touched(tmp_pa
     present.write_bytes(b"sources")
     settings = {**GOOD, "source": "controller", "archive": str(present), "libowfat_archive": str(tmp_path / "y")}
     digest = hashlib.sha256(b"sources").hexdigest()
-    first, second = opentracker_faults(settings)
+    first, second = opentracker.faults(settings)
     assert first.startswith(f"opentracker_archive is '{present}', whose SHA-256 is {digest}, but opentracker_sha256 is")
     assert second.startswith(f"opentracker_libowfat_archive is '{tmp_path}/y', and there is no such file")
 
 
-def test_anything_but_a_dictionary_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match="expected a dictionary, got list"):
-        opentracker_faults([])  # type: ignore[arg-type]
+def test_the_role_asks_through_its_filter(render: Callable[..., Any]) -> None:
+    [fault] = render("{{ settings | opentracker_faults }}", settings={**GOOD, "features": ["WANT_SYNC_LIVE"]})
+    assert fault.startswith("opentracker_features has WANT_SYNC_LIVE, which is refused")
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from ansible.module_utils.seedbed.preflight import (
     argument_faults,
     fault_report,
     foreign_port_faults,
+    group_faults,
     network_faults,
     port_faults,
     range_faults,
     release_faults,
+    shape_faults,
     topology_faults,
+    unfit,
 )
 
 RANGE = {"first": 8000, "last": 9000}
@@ -67,6 +70,7 @@ def test_port_budget(listeners: list[dict[str, object]], faults: list[str]) -> N
         ({"first": 8000, "last": 70000}, "lab_port_range goes from 8000 to 70000; "),
         ({"first": 8000}, "lab_port_range is {'first': 8000}; "),
         ("8000-9000", "lab_port_range is '8000-9000'; "),
+        ({"first": "8000", "last": "²"}, "lab_port_range goes from 8000 to ²; "),
     ],
 )
 def test_port_range(value: object, fault: str | None) -> None:
@@ -78,6 +82,9 @@ def test_networks() -> None:
     assert network_faults(["10.0.0.0/8", "fc00::/7", "192.0.2.7"]) == []
     assert network_faults(["10.0.0.1/8"]) == [
         "lab_networks has '10.0.0.1/8': 10.0.0.1/8 has host bits set; write a network such as 192.168.10.0/24"
+    ]
+    assert network_faults("10.0.0.0/8") == [
+        "lab_networks is '10.0.0.0/8'; write a list of networks such as [192.168.10.0/24]"
     ]
 
 
@@ -96,22 +103,47 @@ def test_address(address: str, fault: str | None) -> None:
     assert address_faults(address) == ([fault + right] if fault else [])
 
 
-def test_types_are_told_with_what_would_be_right() -> None:
-    results = [
-        {"role": "lab"},
-        {
-            "role": "transmission",
-            "argument_errors": [
-                "missing required arguments: transmission_rpc_password",
-                "argument 'transmission_rpc_port' is of type str and we were unable to convert to int",
-            ],
-            "argument_spec_data": {"transmission_rpc_password": {"description": ["A secret.", "Keep it in a vault."]}},
-        },
+def test_findings_on_types_say_what_would_be_right() -> None:
+    errors = [
+        "missing required arguments: transmission_rpc_password",
+        "argument 'transmission_rpc_port' is of type str and we were unable to convert to int",
     ]
-    assert argument_faults(results) == [
+    options = {"transmission_rpc_password": {"description": ["A secret.", "Keep it in a vault."]}}
+    assert argument_faults(errors, options, "transmission") == [
         "transmission_rpc_password is not set; it takes: A secret. Keep it in a vault.",
         "argument 'transmission_rpc_port' is of type str and we were unable to convert to int "
         "(a variable of role transmission)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "fault"),
+    [
+        (None, "str", "x is null; it takes: Names."),
+        ("", "str", None),
+        (0, "list", "x is 0, no list; it takes: Names."),
+        ("a,b", "list", None),
+        ([], "dict", "x is [], no dict; it takes: Names."),
+        ({}, "dict", None),
+        ([{}, None], "list", "x[1] is None, no dict; x takes: Names."),
+    ],
+)
+def test_a_value_of_the_wrong_shape(value: object, kind: str, fault: str | None) -> None:
+    assert shape_faults("x", value, {"type": kind, "elements": "dict", "description": "Names."}) == (
+        [fault] if fault else []
+    )
+
+
+def test_a_value_that_its_role_cannot_use() -> None:
+    assert unfit("x", {"description": ["Names.", "Or none."]}) == (
+        "x holds something that its role cannot use; it takes: Names. Or none."
+    )
+
+
+def test_a_group_without_hosts_is_named() -> None:
+    assert group_faults({"seeders": ["a"], "portals": []}, ["seeders", "portals", "leechers"]) == [
+        "no host is in group portals; put at least one there",
+        "no host is in group leechers; put at least one there",
     ]
 
 
@@ -147,7 +179,7 @@ def test_one_box_needs_a_seeder_that_serves_its_own_address(groups: list[str], v
     assert bool(topology_faults(groups, "Debian", version)) is refused
 
 
-def test_a_shared_fault_is_told_once() -> None:
+def test_a_shared_fault_is_named_once() -> None:
     assert fault_report({"b": ["x is 1", "y is 2"], "a": ["x is 1"]}) == ["a, b: x is 1", "b: y is 2"]
 
 
@@ -186,7 +218,7 @@ SHA = "a" * 64
 
 
 @pytest.mark.parametrize(
-    ("archive", "more", "told"),
+    ("archive", "more", "faults"),
     [
         ("https://archive.example.com/ui.zip", {}, []),
         ("npm:flood@4.11.0", {"npm": True}, []),
@@ -216,13 +248,13 @@ SHA = "a" * 64
         ),
     ],
 )
-def test_archives(archive: str, more: dict[str, Any], told: list[str]) -> None:
+def test_archives(archive: str, more: dict[str, Any], faults: list[str]) -> None:
     options = {"sha256": SHA, "variable": "x_archive", "pin": "x_sha256", "found": "", "npm": False, **more}
-    assert archive_faults(archive, **options) == told
+    assert archive_faults(archive, **options) == faults
 
 
 @pytest.mark.parametrize(
-    ("distribution", "version", "told"),
+    ("distribution", "version", "faults"),
     [
         (
             "Debian",
@@ -238,7 +270,7 @@ def test_archives(archive: str, more: dict[str, Any], told: list[str]) -> None:
         ("Rocky", "9", []),
     ],
 )
-def test_a_release_that_is_too_old(distribution: str, version: str, told: list[str]) -> None:
+def test_a_release_that_is_too_old(distribution: str, version: str, faults: list[str]) -> None:
     listeners = [
         {"variable": "portal_port", "port": 8000, "protocols": ["tcp"], "unit": "seedbed-portal.service"},
         {
@@ -249,4 +281,4 @@ def test_a_release_that_is_too_old(distribution: str, version: str, told: list[s
             "releases": {"Debian": 12},
         },
     ]
-    assert release_faults(listeners, distribution, version) == told
+    assert release_faults(listeners, distribution, version) == faults

@@ -1,56 +1,66 @@
-"""The filters and the module of the preflight, as playbooks use them."""
+"""The filters of roles lab and preflight as plays use them, and module listener_info."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
-import archive_faults
-import fault_report
-import host_faults
-import lab_faults
 import listener_info
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.plugins.loader import filter_loader
 
-PLAY = """
-{{ [{'variable': 'opentracker_port', 'port': port, 'protocols': ['tcp'], 'unit': 'opentracker.service'}]
-   | lab_faults(port_range={'first': 8000, 'last': 9000}, networks=['10.0.0.0/8'], declared=['x is 1']) }}
-"""
+Render = Callable[..., Any]
+LISTENERS = [{"variable": "portal_port", "port": 9500, "protocols": ["tcp"], "unit": "seedbed-portal.service"}]
 
 
-def test_faults_of_the_inventory_through_the_templar() -> None:
-    templar = Templar(loader=DataLoader(), variables={"port": 9500})
-    templar.environment.filters.update(lab_faults.FilterModule().filters())
-    assert templar.template(trust_as_template(PLAY.strip())) == [
-        "opentracker_port is 9500, outside lab_port_range 8000-9000; choose a free port inside the range",
-        "x is 1",
+def test_budget_faults(render: Render) -> None:
+    template = "{{ listeners | budget_faults({'first': 8000, 'last': 9000}, ['10.0.0.1/8']) }}"
+    assert [fault.split(",")[0].split(":")[0] for fault in render(template, listeners=LISTENERS)] == [
+        "portal_port is 9500",
+        "lab_networks has '10.0.0.1/8'",
     ]
 
 
-def test_faults_of_the_host() -> None:
-    assert host_faults.host_faults(
-        [{"variable": "portal_port", "port": 8000, "protocols": ["tcp"], "unit": "nginx.service"}],
-        sockets=[{"protocol": "tcp", "port": 8000, "process": "caddy", "unit": "caddy.service"}],
-        address="127.0.0.1",
-        groups=["portals"],
-        distribution="Debian",
-        version="12",
-    ) == [
+def test_host_faults(render: Render) -> None:
+    template = (
+        "{{ listeners | host_faults(sockets=sockets, address='127.0.0.1', groups=['portals'], "
+        "distribution='Debian', version='12') }}"
+    )
+    sockets = [{"protocol": "tcp", "port": 9500, "process": "caddy", "unit": "caddy.service"}]
+    assert render(template, listeners=LISTENERS, sockets=sockets) == [
         "lab_address is 127.0.0.1, which no other host can reach; "
         "set it to the address by which the other hosts reach this one",
-        "portal_port is 8000, but tcp port 8000 is held by caddy (caddy.service); stop that or choose another port",
+        "portal_port is 9500, but tcp port 9500 is held by caddy (caddy.service); stop that or choose another port",
     ]
 
 
-def test_archive() -> None:
-    told = archive_faults.FilterModule().filters()["archive_faults"]("", sha256="0" * 63, variable="portal_ui_archive")
-    assert [sentence.split(" is ")[0] for sentence in told] == ["portal_ui_archive", "portal_ui_sha256"]
+def test_archive_faults(render: Render) -> None:
+    faults = render("{{ '' | archive_faults(sha256='0' * 63, variable='portal_ui_archive') }}")
+    assert [fault.split(" is ")[0] for fault in faults] == ["portal_ui_archive", "portal_ui_sha256"]
 
 
-def test_report() -> None:
-    assert fault_report.FilterModule().filters()["fault_report"]({"a": ["x"]}) == ["a: x"]
+def test_fault_report(render: Render) -> None:
+    assert render("{{ {'b': ['x'], 'a': ['x', 'y']} | fault_report }}") == ["a, b: x", "a: y"]
+
+
+def test_group_faults(render: Render) -> None:
+    assert render("{{ {'all': ['a']} | group_faults(['portals']) }}") == [
+        "no host is in group portals; put at least one there"
+    ]
+
+
+def test_role_filters_are_loaded_where_the_header_is_rendered(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_loader, "_extra_dirs", [])
+    filter_loader._clear_caches()
+    filter_loader.add_directory("roles/preflight/filter_plugins")
+    assert render("{{ false | with_role_filters }}") is False
+    loaded = dict(filter_loader._cached_non_collection_wrappers)
+    assert "opentracker_faults" in loaded
+    # A role that is included later changes nothing.
+    filter_loader.add_directory("roles/opentracker/filter_plugins")
+    assert filter_loader._cached_non_collection_wrappers == loaded
 
 
 def test_listener_info_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,37 +1,14 @@
-"""Filter that lays out the results of downloads as a table."""
+"""Lays out the results of downloads for people."""
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-name: download_report
-short_description: Lay out the results of downloads as an aligned table
-description:
-  - One line a download, with its times; a failed one tells the step instead.
-  - Wide characters count as the two columns that they take on a terminal.
-options:
-  _input:
-    description: RV(aria2_download#module:downloads).
-    type: list
-    elements: dict
-    required: true
-"""
-
-EXAMPLES = r"""
-- name: Show how the downloads went
-  ansible.builtin.debug:
-    msg: "{{ result.downloads | download_report }}"
-"""
-
-RETURN = r"""
-_value:
-  description: The table, lines separated by newlines.
-  type: str
-  sample: |
-    item      by       over  size     files  metadata  first byte  done    rate  result
-    盲道.mp4  torrent  http  293 KiB  1      0.0 s     9.8 s       10.2 s  -     equal
-"""
-
+import os
 from typing import Any, Callable, Sequence
+
+import ansible.module_utils
+
+ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
+ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import aligned, printable
@@ -56,13 +33,10 @@ def row(download: dict[str, Any]) -> list[str]:
 
 
 def download_report(downloads: Sequence[dict[str, Any]]) -> str:
-    """Lay out the downloads as a table."""
+    """Return the downloads as an aligned table; wide characters count as the two columns that they take."""
     return "\n".join(aligned([HEAD, *map(row, downloads)]))
 
 
 class FilterModule:
-    """Tell Ansible the filter's name."""
-
     def filters(self) -> dict[str, Callable[..., str]]:
-        """Return the filters of this file."""
         return {"download_report": download_report}

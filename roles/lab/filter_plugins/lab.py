@@ -1,0 +1,54 @@
+"""What the roles ask about ports, hosts and archives."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import Any, Callable, Mapping, Sequence
+
+import ansible.module_utils
+
+ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
+ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
+
+from ansible.module_utils.seedbed import preflight
+
+
+def host_faults(
+    listeners: Sequence[Mapping[str, Any]],
+    *,
+    sockets: Sequence[Mapping[str, Any]],
+    address: str,
+    groups: Sequence[str],
+    distribution: str,
+    version: str,
+) -> list[str]:
+    """Return what only the host itself can show to be wrong."""
+    return [
+        *preflight.address_faults(address),
+        *preflight.foreign_port_faults(listeners, sockets),
+        *preflight.topology_faults(groups, distribution, version),
+        *preflight.release_faults(listeners, distribution, version),
+    ]
+
+
+def archive_faults(archive: str, *, sha256: str, variable: str, found: Any = "") -> list[str]:
+    """Return why an archive cannot be had; the variable of its SHA-256 ends in sha256 instead of archive."""
+    return preflight.archive_faults(
+        archive,
+        sha256,
+        variable=variable,
+        pin=re.sub("archive$", "sha256", variable),
+        found=str(found or ""),
+        npm=shutil.which("npm") is not None,
+    )
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "archive_faults": archive_faults,
+            "budget_faults": preflight.budget_faults,
+            "host_faults": host_faults,
+        }

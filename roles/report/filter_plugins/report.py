@@ -1,0 +1,92 @@
+"""What a run ends with."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Mapping, Sequence
+
+import ansible.module_utils
+
+ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
+ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
+
+from ansible.module_utils.seedbed.base.sizes import format_size
+
+Variables = Mapping[str, Any]
+"""The variables of a host."""
+
+
+def lab_summary(
+    items: Sequence[Mapping[str, Any]],
+    *,
+    hosts: Sequence[Variables],
+    portal: str,
+    groups: Mapping[str, Sequence[str]],
+    secrets: Mapping[str, str],
+) -> list[dict[str, str]]:
+    """Return lines for people: where everything is, what was proven, and what the doctor found.
+
+    `secrets` are the names and paths of files on the controller that hold a password.
+    """
+    named = {str(host["inventory_hostname"]): host for host in hosts}
+
+    def members(group: str) -> list[Variables]:
+        return [named[name] for name in groups.get(group, []) if name in named]
+
+    tracker, seeder = members("trackers")[0], members("seeders")[0]
+    leechers = members("leechers")
+    total = format_size(sum(int(item["size"]) for item in items))
+    lines = [
+        ("Portal", f"http://{_place(named[portal], 'portal')}/  ({len(items)} torrents, {total})"),
+        ("Tracker", " and ".join(f"{scheme}://{_place(tracker, 'tracker')}/announce" for scheme in ("http", "udp"))),
+        ("Statistics", f"http://{_place(tracker, 'tracker')}/{tracker['lab_services']['tracker']['statistics']}"),
+        ("Web UI", f"http://{_place(seeder, 'seeder', 'rpc_port')}/transmission/web/  user {_user(seeder)}"),
+    ]
+    if "transmission_rpc_password" in secrets:
+        lines.append(("Password", f"in {secrets['transmission_rpc_password']}"))
+    for host in members("seeders"):
+        if "flood" in host["lab_services"]:
+            password = f", password in {secrets['flood_password']}" if "flood_password" in secrets else ""
+            user = host["lab_services"]["flood"]["user"]
+            lines.append(("Flood", f"http://{_place(host, 'flood')}/  user {user}{password}"))
+    lines += [("Magnet", item["magnet"]) for item in [item for item in items if item.get("magnet")][:1]]
+    lines += [("Proven", _proof(leecher)) for leecher in leechers]
+    verdicts = [verdict for leecher in leechers for verdict in leecher.get("__doctor_verdicts", [])]
+    unwell = [f"{verdict['item']} ({verdict['cause']})" for verdict in verdicts if verdict["severity"] != "ok"]
+    if unwell:
+        lines.append(("Doctor", f"not well: {'; '.join(unwell)}"))
+    elif verdicts:
+        count = len({verdict["item"] for verdict in verdicts})
+        lines.append(("Doctor", f"every one of {count} torrents is healthy"))
+    lines.append(
+        ("Trouble?", "ansible-playbook playbooks/doctor.yml says of every torrent why it does, or does not, download")
+    )
+    return [{"text": ""}] + [
+        {"text": f"{head:10} {text}", **({"severity": "fault"} if head == "Doctor" and unwell else {})}
+        for head, text in lines
+    ]
+
+
+def _place(host: Variables, service: str, port: str = "port") -> str:
+    """Return address and port of a service as they stand in a URL."""
+    address = str(host["lab_address"])
+    return f"{f'[{address}]' if ':' in address else address}:{host['lab_services'][service][port]}"
+
+
+def _user(seeder: Variables) -> str:
+    return str(seeder["lab_services"]["seeder"]["rpc_user"])
+
+
+def _proof(leecher: Variables) -> str:
+    name, proof = leecher["inventory_hostname"], leecher.get("__report_proof")
+    if not proof:
+        return f"not by {name}: ansible-playbook playbooks/site.yml -e lab_acceptance=always"
+    done = [
+        f"{each['via']} over {each['tracker']} in {each['seconds']['verified']:.0f} s" for each in proof["downloads"]
+    ]
+    return f"{proof['when']} by {name}, SHA-256 equal: {'; '.join(done)}"
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"lab_summary": lab_summary}

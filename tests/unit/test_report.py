@@ -1,0 +1,73 @@
+"""The summary that a run ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Render = Callable[..., Any]
+SUMMARY = """
+{{ items | lab_summary(hosts=hosts, portal='tracker1', groups=groups, secrets=secrets) }}
+""".strip()
+GROUPS = {
+    "all": ["tracker1", "seeder1", "leecher1"], "trackers": ["tracker1"], "portals": ["tracker1"],
+    "seeders": ["seeder1"], "leechers": ["leecher1"],
+}  # fmt: skip
+ITEMS = [{"size": 1 << 20, "magnet": ""}, {"size": 1 << 20, "magnet": "magnet:?xt=urn:btih:00"}]
+TRACKER = {
+    "inventory_hostname": "tracker1",
+    "lab_address": "192.0.2.1",
+    "lab_services": {"tracker": {"port": 8888, "statistics": "stats"}, "portal": {"port": 8000}},
+}
+SEEDER = {
+    "inventory_hostname": "seeder1",
+    "lab_address": "2001:db8::2",
+    "lab_services": {"seeder": {"rpc_port": 8081, "rpc_user": "seedbed"}},
+}
+LEECHER = {"inventory_hostname": "leecher1", "lab_address": "192.0.2.3", "lab_services": {"leecher": {}}}
+
+
+def summary(render: Render, *, seeder: Any = SEEDER, leecher: Any = LEECHER, **secrets: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = render(
+        SUMMARY, items=ITEMS, hosts=[TRACKER, seeder, leecher], groups=GROUPS, secrets=secrets
+    )
+    return found
+
+
+def test_everything_is_where_the_contracts_say(render: Render) -> None:
+    assert [line["text"] for line in summary(render)] == [
+        "",
+        "Portal     http://192.0.2.1:8000/  (2 torrents, 2 MiB)",
+        "Tracker    http://192.0.2.1:8888/announce and udp://192.0.2.1:8888/announce",
+        "Statistics http://192.0.2.1:8888/stats",
+        "Web UI     http://[2001:db8::2]:8081/transmission/web/  user seedbed",
+        "Magnet     magnet:?xt=urn:btih:00",
+        "Proven     not by leecher1: ansible-playbook playbooks/site.yml -e lab_acceptance=always",
+        "Trouble?   ansible-playbook playbooks/doctor.yml says of every torrent why it does, or does not, download",
+    ]
+
+
+def test_flood_and_generated_passwords_are_named_where_they_are(render: Render) -> None:
+    flood = {**SEEDER, "lab_services": {**SEEDER["lab_services"], "flood": {"port": 8083, "user": "me"}}}
+    texts = [
+        line["text"] for line in summary(render, seeder=flood, transmission_rpc_password="/x", flood_password="/y")
+    ]
+    assert "Password   in /x" in texts
+    assert "Flood      http://[2001:db8::2]:8083/  user me, password in /y" in texts
+
+
+def test_what_was_proven_is_said_with_its_ways(render: Render) -> None:
+    done = {"via": "magnet", "tracker": "udp", "seconds": {"verified": 4.4}}
+    leecher = {**LEECHER, "__report_proof": {"when": "just now", "downloads": [done, {**done, "tracker": "http"}]}}
+    assert {
+        "text": "Proven     just now by leecher1, SHA-256 equal: magnet over udp in 4 s; magnet over http in 4 s"
+    } in summary(render, leecher=leecher)
+
+
+def test_what_the_doctor_found_is_said_and_a_fault_stands_out(render: Render) -> None:
+    well = {"item": "a", "severity": "ok", "cause": ""}
+    ill = {"item": "b", "severity": "fault", "cause": "paused"}
+    found = summary(render, leecher={**LEECHER, "__doctor_verdicts": [well, {**well, "item": "b"}]})
+    assert {"text": "Doctor     every one of 2 torrents is healthy"} in found
+    found = summary(render, leecher={**LEECHER, "__doctor_verdicts": [well, ill]})
+    assert {"text": "Doctor     not well: b (paused)", "severity": "fault"} in found
