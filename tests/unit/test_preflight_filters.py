@@ -16,8 +16,8 @@ LISTENERS = [{"variable": "portal_port", "port": 9500, "protocols": ["tcp"], "un
 
 
 def test_budget_faults(render: Render) -> None:
-    template = "{{ listeners | budget_faults({'first': 8000, 'last': 9000}, ['10.0.0.1/8']) }}"
-    assert [fault.split(",")[0].split(":")[0] for fault in render(template, listeners=LISTENERS)] == [
+    budget = "{{ listeners | budget_faults({'first': 8000, 'last': 9000}, ['10.0.0.1/8']) }}"
+    assert [fault.split(",")[0].split(":")[0] for fault in render(budget, listeners=LISTENERS)] == [
         "portal_port is 9500",
         "lab_networks has '10.0.0.1/8'",
     ]

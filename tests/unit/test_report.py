@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 Render = Callable[..., Any]
-SUMMARY = """
-{{ items | lab_summary(hosts=hosts, portal='tracker1', groups=groups, secrets=secrets) }}
-""".strip()
+SUMMARY = "{{ items | lab_summary(hosts=hosts, portal='tracker1', groups=groups, secrets=secrets) }}"
 GROUPS = {
     "all": ["tracker1", "seeder1", "leecher1"], "trackers": ["tracker1"], "portals": ["tracker1"],
     "seeders": ["seeder1"], "leechers": ["leecher1"],

@@ -1,0 +1,9 @@
+from typing import Any, Iterator
+
+class PluginLoader:
+    def add_directory(self, directory: str) -> None: ...
+    def all(self) -> Iterator[Any]: ...
+
+filter_loader: PluginLoader
+
+def add_all_plugin_dirs(path: str) -> None: ...
