@@ -45,6 +45,22 @@ def test_everything_is_where_the_contracts_say(render: Render) -> None:
     ]
 
 
+def test_each_service_stands_with_its_own_port(render: Render) -> None:
+    """The first host of a group stands for it, but every Flood is named."""
+    flood = {"flood": {"port": 8083, "user": "me"}}
+    seeders = [
+        {**SEEDER, "lab_services": {**SEEDER["lab_services"], "flood": {"port": 8200, "user": "you"}}},
+        {"inventory_hostname": "seeder2", "lab_address": "192.0.2.4", "lab_services": {"seeder": {}, **flood}},
+    ]
+    groups = {**GROUPS, "seeders": ["seeder1", "seeder2"], "leechers": []}
+    found = render(SUMMARY, items=[], hosts=[TRACKER, *seeders], groups=groups, secrets={})
+    assert [line["text"] for line in found if line["text"].startswith(("Web UI", "Flood"))] == [
+        "Web UI     http://[2001:db8::2]:8081/transmission/web/  user seedbed",
+        "Flood      http://[2001:db8::2]:8200/  user you",
+        "Flood      http://192.0.2.4:8083/  user me",
+    ]
+
+
 def test_flood_and_generated_passwords_are_named_where_they_are(render: Render) -> None:
     flood = {**SEEDER, "lab_services": {**SEEDER["lab_services"], "flood": {"port": 8083, "user": "me"}}}
     texts = [
