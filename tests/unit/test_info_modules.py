@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.seedbed.base import packages
 from ansible.module_utils.testing import patch_module_args
 
 HASH = "2a" * 20
@@ -61,6 +62,33 @@ def test_opentracker_info(capsys: pytest.CaptureFixture[str], closed_port: int, 
         unit="no-such.service",
     )  # fmt: skip
     assert (result["changed"], result["compiler"], result["builds"], result["holders"]) == (False, "", [], [])
+
+
+def test_host_info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the facts of module setup, under the names of facts, and what the roles ask beside them."""
+    monkeypatch.setattr("host_info.installed_packages", lambda: ["adduser"])
+    result = run("host_info", capsys, first=1, last=65535, gather_subset=["!all", "!min", "distribution"])
+    assert (result["changed"], result["packages"]) == (False, ["adduser"])
+    assert {"ansible_distribution", "ansible_distribution_major_version", "ansible_os_family"} <= set(
+        result["ansible_facts"]
+    )
+    assert all(set(entry) == {"protocol", "port", "pid", "process", "unit"} for entry in result["sockets"])
+
+
+def test_installed_packages_are_those_that_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dpkg(argv: list[str]) -> str:
+        assert argv[0] == "dpkg-query"
+        return "installed nginx\nconfig-files apache2\ninstalled apt\n"
+
+    def rpm(argv: list[str]) -> str:
+        if argv[0] != "rpm":
+            raise FileNotFoundError
+        return "installed nginx\n"
+
+    monkeypatch.setattr(packages, "run", dpkg)
+    assert packages.installed_packages() == ["apt", "nginx"]
+    monkeypatch.setattr(packages, "run", rpm)
+    assert packages.installed_packages() == ["nginx"]
 
 
 def test_source_archives(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+"""Thin shell around seedbed.base and Ansible's own facts: what the roles ask a host before they decide."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Answers in one call what roles ask a host before they decide
+description:
+  - Gathers facts, and says what listens on a range of ports and which packages are installed. Changes nothing.
+options:
+  first:
+    description: The first port of the range.
+    type: int
+    required: true
+  last:
+    description: The last port of the range, included.
+    type: int
+    required: true
+  gather_subset:
+    description: The facts, as M(ansible.builtin.setup) takes them.
+    type: list
+    elements: str
+    default: [min, default_ipv4, default_ipv6, "!all"]
+  gather_timeout:
+    description: Seconds that each kind of fact may take.
+    type: int
+    default: 10
+  fact_path:
+    description: Where the host's own facts lie.
+    type: path
+    default: /etc/ansible/facts.d
+attributes:
+  check_mode:
+    support: full
+    description: It only reads.
+seealso:
+  - module: listener_info
+"""
+
+EXAMPLES = r"""
+- name: Observe the host
+  host_info:
+    first: 8000
+    last: 9000
+  register: host
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+sockets:
+  description: The listening sockets, as M(listener_info) tells them.
+  returned: always
+  type: list
+  elements: dict
+packages:
+  description: The names of the installed packages.
+  returned: always
+  type: list
+  elements: str
+  sample: [adduser, apt]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.facts import ansible_collector, default_collectors
+from ansible.module_utils.facts.namespace import PrefixFactNamespace
+from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.listeners import listening_sockets
+from ansible.module_utils.seedbed.base.packages import installed_packages
+
+# What module setup takes as its subset "min".
+MINIMAL = frozenset(
+    [
+        "apparmor",
+        "caps",
+        "cmdline",
+        "date_time",
+        "distribution",
+        "dns",
+        "env",
+        "fips",
+        "local",
+        "lsb",
+        "pkg_mgr",
+        "platform",
+        "python",
+        "selinux",
+        "service_mgr",
+        "ssh_pub_keys",
+        "user",
+    ]
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "first": {"type": "int", "required": True},
+            "last": {"type": "int", "required": True},
+            "gather_subset": {
+                "type": "list",
+                "elements": "str",
+                "default": ["min", "default_ipv4", "default_ipv6", "!all"],
+            },
+            "gather_timeout": {"type": "int", "default": 10},
+            "fact_path": {"type": "path", "default": "/etc/ansible/facts.d"},
+        },
+        supports_check_mode=True,
+    )
+    # As module setup does it.
+    facts = ansible_collector.get_ansible_collector(
+        all_collector_classes=default_collectors.collectors,
+        namespace=PrefixFactNamespace(namespace_name="ansible", prefix="ansible_"),
+        gather_subset=module.params["gather_subset"],
+        gather_timeout=module.params["gather_timeout"],
+        minimal_gather_subset=MINIMAL,
+    )
+    try:
+        packages = installed_packages()
+    except CommandError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        ansible_facts=facts.collect(module=module),
+        sockets=listening_sockets(module.params["first"], module.params["last"]),
+        packages=packages,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+from typing import Any, Sequence
+
+collectors: Sequence[type[Any]]
