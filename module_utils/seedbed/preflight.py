@@ -104,18 +104,23 @@ def argument_faults(errors: Sequence[str], options: Mapping[str, Mapping[str, An
     return faults
 
 
+# Texts are what -e brings: a,b and JSON.
+_SHAPES: Mapping[str, tuple[type, ...]] = {"list": (list, str), "dict": (dict, str)}
+
+
 def shape_faults(name: str, value: Any, option: Mapping[str, Any]) -> list[str]:
     """Return the fault of a value whose shape Ansible's argument validation lets through, or does not survive."""
-    shapes = {"list": (list, str), "dict": (dict, str)}  # texts are what -e brings: a,b and JSON
     if value is None:
         return [f"{name} is null; it takes: {_description(option)}"]
-    if not isinstance(value, shapes.get(str(option.get("type")), object)):
+    if not isinstance(value, _SHAPES.get(str(option.get("type")), object)):
         return [f"{name} is {value!r}, no {option['type']}; it takes: {_description(option)}"]
-    if option.get("elements") == "dict" and isinstance(value, list):
+    if "elements" in option and isinstance(value, list):
+        shape = _SHAPES.get(option["elements"], object)
         return [
-            f"{name}[{number}] is {element!r}, no dict; {name} takes: {_description(option)}"
+            f"{name}[{number}] is {'null' if element is None else repr(element)}, no {option['elements']}; "
+            f"{name} takes: {_description(option)}"
             for number, element in enumerate(value)
-            if not isinstance(element, Mapping)
+            if element is None or not isinstance(element, shape)
         ]
     return []
 

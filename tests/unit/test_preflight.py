@@ -125,7 +125,7 @@ def test_findings_on_types_say_what_would_be_right() -> None:
         ("a,b", "list", None),
         ([], "dict", "x is [], no dict; it takes: Names."),
         ({}, "dict", None),
-        ([{}, None], "list", "x[1] is None, no dict; x takes: Names."),
+        ([{}, None], "list", "x[1] is null, no dict; x takes: Names."),
     ],
 )
 def test_a_value_of_the_wrong_shape(value: object, kind: str, fault: str | None) -> None:
