@@ -23,24 +23,24 @@ for name, path in (
     sys.modules[name] = package
 
 from ansible.module_utils.seedbed.payload import content
-from ansible.module_utils.seedbed.payload.hashing import Source, Work, hash_all
-from ansible.module_utils.seedbed.payload.layouts import File
-from ansible.module_utils.seedbed.payload.placement import Host, walk
+from ansible.module_utils.seedbed.payload.hashing import HashWork, hash_one
+from ansible.module_utils.seedbed.payload.inspection import walk_directory
+from ansible.module_utils.seedbed.payload.layouts import ContentFile
+from ansible.module_utils.seedbed.payload.placement import PayloadHost
+from ansible.module_utils.seedbed.payload.sources import Source
 from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo
 
 
 def hash_tree(path: str, piece_length: int, version: str) -> None:
     single = os.path.isfile(path)
-    files = [File((), os.path.getsize(path))] if single else walk(path)
+    files = [ContentFile((), os.path.getsize(path))] if single else walk_directory(path)
     sources = [Source(file.length, "/".join((path, *file.path))) for file in files]
     hybrid = version == "hybrid"
-    (digests,), failed = hash_all([Work(sources, piece_length, hybrid=hybrid, single=single, checksums=False)])
-    if failed:
-        sys.exit(failed[0])
+    digests = hash_one(HashWork(sources, piece_length, hybrid=hybrid, single=single, checksums=False))
     listed = [{"path": list(file.path), "length": file.length} for file in files]
-    for number, one in enumerate(listed if hybrid else []):
-        one["root"] = base64.b64encode(digests.roots[number]).decode()
-        one["layer"] = base64.b64encode(digests.layers[number]).decode()
+    for number, file in enumerate(listed if hybrid else []):
+        file["root"] = base64.b64encode(digests.roots[number]).decode()
+        file["layer"] = base64.b64encode(digests.layers[number]).decode()
     payload = {
         "name": os.path.basename(path),
         "single_file": single,
@@ -59,9 +59,9 @@ def make_tree(path: str, size: int, files: int) -> None:
     from ansible.module_utils.seedbed.payload.store import Store  # noqa: PLC0415
 
     sizes = {"size": size} if files == 1 else {"files": files, "size": size, "layout": "nested", "fanout": 10}
-    store = Store(Host(path, Manifests(os.path.join(path, ".state"))))
+    store = Store(PayloadHost(path, Manifests(os.path.join(path, ".state"))))
     spec = {"name": "made", "kind": "synthetic", "state": "present", "hash": True, "recipe": {**sizes, "seed": "bench"}}
-    store.look([spec])
+    store.inspect([spec])
     store.run()
     if store.failures:
         sys.exit(store.failures[0]["reason"])

@@ -49,17 +49,17 @@ class Tool:
         began = time.monotonic()
         process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdout
-        said = process.stdout.read().decode(errors="replace")
+        output = process.stdout.read().decode(errors="replace")
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.seconds.append(time.monotonic() - began)
         self.cpu.append(usage.ru_utime + usage.ru_stime)
         self.peak_mib = max(self.peak_mib, usage.ru_maxrss / 1024)
         if process.returncode:
-            sys.exit(f"{' '.join(self.command)} ended with {process.returncode}: {said[-500:]}")
-        spoken = re.search(r"^sha1 .* ([0-9.]+)k$", said, re.MULTILINE)
-        if spoken:
-            self.rates.append(float(spoken[1]) * 1000)
+            sys.exit(f"{' '.join(self.command)} ended with {process.returncode}: {output[-500:]}")
+        rate = re.search(r"^sha1 .* ([0-9.]+)k$", output, re.MULTILINE)
+        if rate:
+            self.rates.append(float(rate[1]) * 1000)
 
 
 @dataclass
@@ -192,17 +192,17 @@ def main() -> None:
     print(
         f"{cores} processors, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}, {options.rounds} rounds"
     )
-    told = []
+    results = []
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="seedbed-bench-") as root:
         print("making the data ", end="", file=sys.stderr, flush=True)
         for race in races(Path(root), large, files, small):
             race.run(options.rounds)
             print(race.table(), flush=True)
             rows = {tool.name: {"rate": race.rate(tool), "peak_mib": tool.peak_mib} for tool in race.tools}
-            told.append({"title": race.title, "tools": rows})
+            results.append({"title": race.title, "tools": rows})
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")
     if options.json:
-        Path(options.json).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        Path(options.json).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -78,12 +78,12 @@ class Bench:
         """So many torrents of this size from now on, on these hosts."""
         entries = [{"name": f"item-{number:05}", "synthetic": {"size": size}} for number in range(count)]
         concerned: dict[str, object] = {"hosts": {host: {} for host in hosts}}
-        told = {
+        inventory = {
             "hosts": {host: {"container_host_release": "trixie", **self.known(host)} for host in HOSTS},
             "children": {"trackers": concerned, "seeders": concerned},
             "vars": {"lab_name": NAME, "transmission_rpc_password": PASSWORD, "catalogue_torrents": entries},
         }
-        self.inventory.write_text(json.dumps({"all": told}), encoding="utf-8")
+        self.inventory.write_text(json.dumps({"all": inventory}), encoding="utf-8")
 
     def play(self, playbook: str, *arguments: str) -> str:
         command = ["ansible-playbook", f"--inventory={self.inventory}", *arguments, str(ROOT / playbook)]
@@ -98,15 +98,24 @@ class Bench:
 
     def on(self, host: str, script: str, *arguments: str) -> None:
         """Run a script on one of the hosts."""
-        command = ["ssh", "-F", f"{LAB}/ssh_config", host, "bash", "-s", "--", *(repr(one) for one in arguments)]
+        command = [
+            "ssh",
+            "-F",
+            f"{LAB}/ssh_config",
+            host,
+            "bash",
+            "-s",
+            "--",
+            *(repr(argument) for argument in arguments),
+        ]
         subprocess.run(command, input=script, text=True, check=True)
 
     @staticmethod
     def known(host: str) -> dict[str, str]:
         """Once it runs, its address, which then no facts have to be gathered for."""
         config = LAB / "ssh_config"
-        told = config.read_text(encoding="utf-8") if config.exists() else ""
-        found = re.search(rf"^Host {host}\n  HostName (\S+)", told, re.MULTILINE)
+        text = config.read_text(encoding="utf-8") if config.exists() else ""
+        found = re.search(rf"^Host {host}\n  HostName (\S+)", text, re.MULTILINE)
         return {"lab_address": found[1]} if found else {}
 
     def rpc(self, host: str) -> RpcClient:
@@ -153,9 +162,9 @@ class Watched:
 def again(bench: Bench) -> float:
     """Seconds of a run that changes nothing."""
     began = time.monotonic()
-    said = bench.catalogue()
-    if not re.search(r"changed=0 ", said):
-        sys.exit(f"a second run changed something:\n{said[-2000:]}")
+    output = bench.catalogue()
+    if not re.search(r"changed=0 ", output):
+        sys.exit(f"a second run changed something:\n{output[-2000:]}")
     return time.monotonic() - began
 
 

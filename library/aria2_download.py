@@ -136,9 +136,11 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.clients import download_plan, downloads
-from ansible.module_utils.seedbed.clients.aria2 import Aria2, Settings
+from ansible.module_utils.seedbed.clients.aria2 import Aria2, Aria2Settings
+from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
+from ansible.module_utils.seedbed.torrent.model import DownloadResult
 
 ARGUMENTS = {
     "portal": {"type": "str", "required": True},
@@ -162,59 +164,68 @@ ARGUMENTS = {
 SHARED = ("user", "rpc_port", "rpc_secret", "peer_port", "address", "parallel")
 
 
-def jobs(params: dict[str, Any], portal: str) -> tuple[list[download_plan.Job], list[str]]:
-    """Read the catalogue and decide what is fetched how, and what cannot be."""
+def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[PlannedDownload], list[str]]:
+    """Read the catalogue; return what is fetched how, and a sentence for each item that cannot be."""
     wanted = params["items"]
     if isinstance(wanted, str) and "," in wanted:
         wanted = [name.strip() for name in wanted.split(",")]
-    catalogue = download_plan.read_catalogue(downloads.fetch(portal + "catalogue.json"))
+    catalogue = download_plan.read_catalogue(downloads.fetch_from_portal(portal + "catalogue.json"))
     vias, kinds = params["via"], params["trackers"]
     if wanted == "acceptance":
         catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds)]
-    items = download_plan.select(catalogue, wanted, params["largest"])
+    items = download_plan.select_items(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
-    return download_plan.plan(items, vias, kinds, spread)
+    return download_plan.plan_downloads(items, vias, kinds, spread)
 
 
-def fetch_all(params: dict[str, Any], directory: str) -> dict[str, Any]:
-    """Plan, download, compare."""
+@os_errors_reported()
+def fetch_all(params: dict[str, Any], directory: str) -> tuple[list[DownloadResult], list[str]]:
+    """Plan, download, compare; return the results, and a sentence for each failure."""
     portal = params["portal"].rstrip("/") + "/"
-    try:
-        planned, without = jobs(params, portal)
-        if not planned:
-            return {"downloads": [], "failures": without}
-        # The unit outlives a module that was killed by this much.
-        settings = Settings(
-            directory=directory, seconds=params["seconds"] + 120, **{key: params[key] for key in SHARED}
-        )
-        with Aria2(settings) as aria2:
-            limits = downloads.Limits(params["stall_seconds"], params["seconds"], params["keep"])
-            results = downloads.run(planned, aria2, portal, limits)
-    except SeedbedError as error:
-        return {"downloads": [], "failures": [str(error)]}
-    return {"downloads": results, "failures": without + [sentence(one) for one in results if not one["ok"]]}
+    planned, without = planned_downloads(params, portal)
+    if not planned:
+        return [], without
+    # The unit outlives a module that was killed by this much.
+    settings = Aria2Settings(
+        directory=directory, seconds=params["seconds"] + 120, **{key: params[key] for key in SHARED}
+    )
+    with Aria2(settings) as aria2:
+        limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
+        results = downloads.run_downloads(planned, aria2, portal, limits)
+    return results, without + [sentence(result) for result in results if not result["ok"]]
 
 
-def sentence(result: dict[str, Any]) -> str:
-    """Tell one failed download in a sentence."""
-    return "{name} by {via} over {tracker}: failed at {step}: {said}".format(said="; ".join(result["words"]), **result)
+@os_errors_reported()
+def make_run_directory(parent: str) -> str:
+    """Make a directory for this run alone and return its path."""
+    os.makedirs(parent, mode=0o755, exist_ok=True)
+    return tempfile.mkdtemp(prefix="run-", dir=parent)
+
+
+def sentence(result: DownloadResult) -> str:
+    """Return a failed download as a sentence."""
+    words = "; ".join(result["words"])
+    return f"{result['name']} by {result['via']} over {result['tracker']}: failed at {result['step']}: {words}"
 
 
 def main() -> None:
-    """Read the parameters, do the work, tell the result."""
+    """Read the parameters, do the work, return the results."""
     module = AnsibleModule(argument_spec=ARGUMENTS)
     params = module.params
-    os.makedirs(params["directory"], mode=0o755, exist_ok=True)
-    directory = tempfile.mkdtemp(prefix="run-", dir=params["directory"])
     try:
-        result = fetch_all(params, directory)
+        directory = make_run_directory(params["directory"])
+    except SeedbedError as error:
+        module.fail_json(msg=str(error))
+    try:
+        results, failures = fetch_all(params, directory)
+    except SeedbedError as error:
+        results, failures = [], [str(error)]
     finally:
         if not params["keep"]:
             shutil.rmtree(directory)
-    if params["keep"]:
-        result["directory"] = directory
+    kept = {"directory": directory} if params["keep"] else {}
     # Without `keep` nothing on the host is other than before.
-    module.exit_json(changed=params["keep"], **result)
+    module.exit_json(changed=params["keep"], downloads=results, failures=failures, **kept)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Make, look at and hash the payloads of a catalogue on the host that seeds them."""
+"""Make, inspect and hash the payloads of a catalogue on the host that seeds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ module: catalogue_payload
 short_description: Make and hash the payloads of a catalogue
 description:
   - Carries out recipes (content that is a function of seed, path and offset, so that every host makes the same bytes),
-    looks at existing content, hashes both on every processor, and returns what a torrent is made from.
+    inspects existing content, hashes both on every processor, and returns what a torrent is made from.
   - An unchanged payload costs one stat a file; what was hashed before is not read again.
   - An entry that cannot be done is listed in RV(failures); the others are done all the same.
 attributes:
@@ -49,11 +49,17 @@ options:
     default: transmission-daemon.service
   wait:
     description:
-      - Seconds to wait for long work. It goes on in a process of its own, whatever becomes of the connection; the same
-        call again waits for it again. The action plugin of this name, on the controller, calls again by itself, and
-        tells each time how far the work is.
+      - Seconds to wait for long work. It goes on in a process of its own, whatever becomes of the connection; the next
+        call waits for its end before it begins its own. The action plugin of this name, on the controller, calls again
+        by itself with O(job), and shows each time how far the work is.
     type: int
     default: 60
+  job:
+    description:
+      - The work that an earlier call of the same task began, as it was returned in RV(again). Its result is returned as
+        it is. A call without it inspects what is there now, whatever was found before.
+    type: str
+    default: ""
   processes:
     description: Processes to work with; V(0) for one a processor. V(1) suits a spinning disk.
     type: int
@@ -83,6 +89,11 @@ finished:
   description: Whether the work is done; the action plugin ends with that alone.
   returned: always
   type: bool
+again:
+  description: What the next call of the same task is called with besides.
+  returned: when not finished
+  type: dict
+  sample: {job: 4f1c0a9be2d37785}
 progress:
   description: How far it is, for people.
   returned: when not finished
@@ -119,49 +130,52 @@ seconds:
 
 import os
 import time
-from typing import Any
+from typing import Any, Collection
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.files import digest
-from ansible.module_utils.seedbed.base.jobs import Job, JobError, wait
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.jobs import BackgroundJob
 from ansible.module_utils.seedbed.base.sizes import GIB, format_size
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import Host
-from ansible.module_utils.seedbed.payload.store import Report, Store
-from ansible.module_utils.seedbed.torrent.model import to_json
+from ansible.module_utils.seedbed.payload.placement import PayloadHost
+from ansible.module_utils.seedbed.payload.store import Store, StoreProgress
+from ansible.module_utils.seedbed.torrent.model import Payload, from_json, to_json
 from ansible.module_utils.seedbed.transmission.daemon import installed_version
 
 LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
 LONG = GIB  # work of more bytes than this is done in a process of its own
 
 
-def _store(params: dict[str, Any], check: bool, job: Job | None) -> Store:
+def inspect(params: dict[str, Any], *, check: bool, job: BackgroundJob | None = None) -> Store:
+    """Return the payloads that are wanted, and what of them is there."""
     manifests = Manifests(os.path.join(params["state_dir"], "manifests"))
     client = installed_version(params["client"]) if params["client"] else ()
     begins: dict[str, tuple[float, int]] = {}
 
-    def report(told: Report) -> None:
+    def report(progress: StoreProgress) -> None:
         now = time.monotonic()
-        since, before = begins.setdefault(told.step, (now, told.done))
+        since, before = begins.setdefault(progress.step, (now, progress.done))
         # What was done in the first moment says nothing about the speed.
-        rate = (told.done - before) / (now - since) if now - since >= 1 else 0
+        rate = (progress.done - before) / (now - since) if now - since >= 1 else 0
         if job:
-            job.progress({"step": told.step, "done": told.done, "total": told.total, "rate": rate})
+            job.note_progress({**progress._asdict(), "rate": rate})
 
     # Asked only where it matters: it costs a process.
     grows = any(entry.get("fetch_rest") for entry in params["entries"])
-    host = Host(params["payload_dir"], manifests, client, Unit(params["unit"]).user() if grows else None)
+    host = PayloadHost(params["payload_dir"], manifests, client, Unit(params["unit"]).user() if grows else None)
     store = Store(host, processes=params["processes"], check=check, report=report)
-    store.look(params["entries"], prune=params["prune"])
+    store.inspect(params["entries"], prune=params["prune"])
     return store
 
 
-def _result(store: Store) -> dict[str, Any]:
+def do(store: Store, remade: Collection[str] = ()) -> dict[str, Any]:
+    """Do what is to be done and return the result; remade: names of what a call that was interrupted changed."""
     began = time.monotonic()
     payloads = store.run()
-    changed = sorted(store.changed)
+    for payload in payloads:
+        payload["changed"] = payload["changed"] or payload["name"] in remade
+    changed = sorted({*store.changed, *(payload["name"] for payload in payloads if payload["changed"])})
     return {
         "changed": bool(changed),
         "finished": True,
@@ -175,39 +189,61 @@ def _result(store: Store) -> dict[str, Any]:
     }
 
 
-def _unfinished(told: dict[str, Any]) -> dict[str, Any]:
+def changed_names(result: dict[str, Any]) -> set[str]:
+    """Return the payloads that a result calls changed."""
+    payloads: list[Payload] = from_json(result.get("payloads_json", "[]"))
+    return {payload["name"] for payload in payloads if payload["changed"]}
+
+
+def unfinished(progress: dict[str, Any], job_id: str) -> dict[str, Any]:
+    """Return the result of a call that did not see the end."""
     text = "at work, with nothing done yet"
-    if told.get("total"):
-        done, total, rate = told["done"], told["total"], int(told["rate"])
-        text = f"{told['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"
+    if progress.get("total"):
+        done, total, rate = progress["done"], progress["total"], int(progress["rate"])
+        text = f"{progress['step']}: {format_size(done)} of {format_size(total)} ({done * 100 // total} %)"
         if rate:
             text += f", {format_size(rate)}/s, about {(total - done) // rate} s left for this step"
-    return {"changed": False, "finished": False, "progress": text, "payloads_json": "[]", "failures": []}
+    return {
+        "changed": False,
+        "finished": False,
+        "again": {"job": job_id},
+        "progress": text,
+        "payloads_json": "[]",
+        "failures": [],
+    }
 
 
-def _run(params: dict[str, Any]) -> dict[str, Any]:
+@os_errors_reported()
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the result, or how far the work is when the time to wait is over."""
     deadline = time.monotonic() + params["wait"]
-    about = digest(params["entries"], params["prune"], params["payload_dir"])
-    with Job(params["state_dir"], about) as job:
+    with BackgroundJob(params["state_dir"]) as job:
         if not job.acquire(deadline):
-            return _unfinished(job.told())
-        found = job.collect()
-        if found is not None:
-            return found
-        store = _store(params, False, job)
+            return unfinished(job.read_progress(), params["job"])
+        outcome = job.collect()
+        if params["job"]:
+            return outcome.result_of(params["job"])
+        # What a call that was interrupted has left is history: the host may have changed since.
+        remade = changed_names(outcome.result)
+        store = inspect(params, check=False, job=job)
         if store.cost() < LONG:
-            return _result(store)
-        ended = job.start(lambda: _result(store))
-    if not wait(ended, deadline - time.monotonic()):
-        return _unfinished(job.told())
-    with Job(params["state_dir"], about) as job:
-        found = job.collect() if job.acquire(time.monotonic() + LOCK_SECONDS) else None
-    if found is None:
-        raise JobError("the process that did the work was ended before it had a result; run again to go on")
-    return found
+            return do(store, remade)
+        started = job.start(lambda: do(store, remade))
+    if not started.wait(deadline - time.monotonic()):
+        return unfinished(job.read_progress(), started.job_id)
+    with BackgroundJob(params["state_dir"]) as job:
+        acquired = job.acquire(time.monotonic() + LOCK_SECONDS)
+        return job.collect().result_of(started.job_id) if acquired else unfinished({}, started.job_id)
+
+
+@os_errors_reported()
+def foresee(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run would return, without changing anything."""
+    return do(inspect(params, check=True))
 
 
 def main() -> None:
+    """Read the parameters, do the work, return the result."""
     module = AnsibleModule(
         argument_spec={
             "payload_dir": {"type": "path", "required": True},
@@ -217,13 +253,14 @@ def main() -> None:
             "client": {"type": "str", "default": "transmission-daemon"},
             "unit": {"type": "str", "default": "transmission-daemon.service"},
             "wait": {"type": "int", "default": 60},
+            "job": {"type": "str", "default": ""},
             "processes": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
     try:
-        result = _result(_store(module.params, True, None)) if module.check_mode else _run(module.params)
-    except (SeedbedError, OSError) as error:
+        result = foresee(module.params) if module.check_mode else run(module.params)
+    except SeedbedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

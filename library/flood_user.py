@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: the account by which Flood is used."""
+"""Keep the account by which Flood is used."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ reason:
 """
 
 import os
-import pwd
 import secrets
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.base.users import give_directory, user_ids
 from ansible.module_utils.seedbed.host import flood
 
 ARGUMENTS = {
@@ -97,42 +97,48 @@ ARGUMENTS = {
 
 def read(path: str) -> str:
     """Return the file's text, empty when there is none."""
-    return (read_file(path) or b"").decode()
+    try:
+        return (read_file(path) or b"").decode()
+    except UnicodeDecodeError:
+        raise flood.FloodFileError("it is not UTF-8 text; mend or delete the file") from None
 
 
 def write(path: str, text: str, owner: str) -> None:
     """Replace the file at once, readable for its owner alone, as is the directory that is made for it."""
-    user = pwd.getpwnam(owner)
+    user = user_ids(owner)
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
         os.makedirs(directory, mode=0o700)
-        os.chown(directory, user.pw_uid, user.pw_gid)
+        give_directory(directory, user)
     # What the owner may have laid at another name is not written through: the new file is made under a name of its own.
-    write_atomically(path, text.encode(), mode=0o600, owner=(user.pw_uid, user.pw_gid))
+    write_atomically(path, text.encode(), mode=0o600, owner=user)
+
+
+@os_errors_reported()
+def keep_account(path: str, owner: str, unit: Unit, account: flood.Account, *, check: bool) -> bool:
+    """Write the account where it is missing or different; return whether it was."""
+    if flood.is_there(flood.parse(read(path)), account, flood.verify):
+        return False
+    if not check:
+        stored = flood.hash_password(account.password, secrets.token_hex(8))
+        if unit.active():
+            unit.stop()
+        # Once more: its end may have written what was changed in it.
+        records = flood.parse(read(path))
+        write(path, flood.dump(flood.with_account(records, account, stored, int(time.time()))), owner)
+    return True
 
 
 def main() -> None:
+    """Read the parameters, keep the account, return whether it changed."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
     account = flood.Account(**{field: params[field] for field in flood.Account._fields})
     try:
-        if flood.is_there(flood.parse(read(params["path"])), account, flood.verify):
-            module.exit_json(changed=False, reason="")
-        if not module.check_mode:
-            stored = flood.hash_password(account.password, secrets.token_hex(8))
-            unit = Unit(params["unit"])
-            if unit.active():
-                unit.stop()
-            # Once more: its end may have written what was changed in it.
-            records = flood.parse(read(params["path"]))
-            write(
-                params["path"],
-                flood.dump(flood.with_account(records, account, stored, int(time.time()))),
-                params["owner"],
-            )
+        changed = keep_account(params["path"], params["owner"], Unit(params["unit"]), account, check=module.check_mode)
     except SeedbedError as error:
         module.fail_json(msg=f"{params['path']}: {error}")
-    module.exit_json(changed=True, reason="the account was missing or different")
+    module.exit_json(changed=changed, reason="the account was missing or different" if changed else "")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Thin shell around seedbed.listeners."""
+"""See what listens on a range of ports of a host."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ from ansible.module_utils.seedbed.base.listeners import listening_sockets
 
 
 def main() -> None:
+    """Read the parameters and return the sockets."""
     module = AnsibleModule(
         argument_spec={"first": {"type": "int", "required": True}, "last": {"type": "int", "required": True}},
         supports_check_mode=True,

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Keep one nftables table as wanted: in the kernel, and at boot."""
+"""Keep one nftables table as wanted, in the kernel and at boot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ options:
   unit_text:
     description: The text of that unit. Needed for V(present).
     type: str
-  way_back_seconds:
+  rollback_seconds:
     description: After this time the former rules come back, unless they were confirmed.
     type: int
     default: 60
@@ -88,38 +88,38 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.commands import run
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, remove_files
 from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
 from ansible.module_utils.seedbed.host import nft_table
-from ansible.module_utils.seedbed.host.nft_table import Paths
+from ansible.module_utils.seedbed.host.nft_table import TablePaths
 
 
 def boot_unit(module: AnsibleModule) -> bool:
-    """Write and enable the unit; tell whether anything differed."""
+    """Write and enable the unit; return whether anything differed."""
     unit, text = Unit(module.params["unit"]), module.params["unit_text"]
     enabled = os.path.lexists(f"{UNITS}/multi-user.target.wants/{unit.name}")
     if read_file(unit.path) == text.encode() and enabled:
         return False
     if not module.check_mode:
-        nft_table.write(unit.path, text, 0o644)
+        nft_table.write_durably(unit.path, text, 0o644)
         unit.reload_files()
         unit.enable()
     return True
 
 
-def present(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
+def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
     """Bring kernel, file and unit to the wanted state."""
     table, rules = module.params["table"], module.params["rules"]
     if module.check_mode and not shutil.which("nft"):
         return {"changed": True, "waiting": False, "other_dropping_tables": []}
-    live, wanted, kept = nft_table.compare(table, rules, paths)
+    live, wanted, kept = nft_table.compare_table(table, rules, paths)
     differs = live != wanted
     if differs and not module.check_mode:
-        timer = module.params["unit"].replace(".service", "-way-back")
-        nft_table.load_with_way_back(table, rules, paths, timer, module.params["way_back_seconds"])
+        timer = module.params["unit"].replace(".service", "-rollback")
+        nft_table.load_with_rollback(table, rules, paths, timer, module.params["rollback_seconds"])
     elif not kept and not module.check_mode:
-        nft_table.write(paths.rules, nft_table.replacing(table, rules))
+        nft_table.write_durably(paths.rules, nft_table.replacing(table, rules))
     return {
         "changed": boot_unit(module) or differs or not kept,
         "waiting": differs and not module.check_mode,
@@ -128,14 +128,15 @@ def present(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
     }
 
 
-def confirmed(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
-    """Cancel the way back and start the unit, which loads the very rules that are live."""
-    nft_table.confirm(paths, module.params["unit"].replace(".service", "-way-back"))
+def confirmed(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
+    """Cancel the rollback and start the unit, which loads the very rules that are live."""
+    nft_table.confirm(paths, module.params["unit"].replace(".service", "-rollback"))
     Unit(module.params["unit"]).start()
     return {"changed": True}
 
 
-def absent(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
+@os_errors_reported()
+def absent(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
     """Take everything back."""
     table, unit = module.params["table"], Unit(module.params["unit"])
     live = nft_table.live_listing(table) if shutil.which("nft") else ""
@@ -152,7 +153,7 @@ def absent(module: AnsibleModule, paths: Paths) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the parameters, do the work, tell the result."""
+    """Read the parameters, do the work, return the result."""
     module = AnsibleModule(
         argument_spec={
             "table": {"type": "str", "required": True},
@@ -161,14 +162,14 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "unit": {"type": "str", "required": True},
             "unit_text": {"type": "str"},
-            "way_back_seconds": {"type": "int", "default": 60},
+            "rollback_seconds": {"type": "int", "default": 60},
         },
         required_if=[("state", "present", ("rules", "unit_text"))],
         supports_check_mode=True,
     )
     states = {"present": present, "confirmed": confirmed, "absent": absent}
     try:
-        module.exit_json(**states[module.params["state"]](module, Paths(module.params["path"])))
+        module.exit_json(**states[module.params["state"]](module, TablePaths(module.params["path"])))
     except SeedbedError as error:
         module.fail_json(msg=str(error))
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: fetch source archives that are pinned by SHA-256."""
+"""Fetch source archives that are pinned by SHA-256."""
 
 from __future__ import annotations
 
@@ -70,10 +70,12 @@ paths:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.host.source_archives import ArchiveError, from_apt, from_mirrors
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.host.source_archives import fetch_from_apt, fetch_from_mirrors
 
 
 def main() -> None:
+    """Read the parameters, fetch, return where the archives are."""
     archive = {
         "name": {"type": "str", "required": True},
         "sha256": {"type": "str", "required": True},
@@ -93,10 +95,10 @@ def main() -> None:
     archives, directory = module.params["archives"], module.params["directory"]
     try:
         if module.params["route"] == "apt":
-            from_apt(archives, directory, module.params["suite"])
+            fetch_from_apt(archives, directory, module.params["suite"])
         else:
-            from_mirrors(archives, directory, module.params["timeout"])
-    except ArchiveError as error:
+            fetch_from_mirrors(archives, directory, module.params["timeout"])
+    except SeedbedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, paths=[os.path.join(directory, archive["name"]) for archive in archives])
 

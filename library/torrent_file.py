@@ -7,7 +7,9 @@ DOCUMENTATION = r"""
 module: torrent_file
 short_description: Publish .torrent files and what goes with them
 description:
-  - Writes a whole set of binary files below one directory, each to a temporary name that is then renamed.
+  - Writes a whole set of binary files below one directory, each to a temporary name that is then renamed. Links come
+    first, then files from the deepest folder up, in their order, and removals last, so that an index at the top never
+    names what is not there.
   - Removes the files that an earlier run published and this one does not. Others are left alone.
   - Writes nothing where nothing differs.
 attributes:
@@ -78,12 +80,15 @@ removed:
   sample: []
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.host.published_files import publish
+from ansible.module_utils.seedbed.host.published_files import publish_files
 
 
 def main() -> None:
+    """Read the parameters, publish, return what changed."""
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
@@ -101,8 +106,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if not re.fullmatch("0*[0-7]{1,4}", params["mode"]):
+        module.fail_json(msg=f"mode: expected octal digits such as 0644, got {params['mode']!r}")
     try:
-        written, removed = publish(
+        written, removed = publish_files(
             params["directory"],
             {file["path"]: file["content"] for file in params["files"]},
             links=params["links"],
@@ -111,7 +118,7 @@ def main() -> None:
             mode=int(params["mode"], 8),
             check=module.check_mode,
         )
-    except (SeedbedError, OSError) as error:
+    except SeedbedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(written or removed),

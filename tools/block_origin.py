@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath
 from seedbed.payload import content
 
 
-class File(NamedTuple):
+class OriginFile(NamedTuple):
     """A file that was made from a recipe."""
 
     torrent: str
@@ -32,8 +32,8 @@ class File(NamedTuple):
     length: int
 
 
-def read_catalogue(where: str) -> dict[bytes, File]:
-    """Every file that was made from a recipe, by its key."""
+def read_catalogue(where: str) -> dict[bytes, OriginFile]:
+    """Return every file that was made from a recipe, by its key."""
     if "://" in where:
         with urllib.request.urlopen(where, timeout=30) as answer:
             listing = json.load(answer)
@@ -44,33 +44,33 @@ def read_catalogue(where: str) -> dict[bytes, File]:
     for item in listing["items"]:
         recipe = item.get("recipe")
         if recipe and recipe["format"] == content.FORMAT:
-            for one in item["files"]:
-                path = () if item["single_file"] else tuple(one["path"].split("/"))
-                known[content.file_key(recipe["seed"], path)] = File(item["name"], one["path"], one["length"])
+            for file in item["files"]:
+                path = () if item["single_file"] else tuple(file["path"].split("/"))
+                known[content.file_key(recipe["seed"], path)] = OriginFile(item["name"], file["path"], file["length"])
     return known
 
 
-def origins(data: mmap.mmap | bytes, known: Mapping[bytes, File]) -> Iterator[tuple[int, int, str]]:
-    """Of every block, wherever it begins: where it lies, how many of its bytes are right, and a sentence."""
+def origins(data: mmap.mmap | bytes, known: Mapping[bytes, OriginFile]) -> Iterator[tuple[int, int, str]]:
+    """Yield for every block, wherever it begins: where it lies, how many of its bytes are right, and a sentence."""
     end = content.stamp_end()
-    told = 0
+    reported = 0  # up to here
     at = data.find(end, content.STAMP - len(end))
     while at >= 0:
         offset = at + len(end) - content.STAMP
         key, number = content.decode_stamp(data[offset : offset + content.STAMP])
         file, begin = known.get(key), number * content.BLOCK
-        if file and offset >= told and begin < file.length:
-            where, gap = f"{file.path} in {file.torrent}", offset - told
-            if 0 < gap < content.BLOCK and number and data[told:offset] == content.read(key, begin - gap, gap):
-                yield told, gap, f"the last {gap} bytes of block {number - 1} of {where}"
+        if file and offset >= reported and begin < file.length:
+            where, gap = f"{file.path} in {file.torrent}", offset - reported
+            if 0 < gap < content.BLOCK and number and data[reported:offset] == content.read(key, begin - gap, gap):
+                yield reported, gap, f"the last {gap} bytes of block {number - 1} of {where}"
             size = min(content.BLOCK, file.length - begin)
             here = data[offset : offset + size]
             wanted = content.read(key, begin, len(here))
             right = len(here) if here == wanted else next(n for n, byte in enumerate(wanted) if byte != here[n])
             state = "" if right == size else f", {'cut' if right == len(here) else 'wrong'} after {right} bytes"
             yield offset, right, f"block {number} of {where} (its offset {begin}){state}"
-            told = offset + right
-        at = data.find(end, max(at + 1, told))
+            reported = offset + right
+        at = data.find(end, max(at + 1, reported))
 
 
 def main() -> int:

@@ -34,11 +34,11 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> None:
         "schema_version": 1,
         "items": [ITEM, {**ITEM, "name": "c"}, {**ITEM, "name": "d", "trackers": []}, PRIVATE],
     }
-    monkeypatch.setattr(downloads, "fetch", lambda url: json.dumps(catalogue).encode())
+    monkeypatch.setattr(downloads, "fetch_from_portal", lambda url: json.dumps(catalogue).encode())
 
 
 def names(**changed: Any) -> list[str]:
-    planned, without = aria2_download.jobs({**PARAMS, **changed}, "http://192.0.2.1:8000/")
+    planned, without = aria2_download.planned_downloads({**PARAMS, **changed}, "http://192.0.2.1:8000/")
     assert not without
     return [job.item["name"] for job in planned]
 
@@ -62,13 +62,13 @@ def test_names_come_separated_by_commas_or_as_a_list() -> None:
 
 def test_without_anything_to_fetch_no_aria2_is_started() -> None:
     params = {**PARAMS, "portal": "http://192.0.2.1:8000", "items": "d"}
-    assert aria2_download.fetch_all(params, "/nonexistent") == {
-        "downloads": [],
-        "failures": [
+    assert aria2_download.fetch_all(params, "/nonexistent") == (
+        [],
+        [
             "d: cannot be fetched by torrent or magnet over http or udp trackers; a private item needs its .torrent, "
             "and each needs a tracker of that kind"
         ],
-    }
+    )
 
 
 def test_a_failure_is_a_sentence() -> None:

@@ -53,7 +53,7 @@ def test_mixed_up_blocks_are_told_apart(tmp_path: Path) -> None:
 def test_every_block_of_a_payload_is_found_wherever_it_begins() -> None:
     key = content.file_key("s", ())
     payload = content.read(key, 0, 2**22)
-    known = {key: block_origin.File("one", "one", 2**22)}
+    known = {key: block_origin.OriginFile("one", "one", 2**22)}
     for shift in (0, 1, 5000):
         found = list(block_origin.origins(bytes(shift) + payload, known))
         assert [(offset - shift, right) for offset, right, _sentence in found] == [
@@ -61,5 +61,7 @@ def test_every_block_of_a_payload_is_found_wherever_it_begins() -> None:
         ]
     far = 2**32 - 1  # the last block of 64 TiB
     block = content.read(key, far * content.BLOCK, content.BLOCK)
-    ((offset, _right, sentence),) = block_origin.origins(b"x" + block, {key: block_origin.File("one", "one", 2**46)})
+    ((offset, _right, sentence),) = block_origin.origins(
+        b"x" + block, {key: block_origin.OriginFile("one", "one", 2**46)}
+    )
     assert (offset, sentence) == (1, f"block {far} of one in one (its offset {far * content.BLOCK})")

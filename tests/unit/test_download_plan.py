@@ -6,7 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.clients.download_plan import PlanError, plan, read_catalogue, select, tracker_kind
+from ansible.module_utils.seedbed.clients.download_plan import (
+    PlanError,
+    plan_downloads,
+    read_catalogue,
+    select_items,
+    tracker_kind,
+)
 
 HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
 BOTH = {("torrent", "http"), ("torrent", "udp"), ("magnet", "http"), ("magnet", "udp")}
@@ -49,45 +55,45 @@ def names(items: list[dict[str, Any]]) -> list[str]:
 
 
 def test_acceptance_takes_the_items_that_show_most() -> None:
-    assert names(select(CATALOGUE, "acceptance", 5000)) == ["many", "big", "one-byte", "small", "private"]
+    assert names(select_items(CATALOGUE, "acceptance", 5000)) == ["many", "big", "one-byte", "small", "private"]
 
 
 def test_acceptance_of_a_single_item_is_that_item() -> None:
-    assert names(select(CATALOGUE[1:2], "acceptance", 5000)) == ["one-byte"]
+    assert names(select_items(CATALOGUE[1:2], "acceptance", 5000)) == ["one-byte"]
 
 
 def test_acceptance_needs_an_item_that_can_be_had() -> None:
     with pytest.raises(PlanError, match="has no item for the acceptance download"):
-        select([CATALOGUE[0], CATALOGUE[6]], "acceptance", 5000)
+        select_items([CATALOGUE[0], CATALOGUE[6]], "acceptance", 5000)
 
 
 def test_items_by_name_in_the_wanted_order_each_once() -> None:
-    assert names(select(CATALOGUE, ["small", "big", "small"], 0)) == ["small", "big"]
-    assert names(select(CATALOGUE, "all", 0)) == names(CATALOGUE)
+    assert names(select_items(CATALOGUE, ["small", "big", "small"], 0)) == ["small", "big"]
+    assert names(select_items(CATALOGUE, "all", 0)) == names(CATALOGUE)
 
 
 def test_an_unknown_name_is_told_with_its_neighbours() -> None:
     with pytest.raises(PlanError, match=r"named 'smal'; did you mean small or slow or many\?$"):
-        select(CATALOGUE, "smal", 0)
+        select_items(CATALOGUE, "smal", 0)
     with pytest.raises(PlanError, match=r"^the catalogue has no item named 'xyz'$"):
-        select(CATALOGUE, ["xyz"], 0)
+        select_items(CATALOGUE, ["xyz"], 0)
 
 
 def test_acceptance_covers_every_way_with_one_way_an_item() -> None:
-    jobs, _ = plan(select(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan_downloads(select_items(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_items_still_cover_every_way(count: int) -> None:
-    jobs, _ = plan(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 4
 
 
 def test_named_items_are_fetched_every_way() -> None:
-    jobs, _ = plan([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
+    jobs, _ = plan_downloads([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
     assert [(job.item["name"], job.via, job.kind) for job in jobs] == [
         ("one-byte", "torrent", "http"),
         ("one-byte", "torrent", "udp"),
@@ -100,10 +106,10 @@ def test_named_items_are_fetched_every_way() -> None:
 
 @pytest.mark.parametrize("spread", [False, True])
 def test_an_item_without_any_possible_way_is_named_and_holds_up_no_other(spread: bool) -> None:
-    jobs, (sentence,) = plan([CATALOGUE[-1], CATALOGUE[1]], ["magnet"], ["udp"], spread)
+    jobs, (sentence,) = plan_downloads([CATALOGUE[-1], CATALOGUE[1]], ["magnet"], ["udp"], spread)
     assert sentence.startswith("private: cannot be fetched by magnet over udp trackers; a private item needs")
     assert [job.item["name"] for job in jobs] == ["one-byte"]
-    jobs, (sentence,) = plan([item("only-http", 1, trackers=[[HTTP]])], ["torrent"], ["udp"], spread)
+    jobs, (sentence,) = plan_downloads([item("only-http", 1, trackers=[[HTTP]])], ["torrent"], ["udp"], spread)
     assert sentence.startswith("only-http: cannot be fetched by torrent over udp trackers")
     assert jobs == []
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pwd
 import socket
+import stat
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.clients import downloads
-from ansible.module_utils.seedbed.clients.aria2 import Aria2, Settings, configuration, last_words
-from ansible.module_utils.seedbed.clients.download_plan import Job
-from ansible.module_utils.seedbed.clients.downloads import Limits, PortalError, compare, content_files, run
+from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.clients import aria2, downloads
+from ansible.module_utils.seedbed.clients.aria2 import Aria2, Aria2Error, Aria2Settings, configuration, last_words
+from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
+from ansible.module_utils.seedbed.clients.downloads import (
+    DownloadLimits,
+    PortalError,
+    compare_files,
+    content_files,
+    run_downloads,
+)
 
 CONTENT = b"forty-two bytes of content, more or less.."
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -36,7 +47,7 @@ class Script:
     """An aria2 that answers each question about a download with the next line of its script."""
 
     def __init__(self, directory: Path, scripts: dict[str, list[dict[str, Any]]], parallel: int = 16) -> None:
-        self.settings = Settings(str(directory), "nobody", 8084, 8085, "", parallel, 60)
+        self.settings = Aria2Settings(str(directory), "nobody", 8084, 8085, "", parallel, 60)
         self.scripts = scripts
         self.options: dict[str, dict[str, str]] = {}
         self.running: set[str] = set()
@@ -76,17 +87,19 @@ class Script:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look without pause, and let the portal hand out a torrent that is just its name."""
     monkeypatch.setattr(downloads, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(downloads, "fetch", lambda url: url.rsplit("/", 1)[1].replace(".torrent", "").encode())
+    monkeypatch.setattr(
+        downloads, "fetch_from_portal", lambda url: url.rsplit("/", 1)[1].replace(".torrent", "").encode()
+    )
 
 
-def go(script: Script, *jobs: Job, stall: float = 5.0, keep: bool = False) -> list[dict[str, Any]]:
-    aria2: Any = script
-    return run(jobs, aria2, "http://192.0.2.1:8000/", Limits(stall, 20.0, keep))
+def go(script: Script, *jobs: PlannedDownload, stall: float = 5.0, keep: bool = False) -> list[dict[str, Any]]:
+    client: Any = script
+    return run_downloads(jobs, client, "http://192.0.2.1:8000/", DownloadLimits(stall, 20.0, keep))
 
 
 def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
     script = Script(tmp_path, {"a": [ACTIVE, COMPLETE]})
-    (result,) = go(script, Job(item("a"), "torrent", "udp"))
+    (result,) = go(script, PlannedDownload(item("a"), "torrent", "udp"))
     assert (result["ok"], result["step"], result["bytes"]) == (True, None, 42)
     assert list(result["seconds"]) == ["metadata", "first_byte", "download", "verified"]
     assert script.options["a"]["bt-exclude-tracker"] == "http://192.0.2.1:8888/announce"
@@ -94,21 +107,21 @@ def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
 
 
 def test_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
-    go(Script(tmp_path, {"a": [COMPLETE]}), Job(item("a"), "torrent", "http"), keep=True)
+    go(Script(tmp_path, {"a": [COMPLETE]}), PlannedDownload(item("a"), "torrent", "http"), keep=True)
     assert (tmp_path / "1" / "a").read_bytes() == CONTENT
 
 
 def test_a_magnet_is_followed_from_its_metadata_to_its_content(tmp_path: Path) -> None:
     metadata = {**COMPLETE, "followedBy": ["m"]}
     script = Script(tmp_path, {"meta-m": [ACTIVE, metadata], "m": [ACTIVE, COMPLETE]})
-    (result,) = go(script, Job(item("m"), "magnet", "http"))
+    (result,) = go(script, PlannedDownload(item("m"), "magnet", "http"))
     assert result["ok"]
     assert result["seconds"]["metadata"] <= result["seconds"]["first_byte"]
 
 
 def test_the_same_swarm_is_entered_once_at_a_time(tmp_path: Path) -> None:
     script = Script(tmp_path, {"a": [ACTIVE, COMPLETE], "b": [COMPLETE]})
-    results = go(script, Job(item("a"), "torrent", "http"), Job(item("a"), "torrent", "udp"))
+    results = go(script, PlannedDownload(item("a"), "torrent", "http"), PlannedDownload(item("a"), "torrent", "udp"))
     assert [result["ok"] for result in results] == [True, True]
     assert script.most == 1
 
@@ -116,7 +129,7 @@ def test_the_same_swarm_is_entered_once_at_a_time(tmp_path: Path) -> None:
 def test_no_more_run_side_by_side_than_allowed(tmp_path: Path) -> None:
     names = "abcdef"
     script = Script(tmp_path, {name: [ACTIVE, ACTIVE, COMPLETE] for name in names}, parallel=2)
-    results = go(script, *(Job(item(name), "torrent", "http") for name in names))
+    results = go(script, *(PlannedDownload(item(name), "torrent", "http") for name in names))
     assert all(result["ok"] for result in results)
     assert script.most == 2
 
@@ -133,13 +146,15 @@ def test_no_more_run_side_by_side_than_allowed(tmp_path: Path) -> None:
 def test_a_failure_names_its_step(tmp_path: Path, via: str, status: dict[str, Any], step: str, said: str) -> None:
     gid = "meta-x" if via == "magnet" else "x"
     script = Script(tmp_path, {gid: [status], "good": [ACTIVE, COMPLETE]})
-    failed, good = go(script, Job(item("x"), via, "http"), Job(item("good"), "torrent", "http"), stall=0.05)
+    failed, good = go(
+        script, PlannedDownload(item("x"), via, "http"), PlannedDownload(item("good"), "torrent", "http"), stall=0.05
+    )
     assert (failed["ok"], failed["step"], failed["words"]) == (False, step, [said])
     assert good["ok"], "the others go on"
 
 
 def test_other_bytes_fail_at_verify(tmp_path: Path) -> None:
-    (result,) = go(Script(tmp_path, {"damaged": [COMPLETE]}), Job(item("damaged"), "torrent", "http"))
+    (result,) = go(Script(tmp_path, {"damaged": [COMPLETE]}), PlannedDownload(item("damaged"), "torrent", "http"))
     assert result["step"] == "verify"
     assert result["words"] == [
         f"damaged: expected SHA-256 {SUM}, got {hashlib.sha256(b'other bytes').hexdigest()}",
@@ -150,8 +165,8 @@ def test_a_portal_without_the_torrent_fails_that_item_alone(tmp_path: Path, monk
     def fetch(url: str) -> bytes:
         raise PortalError(f"{url}: Not Found")
 
-    monkeypatch.setattr(downloads, "fetch", fetch)
-    (result,) = go(Script(tmp_path, {}), Job(item("a"), "torrent", "http"))
+    monkeypatch.setattr(downloads, "fetch_from_portal", fetch)
+    (result,) = go(Script(tmp_path, {}), PlannedDownload(item("a"), "torrent", "http"))
     assert (result["step"], result["words"]) == ("portal", ["http://192.0.2.1:8000/torrents/a.torrent: Not Found"])
 
 
@@ -160,8 +175,10 @@ def test_an_aria2_that_ended_is_told_at_once(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (tmp_path / "log").write_text(LOG)
-    dead = Aria2(Settings(str(tmp_path), "nobody", port, 8085, "", 16, 60))
-    (result,) = run([Job(item("m"), "magnet", "http")], dead, "http://192.0.2.1:8000/", Limits(5.0, 20.0, False))
+    dead = Aria2(Aria2Settings(str(tmp_path), "nobody", port, 8085, "", 16, 60))
+    (result,) = run_downloads(
+        [PlannedDownload(item("m"), "magnet", "http")], dead, "http://192.0.2.1:8000/", DownloadLimits(5.0, 20.0, False)
+    )
     assert (result["ok"], result["step"]) == (False, "metadata")
     assert result["words"][0].startswith(f"aria2 does not answer on port {port}: ")
 
@@ -180,14 +197,14 @@ def test_a_portal_that_hangs_up_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/catalogue.json"
         with pytest.raises(PortalError, match=rf"^{url}: IncompleteRead"):
-            downloads.fetch(url)
+            downloads.fetch_from_portal(url)
         thread.join(5)
 
 
 def test_missing_files_and_wrong_numbers_of_files_are_told(tmp_path: Path) -> None:
     wanted = [{"path": "a", "sha256": SUM}]
-    assert compare([], wanted) == "expected 1 files, got 0"
-    assert compare([str(tmp_path / "a")], wanted) == "a: No such file or directory"
+    assert compare_files([], wanted) == "expected 1 files, got 0"
+    assert compare_files([str(tmp_path / "a")], wanted) == "a: No such file or directory"
 
 
 def test_padding_is_no_content() -> None:
@@ -219,7 +236,7 @@ def test_the_last_words_are_those_about_the_download(tmp_path: Path) -> None:
 
 
 def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path) -> None:
-    settings = Settings(str(tmp_path), "nobody", 8084, 8085, "192.0.2.9", 16, 60)
+    settings = Aria2Settings(str(tmp_path), "nobody", 8084, 8085, "192.0.2.9", 16, 60)
     lines = configuration(settings, "s3cret").splitlines()
     assert {"enable-peer-exchange=false", "bt-enable-lpd=false", "rpc-listen-all=false"} <= set(lines)
     assert {"rpc-secret=s3cret", "listen-port=8085", "dht-listen-port=8085", "interface=192.0.2.9"} <= set(lines)
@@ -227,6 +244,80 @@ def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path)
 
 
 def test_a_secret_that_was_given_opens_the_rpc_to_those_who_know_it(tmp_path: Path) -> None:
-    settings = Settings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60, "known to testers")
+    settings = Aria2Settings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60, "known to testers")
     lines = configuration(settings, Aria2(settings).secret).splitlines()
     assert {"rpc-listen-all=true", "rpc-allow-origin-all=true", "rpc-secret=known to testers"} <= set(lines)
+
+
+@pytest.fixture
+def systemd(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of systemd, which starts nothing and says that everything runs."""
+    asked: list[str] = []
+    monkeypatch.setattr(aria2, "run_transient", lambda unit, *_: asked.append(f"start {unit}"))
+    monkeypatch.setattr(Unit, "active", lambda _self: True)
+    monkeypatch.setattr(Unit, "stop", lambda self: asked.append(f"stop {self.name}"))
+    return asked
+
+
+def own_settings(directory: Path, port: int) -> Aria2Settings:
+    return Aria2Settings(str(directory), pwd.getpwuid(os.getuid()).pw_name, port, 8085, "", 16, 60)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_aria2_is_stopped_where_something_else_answers_on_its_port(
+    tmp_path: Path, systemd: list[str], answer: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        with pytest.raises(Aria2Error, match=f"^port {port} does not speak aria2's RPC"):
+            Aria2(own_settings(tmp_path, port)).__enter__()
+        thread.join(120)
+    assert systemd == ["start seedbed-leecher.service", "stop seedbed-leecher.service"]
+
+
+def test_aria2_is_stopped_when_its_start_is_interrupted(
+    tmp_path: Path, systemd: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Aria2, "wait_until_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Aria2(own_settings(tmp_path, 1)).__enter__()
+    assert systemd == ["start seedbed-leecher.service", "stop seedbed-leecher.service"]
+
+
+def test_an_aria2_of_another_run_is_left_alone(
+    tmp_path: Path, systemd: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any) -> None:
+        raise CommandError(["systemd-run"], 1, "Unit seedbed-leecher.service already exists.")
+
+    monkeypatch.setattr(aria2, "run_transient", refuse)
+    with pytest.raises(Aria2Error, match="already exists"):
+        Aria2(own_settings(tmp_path, 1)).__enter__()
+    assert systemd == []
+
+
+def test_the_configuration_is_given_away_before_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the directory is its user's, that user may put a link to somebody else's file in its place."""
+    given: list[str] = []
+    monkeypatch.setattr(os, "fchown", lambda descriptor, *_: given.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    conf = Aria2(own_settings(tmp_path, 1)).write_configuration()
+    assert given == [conf, str(tmp_path)]
+    assert stat.S_IMODE(os.stat(conf).st_mode) == 0o600
+
+
+def test_a_link_in_the_logs_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text(LOG)
+    (tmp_path / "log").symlink_to(tmp_path / "theirs")
+    assert last_words(str(tmp_path / "log")) == []

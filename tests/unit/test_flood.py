@@ -154,3 +154,15 @@ def test_the_module_names_file_and_line(tmp_path: Path, capsys: pytest.CaptureFi
     path = tmp_path / "users.db"
     path.write_text("{\n", encoding="utf-8")
     assert run(path, capsys)["msg"] == f"{path}: line 1 is no account of Flood's; mend or delete the file"
+
+
+def test_the_module_says_what_is_wrong_with_file_or_owner(
+    tmp_path: Path, argon2: Path, no_unit: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "users.db"
+    assert run(path, capsys, owner="seedbed-nobody")["msg"] == f"{path}: this host has no user 'seedbed-nobody'"
+    path.write_bytes(b"\xff")
+    assert run(path, capsys)["msg"] == f"{path}: it is not UTF-8 text; mend or delete the file"
+    path.unlink()
+    path.mkdir()
+    assert "Is a directory" in run(path, capsys)["msg"]

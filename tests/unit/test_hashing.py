@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import os
@@ -10,8 +11,11 @@ from typing import Sequence
 
 import pytest
 from ansible.module_utils.seedbed.base import workers
+from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.payload import content, hashing
-from ansible.module_utils.seedbed.payload.hashing import Source, Work, hash_all
+from ansible.module_utils.seedbed.payload.hashing import Digests, HashError, HashWork, hash_all, hash_one
+from ansible.module_utils.seedbed.payload.sources import Source
+from ansible.module_utils.seedbed.torrent.model import Spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,8 +59,9 @@ BORDERS = (0, 1, PIECE - 1, PIECE, PIECE + 1)
 @pytest.mark.parametrize("lengths", [pair for pair in itertools.product(BORDERS, repeat=2) if sum(pair)])
 def test_file_borders_on_every_side_of_a_piece_border(tmp_path: Path, lengths: tuple[int, int]) -> None:
     sources = on_disk(tmp_path, lengths)
-    (plain, hybrid), failed = hash_all([Work(sources, PIECE), Work(sources, PIECE, hybrid=True)])
-    assert not failed
+    plain, hybrid = hash_all([HashWork(sources, PIECE), HashWork(sources, PIECE, hybrid=True)])
+    assert isinstance(plain, Digests)
+    assert isinstance(hybrid, Digests)
     assert plain.pieces == naive_pieces(lengths, PIECE, padded=False)
     assert hybrid.pieces == naive_pieces(lengths, PIECE, padded=True)
 
@@ -64,8 +69,7 @@ def test_file_borders_on_every_side_of_a_piece_border(tmp_path: Path, lengths: t
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 5 * PIECE), min_size=1, max_size=8), st.sampled_from([PIECE, 4 * PIECE]))
 def test_merkle_roots_and_pieces_are_those_of_the_plainest_code(lengths: list[int], piece: int) -> None:
-    (digests,), failed = hash_all([Work(computed(lengths), piece, hybrid=True)])
-    assert not failed
+    digests = hash_one(HashWork(computed(lengths), piece, hybrid=True))
     assert digests.pieces == naive_pieces(lengths, piece, padded=True)
     for number, length in enumerate(lengths):
         data = content.read(content.file_key("s", (str(number),)), 0, length)
@@ -77,38 +81,65 @@ def test_merkle_roots_and_pieces_are_those_of_the_plainest_code(lengths: list[in
 def test_forked_workers_agree_with_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = [9 * 1024 * 1024 + 5, 0, 3, 17 * 1024 * 1024, 700_000]
     works = [
-        Work(sources, 65536, hybrid=hybrid)
+        HashWork(sources, 65536, hybrid=hybrid)
         for sources in (on_disk(tmp_path, lengths), computed(lengths))
         for hybrid in (False, True)
     ]
-    forked, failed = hash_all(works, processes=2)
-    assert not failed
+    forked = hash_all(works, processes=2)
     monkeypatch.setattr(hashing, "SMALL", 2**60)
-    here, failed = hash_all(works)
-    assert not failed
+    here = hash_all(works)
+    assert all(isinstance(result, Digests) for result in here)
     assert forked == here
     assert forked[:2] == forked[2:]
 
 
 def test_a_single_file_is_not_padded() -> None:
-    (digests,), _failed = hash_all([Work(computed([PIECE + 1]), PIECE, hybrid=True, single=True)])
+    digests = hash_one(HashWork(computed([PIECE + 1]), PIECE, hybrid=True, single=True))
     assert digests.pieces == naive_pieces([PIECE + 1], PIECE, padded=False)
 
 
 def test_a_file_that_became_shorter_is_named_and_others_go_on(tmp_path: Path) -> None:
     good, bad = on_disk(tmp_path, [100, 200])
     os.truncate(bad.path, 50)
-    (first, _second), failed = hash_all([Work([good], PIECE), Work([bad], PIECE)])
-    assert failed == {1: f"{bad.path} became shorter while it was read"}
-    assert first.pieces
+    first, second = hash_all([HashWork([good], PIECE), HashWork([bad], PIECE)])
+    assert isinstance(first, Digests)
+    assert str(second) == f"{bad.path} became shorter while it was read"
 
 
 def test_a_large_file_that_became_shorter_is_named(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.touch()
     os.truncate(path, 40 * 1024 * 1024)
-    _digests, failed = hash_all([Work([Source(64 * 1024 * 1024, str(path))], 2**20)], processes=2)
-    assert failed == {0: f"{path} became shorter while it was read"}
+    with pytest.raises(HashError, match=f"^{path} became shorter while it was read$"):
+        hash_one(HashWork([Source(64 * 1024 * 1024, str(path))], 2**20), processes=2)
+
+
+def test_there_are_no_digests_of_what_a_dead_worker_left_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else 128 of 1,024 pieces would be zeros, and the controller would remember them for good."""
+    read = content.read
+
+    def die(key: bytes, offset: int, length: int) -> bytes:
+        if offset == 32 * 2**20:
+            os.kill(os.getpid(), 9)
+        return read(key, offset, length)
+
+    monkeypatch.setattr(content, "read", die)
+    spec: Spec = {
+        "name": "x",
+        "kind": "synthetic",
+        "piece_length": 65536,
+        "recipe": {"size": 64 * 2**20, "seed": "x"},
+    }
+    with pytest.raises(HashError, match=r"ended by signal 9$"):
+        PayloadCache(str(tmp_path))(spec)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    payload = PayloadCache(str(tmp_path))(spec)
+    assert bytes(20) not in base64.b64decode(payload["pieces"])
+    assert PayloadCache(str(tmp_path))(spec) == payload
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_worker_that_dies_is_told_and_the_rest_is_done() -> None:
@@ -116,11 +147,11 @@ def test_a_worker_that_dies_is_told_and_the_rest_is_done() -> None:
         if unit == 3:
             os.kill(os.getpid(), 9)
 
-    faults = workers.run(range(50), do, workers=2)
+    faults = workers.run_units(range(50), do, workers=2)
     assert faults == [(3, "the process at work on it was ended by signal 9")]
 
 
 def test_workers_count_what_they_have_done() -> None:
     seen: list[int] = []
-    workers.run(range(10), lambda _unit, worker: worker.tick(5), workers=2, report=seen.append)
+    workers.run_units(range(10), lambda _unit, worker: worker.tick(5), workers=2, report=seen.append)
     assert seen[-1] == 50

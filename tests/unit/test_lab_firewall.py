@@ -16,8 +16,8 @@ def test_a_table_is_replaced_in_one_transaction() -> None:
 
 def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "made" / "rules"
-    nft_table.write(str(path), "old")
-    nft_table.write(str(path), "new", 0o644)
+    nft_table.write_durably(str(path), "old")
+    nft_table.write_durably(str(path), "new", 0o644)
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [child.name for child in path.parent.iterdir()] == ["rules"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, lengths, plan, sort_key
+from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, lengths, recipe_files, sort_key
 from ansible.module_utils.seedbed.torrent.names import MAX_COMPONENT, component_fault
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_distinct_paths_that_a_disk_can_hold(layout: str) -> None:
-    files = plan({"files": 200, "size": 1000, "layout": layout}, "s")
+    files = recipe_files({"files": 200, "size": 1000, "layout": layout}, "s")
     paths = [file.path for file in files]
     assert len(set(paths)) == 200
     assert paths == sorted(paths, key=sort_key)
@@ -25,14 +25,15 @@ def test_every_layout_gives_distinct_paths_that_a_disk_can_hold(layout: str) -> 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_recipe_that_grows_keeps_its_paths(layout: str) -> None:
     few, many = (
-        {file.path for file in plan({"files": count, "size": count, "layout": layout}, "s")} for count in (30, 200)
+        {file.path for file in recipe_files({"files": count, "size": count, "layout": layout}, "s")}
+        for count in (30, 200)
     )
     assert few < many
 
 
 def test_the_layouts_do_what_they_say() -> None:
     def paths(layout: str) -> list[tuple[str, ...]]:
-        return [file.path for file in plan({"files": 40, "size": 40, "layout": layout}, "s")]
+        return [file.path for file in recipe_files({"files": 40, "size": 40, "layout": layout}, "s")]
 
     assert {len(path) for path in paths("deep")} == {61}
     assert max(len(part.encode()) for path in paths("long") for part in path) == MAX_COMPONENT == 255
@@ -44,7 +45,7 @@ def test_the_layouts_do_what_they_say() -> None:
 
 
 def test_nested_takes_depth_and_fanout() -> None:
-    files = plan({"files": 50, "size": 50, "layout": "nested", "depth": 2, "fanout": 3}, "s")
+    files = recipe_files({"files": 50, "size": 50, "layout": "nested", "depth": 2, "fanout": 3}, "s")
     assert {len(file.path) for file in files} == {3}
     assert len({file.path[0] for file in files}) == 3
 
@@ -64,7 +65,7 @@ def test_sizes() -> None:
 def test_a_second_implementation_spreads_the_sizes_alike() -> None:
     """As docs/catalogue.md describes it, for several spreads."""
     for low, high in ((0, 65536), (100, 100 * 1024), (5, 5), (1000, 1500), (1, 2**40)):
-        made = [file.length for file in plan({"files": 200, "sizes": {"min": low, "max": high}}, "any seed")]
+        made = [file.length for file in recipe_files({"files": 200, "sizes": {"min": low, "max": high}}, "any seed")]
         told = []
         for number in range(200):
             key = hashlib.sha256(b"any seed").digest()
@@ -79,9 +80,9 @@ def test_a_second_implementation_spreads_the_sizes_alike() -> None:
 
 
 def test_one_file_stands_alone_unless_a_layout_asks_for_a_directory() -> None:
-    assert plan({"size": 5}, "s")[0].path == ()
-    assert plan({"sizes": [5]}, "s")[0].path == ()
-    assert plan({"size": 5, "layout": "flat"}, "s")[0].path == ("file-000000.bin",)
+    assert recipe_files({"size": 5}, "s")[0].path == ()
+    assert recipe_files({"sizes": [5]}, "s")[0].path == ()
+    assert recipe_files({"size": 5, "layout": "flat"}, "s")[0].path == ("file-000000.bin",)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "x" * 256, "\udcff"])

@@ -18,7 +18,7 @@ from ansible.module_utils.seedbed.catalogue.menu import MENU, menu_entries, menu
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.placement import PayloadHost
 from ansible.module_utils.seedbed.payload.store import Store
 from ansible.module_utils.seedbed.torrent import bencode
 from ansible.module_utils.seedbed.torrent.malformed import malformed, malformed_files
@@ -38,9 +38,9 @@ class Kitchen:
         self.root = root
         entries = menu_entries(["all"], trackers=TRACKERS)
         entries += [{**entry, "swarm": {"seeders": []}} for entry in menu_entries([HUGE])]
-        store = Store(Host(str(root / "payload"), Manifests(str(root / "state")), (4, 1)))
+        store = Store(PayloadHost(str(root / "payload"), Manifests(str(root / "state")), (4, 1)))
         resolved = resolve_entries(entries, seeders=["h"], portals=["h"], trackers=TRACKERS)
-        store.look(host_specs(resolved, "h"))
+        store.inspect(host_specs(resolved, "h"))
         results = {"h": {"payloads_json": store.run(), "failures": store.failures}}
         made = make_items(resolved, results, hosts=["h"], webseed_urls=["http://192.0.2.30:8000/payload/"])
         assert made["failures"] == []

@@ -11,7 +11,7 @@ from ansible.module_utils.seedbed.host.source_archives import (
     ArchiveError,
     check_package,
     deb_src,
-    from_mirrors,
+    fetch_from_mirrors,
     repositories,
     signed_by,
 )
@@ -97,12 +97,12 @@ def test_the_first_mirror_with_the_pinned_bytes_counts(tmp_path: Path) -> None:
     for name, content in (("bad", b"other"), ("good", CONTENT)):
         (tmp_path / name).write_bytes(content)
     urls = [f"file://{tmp_path}/{name}" for name in ("missing", "bad", "good")]
-    from_mirrors([archive(urls=urls)], str(tmp_path), 5)
+    fetch_from_mirrors([archive(urls=urls)], str(tmp_path), 5)
     assert (tmp_path / "x_1.orig.tar.xz").read_bytes() == CONTENT
     with pytest.raises(ArchiveError) as caught:
-        from_mirrors([archive(urls=urls[:2], name="y")], str(tmp_path), 5)
+        fetch_from_mirrors([archive(urls=urls[:2], name="y")], str(tmp_path), 5)
     assert "pinned is " + PINNED in str(caught.value)
-    assert "x_sha256 tells the SHA-256" in str(caught.value)
+    assert "x_sha256 is the SHA-256" in str(caught.value)
     assert not (tmp_path / "y").exists()
 
 

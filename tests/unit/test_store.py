@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.base import sizes
-from ansible.module_utils.seedbed.base.jobs import Job, JobError, wait
+from ansible.module_utils.seedbed.base.files import stat_of
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload import content, store, virtual
-from ansible.module_utils.seedbed.payload import placement as entry
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.placement import STAGE, PayloadHost
 from ansible.module_utils.seedbed.payload.store import Store
 from ansible.module_utils.seedbed.torrent import metainfo, metainfo_reader
 from ansible.module_utils.seedbed.torrent.client_names import name_on_3, path_on_3
@@ -34,10 +33,10 @@ class Lab:
         self.owner: tuple[int, int] | None = None
 
     def store(self, *entries: dict[str, Any], check: bool = False, prune: bool = True, **files: bytes) -> Store:
-        host = Host(str(self.payload), Manifests(str(self.state / "manifests")), self.client, self.owner)
+        host = PayloadHost(str(self.payload), Manifests(str(self.state / "manifests")), self.client, self.owner)
         found = Store(host, check=check)
         resolved = resolve_entries(entries, seeders=["h"], torrents=TorrentFiles(lambda path: files[path]))
-        found.look(host_specs(resolved, "h"), prune=prune)
+        found.inspect(host_specs(resolved, "h"), prune=prune)
         return found
 
     def run(self, *entries: dict[str, Any], **more: Any) -> tuple[list[dict[str, Any]], Store]:
@@ -257,7 +256,7 @@ def test_what_a_daemon_completes_belongs_to_it(lab: Lab, monkeypatch: pytest.Mon
 
 
 def test_there_has_to_be_room_for_what_a_daemon_fetches(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_free", lambda path: (path, 250 * 1024))
+    monkeypatch.setattr(store, "_free_space", lambda path: (path, 250 * 1024))
     plain, grows = ({**ONE, "swarm": {"available": "60%", "fetch_rest": fetch}} for fetch in (False, True))
     assert lab.run(plain)[1].failures == []
     (failure,) = lab.run(grows)[1].failures
@@ -465,7 +464,7 @@ def test_a_foreign_hybrid_gets_its_padding(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_without_space_nothing_is_begun(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_free", lambda path: ("/srv", 1024))
+    monkeypatch.setattr(store, "_free_space", lambda path: ("/srv", 1024))
     payloads, made = lab.run(ONE)
     assert payloads == []
     assert made.failures[0]["reason"] == "needs 300 KiB on /srv, 1 KiB free"
@@ -474,12 +473,12 @@ def test_without_space_nothing_is_begun(lab: Lab, monkeypatch: pytest.MonkeyPatc
 
 def test_space_that_the_run_frees_counts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.run({"name": "old", "synthetic": {"size": "300KiB"}})
-    monkeypatch.setattr(store, "_free", lambda path: ("/srv", 0))
+    monkeypatch.setattr(store, "_free_space", lambda path: ("/srv", 0))
     assert lab.run(ONE, prune=False)[1].failures
     _payloads, made = lab.run(ONE)
     assert (made.failures, list(lab.files())) == ([], ["one"])
     # What a killed run has begun goes, too: on a tight disk the next one would otherwise never find room.
-    (lab.payload / "one").rename(lab.payload / entry.STAGE / "making" / "begun")
+    (lab.payload / "one").rename(lab.payload / STAGE / "making" / "begun")
     _payloads, made = lab.run(ONE)
     assert (made.failures, list(lab.files())) == ([], ["one"])
 
@@ -491,6 +490,15 @@ def test_what_could_not_be_finished_takes_no_space(lab: Lab, monkeypatch: pytest
     monkeypatch.setattr(os, "pwritev", full)
     assert lab.run(ONE)[1].failures[0]["reason"] == "[Errno 28] No space left on device"
     assert lab.files() == {}
+
+
+def test_an_entry_whose_file_vanishes_fails_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "stat_of", lambda path: None if path.endswith("/one") else stat_of(path))
+    payloads, made = lab.run(TREE, ONE)
+    assert [payload["name"] for payload in payloads] == ["tree"]
+    assert [failure["reason"] for failure in made.failures] == ["one vanished while it was made"]
+    monkeypatch.undo()
+    assert lab.run(TREE, ONE)[1].changed == ["one"]
 
 
 def test_killed_at_any_moment_the_next_run_finishes(lab: Lab, tmp_path: Path) -> None:
@@ -516,40 +524,4 @@ def test_killed_at_any_moment_the_next_run_finishes(lab: Lab, tmp_path: Path) ->
     for path, checksum in sums.items():
         where = lab.payload / path if path == "big" else lab.payload / "many" / path
         assert hashlib.sha256(where.read_bytes()).hexdigest() == checksum
-    assert list((lab.payload / entry.STAGE / "making").iterdir()) == []
-
-
-def test_long_work_goes_on_without_the_one_who_asked(tmp_path: Path) -> None:
-    go, went = os.pipe()
-    with Job(str(tmp_path), "a") as job:
-        assert job.acquire(0)
-        ended = job.start(lambda: {"read": os.read(go, 10).decode()})
-    assert not wait(ended, 0)
-    with Job(str(tmp_path), "a") as job:
-        assert not job.acquire(time.monotonic() + 0.05)
-        os.write(went, b"done")
-        assert job.acquire(time.monotonic() + 10)
-        assert job.collect() == {"read": "done"}
-        assert job.collect() is None
-
-
-@pytest.mark.parametrize(
-    ("fault", "told"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), r"^\[Errno 28\] No space left on device$"),
-        (store.StoreError("one vanished"), "^one vanished$"),
-        (ZeroDivisionError("a fault of ours"), r"(?s)^Traceback.*ZeroDivisionError: a fault of ours"),
-    ],
-)
-def test_work_that_breaks_is_told(tmp_path: Path, fault: Exception, told: str) -> None:
-    def work() -> dict[str, Any]:
-        raise fault
-
-    with Job(str(tmp_path), "a") as job:
-        assert job.acquire(0)
-        ended = job.start(work)
-    assert wait(ended, 10)
-    with Job(str(tmp_path), "a") as job:
-        assert job.acquire(time.monotonic() + 10)
-        with pytest.raises(JobError, match=told):
-            job.collect()
+    assert list((lab.payload / STAGE / "making").iterdir()) == []

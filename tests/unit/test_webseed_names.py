@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import Host
+from ansible.module_utils.seedbed.payload.placement import PayloadHost
 from ansible.module_utils.seedbed.payload.store import Store
 
 OLD = (3, 0)
@@ -21,9 +21,9 @@ ENTRIES: list[dict[str, Any]] = [
 
 
 def made(root: Path, *entries: dict[str, Any], **groups: list[str]) -> Store:
-    store = Store(Host(str(root / "payload"), Manifests(str(root / "state")), OLD))
+    store = Store(PayloadHost(str(root / "payload"), Manifests(str(root / "state")), OLD))
     resolved = resolve_entries(entries, **{"seeders": ["h"], "portals": ["h"], **groups})
-    store.look(host_specs(resolved, "h"))
+    store.inspect(host_specs(resolved, "h"))
     assert len(store.run()) == len(resolved)
     assert store.failures == []
     return store

@@ -21,7 +21,7 @@ class Socket(TypedDict):
 
 
 def listening_sockets(first: int, last: int, proc: str = "/proc") -> list[Socket]:
-    """The sockets that listen on a port from first to last, both included."""
+    """Return the sockets that listen on a port from first to last, both included."""
     bound = [entry for entry in _bound(proc) if first <= entry[1] <= last]
     owners = _owners({inode for _, _, inode in bound}, proc) if bound else {}
     sockets: list[Socket] = []
@@ -34,7 +34,7 @@ def listening_sockets(first: int, last: int, proc: str = "/proc") -> list[Socket
 
 
 def holders(port: int, proc: str = "/proc") -> dict[int, str]:
-    """Process id -> name of all that listen on a TCP port."""
+    """Return process id -> name of all that listen on a TCP port."""
     return {
         socket["pid"]: socket["process"]
         for socket in listening_sockets(port, port, proc)
@@ -55,7 +55,7 @@ def _bound(proc: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _owners(inodes: set[str], proc: str) -> dict[str, tuple[int, str, str]]:
-    """Inode -> (process id, process name, systemd unit) of the first process that has the socket open."""
+    """Return inode -> (process id, process name, systemd unit) of the first process that has the socket open."""
     owners: dict[str, tuple[int, str, str]] = {}
     for pid in filter(str.isdigit, os.listdir(proc)):
         try:
@@ -81,7 +81,7 @@ def _socket_inodes(directory: str) -> set[str]:
 
 
 def _unit(cgroups: str) -> str:
-    """The systemd unit in /proc/PID/cgroup, of either version of control groups: the innermost service."""
+    """Return the systemd unit in /proc/PID/cgroup, of either version of control groups: the innermost service."""
     for line in cgroups.splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "name=systemd"):

@@ -47,19 +47,19 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds until the end; past it, the reason ``timeout``."""
+        """Return the seconds until the end; raise NetError, reason ``timeout``, past it."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise NetError("timeout", f"no answer within {self.seconds:.2g} s")
         return left
 
     def share(self, parts: int) -> Deadline:
-        """The deadline of the first of that many equal parts of the time left."""
+        """Return the deadline of the first of that many equal parts of the time left."""
         return Deadline(self.left() / max(parts, 1))
 
 
 def net_error(error: OSError, deadline: Deadline) -> NetError:
-    """The reason behind an OSError."""
+    """Return the reason behind an OSError."""
     if isinstance(error, socket.timeout):  # TimeoutError itself only since Python 3.10
         return NetError("timeout", f"no answer within {deadline.seconds:.2g} s")
     reason, message = _REASONS.get(error.errno or 0, ("os_error", str(error)))
@@ -67,7 +67,10 @@ def net_error(error: OSError, deadline: Deadline) -> NetError:
 
 
 def resolve(host: str, port: int, family: str, deadline: Deadline) -> list[Address]:
-    """The addresses of a name. The resolver knows no deadline of ours, so it works in a thread we need not wait for."""
+    """Return the addresses of a name.
+
+    The resolver knows no deadline of ours, so it works in a thread that we need not wait for.
+    """
     found: list[Address] = []
     failure: list[str] = []
 
@@ -85,12 +88,12 @@ def resolve(host: str, port: int, family: str, deadline: Deadline) -> list[Addre
     if failure:
         raise NetError("dns", f"the name {host} does not resolve ({failure[0]})")
     if thread.is_alive() or not found:
-        raise NetError("dns", f"no resolver told the address of {host} within {deadline.seconds:.2g} s")
+        raise NetError("dns", f"no resolver gave the address of {host} within {deadline.seconds:.2g} s")
     return found
 
 
 def try_each(addresses: list[Address], deadline: Deadline, ask: Callable[[Address, Deadline], Answer]) -> Answer:
-    """The first answer of the addresses, asked in turn; each gets an equal share of the time that is left."""
+    """Return the first answer of the addresses, asked in turn; each gets an equal share of the time that is left."""
     failure = NetError("dns", "a name without addresses")
     for index, address in enumerate(addresses):
         try:
@@ -102,7 +105,7 @@ def try_each(addresses: list[Address], deadline: Deadline, ask: Callable[[Addres
 
 
 def open_tcp(address: Address, deadline: Deadline, source: str = "") -> socket.socket:
-    """A connected TCP socket whose next operation is bounded by the deadline."""
+    """Return a connected TCP socket whose next operation is bounded by the deadline."""
     sock = socket.socket(address[0], socket.SOCK_STREAM)
     try:
         sock.settimeout(deadline.left())

@@ -44,7 +44,7 @@ def _term(text: str, whole: object) -> int:
 
 
 def parse_size(value: int | str) -> int:
-    """Bytes of '256MiB', '1.5GiB', '1MiB+1' or a plain number."""
+    """Return the bytes of '256MiB', '1.5GiB', '1MiB+1' or a plain number."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise SizeError(value, f"is not a size: expected a number or a text, got {type(value).__name__}")
     size: int = value if isinstance(value, int) else sum(_term(term, value) for term in value.split("+"))
@@ -54,7 +54,7 @@ def parse_size(value: int | str) -> int:
 
 
 def parse_rate(value: int | str) -> int:
-    """Bytes a second of '100KiB/s' or a plain number."""
+    """Return the bytes a second of '100KiB/s' or a plain number."""
     if isinstance(value, str) and value.endswith("/s"):
         return parse_size(value[:-2])
     if isinstance(value, int) and not isinstance(value, bool):
@@ -63,7 +63,7 @@ def parse_rate(value: int | str) -> int:
 
 
 def parse_share(value: int | float | str) -> int:
-    """Millionths of '60%', '12.5%' or 0.6; an integer keeps the choice of pieces the same everywhere."""
+    """Return the millionths of '60%', '12.5%' or 0.6; an integer keeps the choice of pieces the same everywhere."""
     try:
         if isinstance(value, str) and value.strip().endswith("%"):
             share = float(value.strip()[:-1]) / 100
@@ -79,12 +79,12 @@ def parse_share(value: int | float | str) -> int:
 
 
 def format_share(share: int) -> str:
-    """'60%', '12.5%'."""
+    """Return a share as text: '60%', '12.5%'."""
     return f"{share / WHOLE * 100:g}%"
 
 
 def format_size(size: float) -> str:
-    """Text for people, in the units of piece lengths: 12 GiB, 1.5 KiB, 512 B."""
+    """Return text for people, in the units of piece lengths: 12 GiB, 1.5 KiB, 512 B."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < KIB or unit == "TiB":
             break

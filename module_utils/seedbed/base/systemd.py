@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import pwd
 from typing import Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError, run
+from ansible.module_utils.seedbed.base.users import UserError, user_ids
 
 UNITS = "/etc/systemd/system"
 STATE = ("ActiveState", "UnitFileState", "NeedDaemonReload", "MainPID", "LoadState")
@@ -24,7 +24,7 @@ class Unit:
         """Return properties of the unit, empty where it does not have them, also on a host without systemd."""
         try:
             shown = run(["systemctl", "show", "--property=" + ",".join(names), self.name])
-        except (CommandError, FileNotFoundError):
+        except CommandError:
             shown = ""
         return {**dict.fromkeys(names, ""), **dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)}
 
@@ -35,10 +35,9 @@ class Unit:
     def user(self) -> tuple[int, int] | None:
         """Return user and group that the unit runs as; None for root, and for a unit that is not there."""
         try:
-            found = pwd.getpwnam(self.properties(["User"]).get("User", ""))
-        except KeyError:
+            return user_ids(self.properties(["User"])["User"])
+        except UserError:
             return None
-        return found.pw_uid, found.pw_gid
 
     def reload_files(self) -> None:
         """Have systemd read its files again."""
@@ -67,7 +66,7 @@ class Unit:
         command = ["journalctl", "--unit", self.name, "--lines", str(lines), "--no-pager", "--output", "cat"]
         try:
             return run(command).strip()
-        except (CommandError, FileNotFoundError):
+        except CommandError:
             return ""
 
 

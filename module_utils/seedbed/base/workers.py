@@ -17,7 +17,7 @@ from typing import Callable, Generic, NoReturn, Sequence, TypeVar
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 
 Unit = TypeVar("Unit")
-Report = Callable[[int], None]
+ReportDone = Callable[[int], None]  # is called with the bytes that are done
 
 _TOKEN = struct.Struct("<I")
 _FAULT = struct.Struct("<IH")
@@ -27,7 +27,7 @@ _MESSAGE = 2000  # with its header below PIPE_BUF, so that failures do not mix
 
 
 def _quota() -> int | None:
-    """Processors that a cgroup allows, rounded up."""
+    """Return how many processors a cgroup allows, rounded up; None if it does not say."""
     for quota_file, period_file in (
         ("/sys/fs/cgroup/cpu.max", ""),
         ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
@@ -46,8 +46,8 @@ def _quota() -> int | None:
     return None
 
 
-def available() -> int:
-    """Processors that this process may use."""
+def available_processors() -> int:
+    """Return how many processors this process may use."""
     allowed = len(os.sched_getaffinity(0))
     quota = _quota()
     return max(1, min(allowed, quota) if quota else allowed)
@@ -86,7 +86,7 @@ class _Run(Generic[Unit]):
     def done(self) -> int:
         return sum(int(_CELL.unpack_from(self.cell(number))[0]) for number in range(self.count))
 
-    def one(self, number: int, worker: Worker) -> str | None:
+    def attempt(self, number: int, worker: Worker) -> str | None:
         worker.at(number)
         try:
             self.do(self.units[number], worker)
@@ -95,11 +95,11 @@ class _Run(Generic[Unit]):
         self.shared[self.count * _CELL.size + number] = 1
         return None
 
-    def here(self, report: Report | None) -> None:
-        """Everything in this process."""
+    def work_alone(self, report: ReportDone | None) -> None:
+        """Do everything in this process."""
         worker = Worker(self.cell(0), forked=False)
         for number in range(len(self.units)):
-            fault = self.one(number, worker)
+            fault = self.attempt(number, worker)
             if fault is not None:
                 self.faults[number] = fault
             if report:
@@ -115,7 +115,7 @@ class _Run(Generic[Unit]):
                 if not token or os.getppid() != parent:
                     break
                 (unit,) = _TOKEN.unpack(token)
-                fault = self.one(unit, worker)
+                fault = self.attempt(unit, worker)
                 if fault is not None:
                     raw = fault.encode(errors="replace")[:_MESSAGE]
                     os.write(faults, _FAULT.pack(unit, len(raw)) + raw)
@@ -125,7 +125,7 @@ class _Run(Generic[Unit]):
             # Nothing of the parent's (buffers, exit handlers, the module's answer) may run twice.
             os._exit(code)
 
-    def fork(self, report: Report | None) -> None:
+    def fork(self, report: ReportDone | None) -> None:
         token_read, token_write = os.pipe()
         fault_read, fault_write = os.pipe()
         parent = os.getpid()
@@ -152,12 +152,12 @@ class _Run(Generic[Unit]):
                 how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "an error of its own"
                 self.faults.setdefault(unit, f"the process at work on it was ended by {how}")
 
-    def feed(self, tokens: int, faults: int, report: Report | None) -> None:
+    def feed(self, tokens: int, faults: int, report: ReportDone | None) -> None:
         """Give out unit numbers and take in failures until every worker has ended."""
         poll = select.poll()
         poll.register(faults, select.POLLIN)
         poll.register(tokens, select.POLLOUT)
-        given, waiting, told = 0, b"", time.monotonic()
+        given, waiting, reported = 0, b"", time.monotonic()
         while True:
             for descriptor, _event in poll.poll(500):
                 if descriptor == tokens:
@@ -178,12 +178,12 @@ class _Run(Generic[Unit]):
                 if not more:
                     return
                 waiting = self.note(waiting + more)
-            if report and time.monotonic() - told >= 0.5:
-                told = time.monotonic()
+            if report and time.monotonic() - reported >= 0.5:
+                reported = time.monotonic()
                 report(self.done())
 
     def note(self, raw: bytes) -> bytes:
-        """Failures out of the pipe's bytes; returns what is not complete yet."""
+        """Take failures out of the pipe's bytes; return what is not complete yet."""
         while len(raw) >= _FAULT.size:
             unit, length = _FAULT.unpack_from(raw)
             if len(raw) < _FAULT.size + length:
@@ -193,22 +193,22 @@ class _Run(Generic[Unit]):
         return raw
 
 
-def run(
+def run_units(
     units: Sequence[Unit],
     do: Callable[[Unit, Worker], None],
     *,
     workers: int = 0,
     small: bool = False,
-    report: Report | None = None,
+    report: ReportDone | None = None,
 ) -> list[tuple[int, str]]:
-    """Do every unit once; returns (unit number, what went wrong) of those that failed.
+    """Do every unit once; return (unit number, what went wrong) of those that failed.
 
     workers: 0 for every processor; small: the work is not worth a fork.
     """
-    count = max(1, min(workers or available(), len(units)))
+    count = max(1, min(workers or available_processors(), len(units)))
     queue = _Run(units, do, count)
     if small or (count == 1 and workers == 1):
-        queue.here(report)
+        queue.work_alone(report)
     else:
         queue.fork(report)
     if report:

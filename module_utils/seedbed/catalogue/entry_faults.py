@@ -9,6 +9,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import is_text, quoted
 from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, lengths
+from ansible.module_utils.seedbed.torrent.model import Recipe
 from ansible.module_utils.seedbed.torrent.names import name_faults
 from ansible.module_utils.seedbed.torrent.piece_lengths import fit_piece_length, parse_piece_length
 from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
@@ -189,7 +190,7 @@ def _piece_faults(entry: Mapping[str, Any]) -> Faults:
         return faults
     length = 0 if given is None else parse_piece_length(given)
 
-    def fit(plain: Mapping[str, Any]) -> None:
+    def fit(plain: Recipe) -> None:
         fit_piece_length(lengths(plain, plain["seed"]), hybrid=entry.get("version") == "hybrid", given=length)
 
     return _check(plain_recipe(recipe, str(entry.get("name"))), fit)  # type: ignore[arg-type]

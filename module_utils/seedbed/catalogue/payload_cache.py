@@ -13,7 +13,7 @@ from ansible.module_utils.seedbed.payload.virtual import virtual_payload
 from ansible.module_utils.seedbed.torrent.model import Payload, Spec
 
 SLOW = 64 * MIB  # less than this is computed in a tenth of a second
-FORMAT = 1
+FORMAT = 2  # with 1, hashes of what could not be computed were kept as zeros
 
 
 class PayloadCache:

@@ -7,30 +7,37 @@ import contextlib
 import http.client
 import json
 import os
-import pwd
 import re
 import secrets
 import time
 import urllib.parse
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+from ansible.module_utils.seedbed.base.users import give_directory, user_ids
 
 UNIT = "seedbed-leecher.service"
 # A record of the log begins with its time; an exception's causes follow on lines of their own, the deepest last.
 RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ", re.MULTILINE)
 REASON = re.compile(r"(?:Exception: |-> )\[[^]]*\] (?:errorCode=\d+ )?(.*)")
-STATUS_KEYS = [
-    "status",
-    "completedLength",
-    "totalLength",
-    "connections",
-    "errorCode",
-    "errorMessage",
-    "followedBy",
-]
+READY_SECONDS = 10
+
+
+class Aria2Status(TypedDict, total=False):
+    """How a download stands, in aria2's words: numbers are text."""
+
+    status: str
+    completedLength: str
+    totalLength: str
+    connections: str
+    errorCode: str
+    errorMessage: str
+    followedBy: list[str]
+
+
+STATUS_KEYS = list(Aria2Status.__annotations__)
 
 
 class Aria2Error(SeedbedError):
@@ -45,7 +52,7 @@ class Aria2Silent(Aria2Error):
         self.why = why
 
 
-class Settings(NamedTuple):
+class Aria2Settings(NamedTuple):
     """What an aria2 process needs to know."""
 
     directory: str
@@ -58,7 +65,7 @@ class Settings(NamedTuple):
     rpc_secret: str = ""
 
 
-def configuration(settings: Settings, secret: str) -> str:
+def configuration(settings: Aria2Settings, secret: str) -> str:
     """Return the text of aria2.conf.
 
     No DHT entry point, no PEX and no LPD: a peer can only come from the tracker. DHT itself stays on, with an empty
@@ -95,7 +102,7 @@ def configuration(settings: Settings, secret: str) -> str:
     return "".join(f"{key}={value}\n" for key, value in options.items())
 
 
-def guards(settings: Settings) -> list[str]:
+def guards(settings: Aria2Settings) -> list[str]:
     """Return the options of systemd-run that take aria2's rights, and end it should we not do it."""
     properties = {
         "User": settings.user,
@@ -116,25 +123,34 @@ def guards(settings: Settings) -> list[str]:
 class Aria2:
     """A running aria2; leaving the context ends it."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Remember the settings; `__enter__` starts the process."""
+    def __init__(self, settings: Aria2Settings) -> None:
         self.settings = settings
         self.secret = settings.rpc_secret or secrets.token_hex(16)
 
     def __enter__(self) -> Aria2:
-        """Start the process and wait until it answers."""
-        conf = os.path.join(self.settings.directory, "aria2.conf")
-        with open(os.open(conf, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(configuration(self.settings, self.secret))
-        owner = pwd.getpwnam(self.settings.user)
-        for path in (self.settings.directory, conf):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+        """Start the process and wait until it answers; whatever goes wrong, nothing of it goes on running."""
+        conf = self.write_configuration()
         try:
             run_transient(UNIT, guards(self.settings), ["/usr/bin/aria2c", "--conf-path=" + conf])
         except CommandError as error:
-            raise Aria2Error(f"aria2 could not be started as {UNIT}: {error.said}") from error
-        self.wait_until_ready(10)
+            raise Aria2Error(f"aria2 could not be started as {UNIT}: {error.message}") from error
+        try:
+            self.wait_until_ready(READY_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def write_configuration(self) -> str:
+        """Write aria2.conf and give it and its directory to aria2's user; return its path."""
+        owner = user_ids(self.settings.user)
+        conf = os.path.join(self.settings.directory, "aria2.conf")
+        with open(os.open(conf, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(configuration(self.settings, self.secret))
+            os.fchown(file.fileno(), *owner)
+        # Last: from here on that user may put something else in the file's place.
+        give_directory(self.settings.directory, owner)
+        return conf
 
     def __exit__(self, *_: object) -> None:
         """End the process."""
@@ -142,7 +158,7 @@ class Aria2:
             Unit(UNIT).stop()
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Return when aria2 answers; a process that ended tells its last words."""
+        """Return when aria2 answers; raise Aria2Silent, with its last words, if it has ended or the time is over."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -151,7 +167,6 @@ class Aria2:
             except Aria2Silent as error:
                 if not Unit(UNIT).active() or time.monotonic() > deadline:
                     words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.why
-                    self.__exit__()
                     raise Aria2Silent(self.settings.rpc_port, words) from error
                 time.sleep(0.05)  # between two questions; the deadline above bounds the wait
 
@@ -180,14 +195,14 @@ class Aria2:
         """Start a download by magnet and return the id of its metadata; `followedBy` names the content's."""
         return str(self.call("aria2.addUri", [magnet], options))
 
-    def status(self, gid: str) -> dict[str, Any]:
+    def status(self, gid: str) -> Aria2Status:
         """Return how a download stands."""
-        status: dict[str, Any] = self.call("aria2.tellStatus", gid, STATUS_KEYS)
+        status: Aria2Status = self.call("aria2.tellStatus", gid, STATUS_KEYS)
         return status
 
     def files(self, gid: str) -> list[str]:
         """Return the paths of a download's files in the torrent's order."""
-        return [entry["path"] for entry in self.call("aria2.getFiles", gid)]
+        return [file["path"] for file in self.call("aria2.getFiles", gid)]
 
     def give_up(self, gid: str) -> None:
         """Stop a download that still runs."""
@@ -200,9 +215,10 @@ def last_words(log: str, about: Sequence[bytes] = (), count: int = 3) -> list[st
     A tracker's URL is logged with the info hash percent-encoded, so that the hash is looked for in the decoded text.
     """
     try:
-        with open(log, encoding="utf-8", errors="replace") as stream:
+        # The directory is aria2's: a link in the log's place is not followed.
+        with open(os.open(log, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8", errors="replace") as stream:
             text = stream.read()
-    except FileNotFoundError:
+    except OSError:
         return []
     words: dict[str, None] = {}
     for record in RECORD.split(text):

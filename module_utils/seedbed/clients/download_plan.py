@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from itertools import cycle
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.torrent.model import PublicItem, flatten_tiers
 
 SCHEMA_VERSION = 1
 
@@ -16,15 +17,20 @@ class PlanError(SeedbedError):
     """The catalogue cannot be read, or what was asked for is not in it."""
 
 
-class Job(NamedTuple):
+class PlannedDownload(NamedTuple):
     """One download: an item, by its .torrent or its magnet, with the trackers of one kind alone."""
 
-    item: dict[str, Any]
+    item: PublicItem
     via: str
     kind: str
 
+    @property
+    def way(self) -> tuple[str, str]:
+        """Return by what it is fetched, over which kind of tracker."""
+        return self.via, self.kind
 
-def read_catalogue(text: bytes) -> list[dict[str, Any]]:
+
+def read_catalogue(text: bytes) -> list[PublicItem]:
     """Return the items of a published catalogue.json."""
     try:
         catalogue = json.loads(text)
@@ -33,13 +39,8 @@ def read_catalogue(text: bytes) -> list[dict[str, Any]]:
     version = catalogue.get("schema_version") if isinstance(catalogue, dict) else None
     if version != SCHEMA_VERSION:
         raise PlanError(f"catalogue.json: expected schema_version {SCHEMA_VERSION}, got {version!r}")
-    items: list[dict[str, Any]] = catalogue["items"]
+    items: list[PublicItem] = catalogue["items"]
     return items
-
-
-def trackers(item: dict[str, Any]) -> list[str]:
-    """Return the announce URLs of an item, in the order of their tiers."""
-    return [url for tier in item["trackers"] for url in tier]
 
 
 def tracker_kind(url: str) -> str:
@@ -47,24 +48,24 @@ def tracker_kind(url: str) -> str:
     return "udp" if url.startswith("udp:") else "http"
 
 
-def is_prompt(item: dict[str, Any]) -> bool:
-    """Tell whether the swarm promises all of the item at full speed, by peers alone, to a client that knows v1 only.
+def is_complete_and_fast(item: PublicItem) -> bool:
+    """Return whether the swarm promises all of the item at full speed, by peers alone, to a client that knows v1 only.
 
     aria2 1.36 gives hybrid torrents a wrong info hash: it drops their empty dictionary keys.
     """
     swarm = item.get("swarm") or {}
     partial = swarm.get("available") not in (None, "100%", 100)
-    seeded = swarm.get("seeders") != [] and bool(trackers(item))
+    seeded = swarm.get("seeders") != [] and bool(flatten_tiers(item["trackers"]))
     plain = item.get("version", "v1") == "v1"
     return seeded and plain and not (partial or swarm.get("upload_limit") or item.get("webseeds"))
 
 
-def select(items: Sequence[dict[str, Any]], wanted: str | Sequence[str], largest: int) -> list[dict[str, Any]]:
+def select_items(items: Sequence[PublicItem], wanted: str | Sequence[str], largest: int) -> list[PublicItem]:
     """Choose items: `acceptance`, `all`, or by name."""
     if wanted == "all":
         return list(items)
     if wanted == "acceptance":
-        return acceptance(items, largest)
+        return acceptance_items(items, largest)
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     by_name = {item["name"]: item for item in items}
     for name in names:
@@ -75,12 +76,12 @@ def select(items: Sequence[dict[str, Any]], wanted: str | Sequence[str], largest
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
-def acceptance(items: Sequence[dict[str, Any]], largest: int) -> list[dict[str, Any]]:
+def acceptance_items(items: Sequence[PublicItem], largest: int) -> list[PublicItem]:
     """Choose the few items that show most: smallest, most files, most pieces, one more, and a private one.
 
     Four public items, where there are so many, let the four ways of fetching run side by side.
     """
-    fit = [item for item in items if is_prompt(item) and 0 < item["size"] <= largest]
+    fit = [item for item in items if is_complete_and_fast(item) and 0 < item["size"] <= largest]
     public = sorted((item for item in fit if not item["private"]), key=lambda item: (item["size"], item["name"]))
     wishes = [
         sorted(public, key=lambda item: -len(item["files"])),
@@ -89,7 +90,7 @@ def acceptance(items: Sequence[dict[str, Any]], largest: int) -> list[dict[str, 
         public,
         [item for item in fit if item["private"]],
     ]
-    chosen: list[dict[str, Any]] = []
+    chosen: list[PublicItem] = []
     for wish in wishes:
         chosen.extend([item for item in wish if item not in chosen][:1])
     if not chosen:
@@ -100,15 +101,21 @@ def acceptance(items: Sequence[dict[str, Any]], largest: int) -> list[dict[str, 
     return chosen
 
 
-def plan(
-    items: Sequence[dict[str, Any]], vias: Sequence[str], kinds: Sequence[str], spread: bool
-) -> tuple[list[Job], list[str]]:
+def plan_downloads(
+    items: Sequence[PublicItem], vias: Sequence[str], kinds: Sequence[str], spread: bool
+) -> tuple[list[PlannedDownload], list[str]]:
     """Pair items with ways of fetching: every possible pair, or each way at least once over all items.
 
     An item that has no such way holds up no other: it gets a sentence.
     """
     fit = [item for item in items if has_way(item, vias, kinds)]
-    possible = [Job(item, via, kind) for item in fit for via in vias for kind in kinds if is_possible(item, via, kind)]
+    possible = [
+        PlannedDownload(item, via, kind)
+        for item in fit
+        for via in vias
+        for kind in kinds
+        if is_possible(item, via, kind)
+    ]
     why = (
         f"cannot be fetched by {' or '.join(vias)} over {' or '.join(kinds)} trackers; a private item needs its "
         ".torrent, and each needs a tracker of that kind"
@@ -117,41 +124,46 @@ def plan(
     return (spread_out(fit, possible) if spread else possible), without
 
 
-def has_way(item: dict[str, Any], vias: Sequence[str], kinds: Sequence[str]) -> bool:
-    """Tell whether an item can be fetched at all, by what is allowed."""
+def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Return whether an item can be fetched at all, by what is allowed."""
     return any(is_possible(item, via, kind) for via in vias for kind in kinds)
 
 
-def is_possible(item: dict[str, Any], via: str, kind: str) -> bool:
-    """Tell whether an item has such a way: peers never hand out the metadata of a private torrent."""
-    return any(tracker_kind(url) == kind for url in trackers(item)) and (via == "torrent" or bool(item["magnet"]))
+def is_possible(item: PublicItem, via: str, kind: str) -> bool:
+    """Return whether an item has such a way: peers never hand out the metadata of a private torrent."""
+    return any(tracker_kind(url) == kind for url in flatten_tiers(item["trackers"])) and (
+        via == "torrent" or bool(item["magnet"])
+    )
 
 
-def spread_out(items: Sequence[dict[str, Any]], possible: Sequence[Job]) -> list[Job]:
+def spread_out(items: Sequence[PublicItem], possible: Sequence[PlannedDownload]) -> list[PlannedDownload]:
     """Keep one way for each item, and more only until every way that is possible at all is covered."""
     ways = [("torrent", "http"), ("magnet", "udp"), ("torrent", "udp"), ("magnet", "http")]
-    open_ways = [way for way in ways if any((job.via, job.kind) == way for job in possible)]
-    kept: list[Job] = []
-    turn = cycle(items)
+    open_ways = [way for way in ways if any(planned.way == way for planned in possible)]
+    kept: list[PlannedDownload] = []
+    items_in_turn = cycle(items)
     for item in items:
-        kept.append(next_job(item, possible, open_ways, kept))
+        kept.append(next_download(item, possible, open_ways, kept))
     for _ in range(len(items) * len(ways)):
-        item = next(turn)
-        job = next_job(item, possible, open_ways, kept)
-        if (job.via, job.kind) in missing(open_ways, kept):
-            kept.append(job)
+        item = next(items_in_turn)
+        planned = next_download(item, possible, open_ways, kept)
+        if planned.way in missing_ways(open_ways, kept):
+            kept.append(planned)
     return kept
 
 
-def missing(ways: Sequence[tuple[str, str]], kept: Sequence[Job]) -> list[tuple[str, str]]:
-    """Return the ways that no kept job takes."""
-    return [way for way in ways if all((job.via, job.kind) != way for job in kept)]
+def missing_ways(ways: Sequence[tuple[str, str]], kept: Sequence[PlannedDownload]) -> list[tuple[str, str]]:
+    """Return the ways that no kept download takes."""
+    return [way for way in ways if all(planned.way != way for planned in kept)]
 
 
-def next_job(
-    item: dict[str, Any], possible: Sequence[Job], ways: Sequence[tuple[str, str]], kept: Sequence[Job]
-) -> Job:
-    """Return the item's job by a way that is still missing, else by its first one."""
-    own = [job for job in possible if job.item is item]
-    wanted = missing(ways, kept)
-    return min(own, key=lambda job: wanted.index((job.via, job.kind)) if (job.via, job.kind) in wanted else len(ways))
+def next_download(
+    item: PublicItem,
+    possible: Sequence[PlannedDownload],
+    ways: Sequence[tuple[str, str]],
+    kept: Sequence[PlannedDownload],
+) -> PlannedDownload:
+    """Return the item's download by a way that is still missing, else by its first one."""
+    own = [planned for planned in possible if planned.item is item]
+    wanted = missing_ways(ways, kept)
+    return min(own, key=lambda planned: wanted.index(planned.way) if planned.way in wanted else len(ways))

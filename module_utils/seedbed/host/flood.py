@@ -36,7 +36,7 @@ class Account(NamedTuple):
     rpc_password: str
 
     def connection(self) -> dict[str, Any]:
-        """The daemon, as Flood writes it down."""
+        """Return the daemon as Flood writes it down."""
         return {
             "client": "Transmission",
             "type": "rpc",
@@ -48,7 +48,7 @@ class Account(NamedTuple):
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """The accounts in the file."""
+    """Return the accounts in the file."""
     records: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         try:
@@ -65,12 +65,12 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 def dump(records: list[dict[str, Any]]) -> str:
-    """The file of these accounts."""
+    """Return the file of these accounts."""
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
 def is_there(records: list[dict[str, Any]], account: Account, verify: Callable[[str, str], bool]) -> bool:
-    """Whether the account is among them as wanted; ``verify`` compares a password with a stored one."""
+    """Return whether the account is among them as wanted; ``verify`` compares a password with a stored one."""
     same = [record for record in records if record["_id"] == OUR_ID or record.get("username") == account.username]
     return (
         len(same) == 1
@@ -83,7 +83,7 @@ def is_there(records: list[dict[str, Any]], account: Account, verify: Callable[[
 
 
 def with_account(records: list[dict[str, Any]], account: Account, stored: str, now: int) -> list[dict[str, Any]]:
-    """The accounts with ours as wanted; those that others made stay, sessions of ours end at ``now``."""
+    """Return the accounts with ours as wanted; those that others made stay, sessions of ours end at ``now``."""
     ours = {
         "username": account.username,
         "password": stored,
@@ -97,13 +97,16 @@ def with_account(records: list[dict[str, Any]], account: Account, stored: str, n
 
 
 def hash_password(password: str, salt: str) -> str:
-    """The password as Flood stores it; the tool reads it from its standard input, where no other user can see it."""
+    """Return the password as Flood stores it.
+
+    The tool reads it from its standard input, where no other user can see it.
+    """
     try:
         done = subprocess.run(
             ["argon2", salt, *COSTS],
             input=password.encode(),
             capture_output=True,
-            check=False,  # its own words are told
+            check=False,  # its own words are passed on
         )
     except FileNotFoundError:
         raise Argon2Error("the program argon2 is not installed; install the package of that name") from None
@@ -113,7 +116,7 @@ def hash_password(password: str, salt: str) -> str:
 
 
 def verify(password: str, stored: str) -> bool:
-    """Whether the stored form is the password's, as this module stores it: one that Flood stored is another's."""
+    """Return whether the stored form is the password's as this module stores it; one that Flood stored is not."""
     fields = stored.split("$")
     try:
         salt = base64.b64decode(fields[4] + "=" * (-len(fields[4]) % 4)).decode("ascii")

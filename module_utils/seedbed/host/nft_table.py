@@ -1,4 +1,4 @@
-"""One nftables table: what it should be, what the kernel has, and the way back when a change cuts us off.
+"""One nftables table: what it should be, what the kernel has, and the rollback when a change cuts us off.
 
 The kernel's listing of a table is not the text that was loaded: nft sorts, merges and renames. So the wanted rules
 are loaded into an empty network namespace of their own and listed there by the same nft. The two listings can then
@@ -11,7 +11,7 @@ import os
 from typing import NamedTuple
 
 from ansible.module_utils.seedbed.base.commands import CommandError, run
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, remove_files, write_atomically
 from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
 
@@ -20,24 +20,24 @@ class NftError(SeedbedError):
     """nft, unshare or systemd refused a command; the text holds their own words."""
 
 
-class Paths(NamedTuple):
+class TablePaths(NamedTuple):
     """The files of one table, all beside each other."""
 
     rules: str
 
     @property
     def candidate(self) -> str:
-        """The rules that are live but not yet proven to leave the host reachable."""
+        """Return the path of the rules that are live but not yet proven to leave the host reachable."""
         return self.rules + ".candidate"
 
     @property
-    def way_back(self) -> str:
-        """What the kernel had before, as a file that nft can load."""
-        return self.rules + ".way-back"
+    def rollback(self) -> str:
+        """Return the path of what the kernel had before, as nft can load it."""
+        return self.rules + ".rollback"
 
     def all(self) -> list[str]:
-        """Every file that the table may have."""
-        return [self.rules, self.candidate, self.way_back]
+        """Return every file that the table may have."""
+        return [self.rules, self.candidate, self.rollback]
 
 
 def replacing(table: str, rules: str) -> str:
@@ -49,21 +49,21 @@ def replacing(table: str, rules: str) -> str:
 
 
 def wanted_listing(table: str, rules: str) -> str:
-    """List the rules as the kernel would, without loading them on the host."""
+    """Return the rules as the kernel would list them, without loading them on the host."""
     family, name = table.split()
     script = 'nft -f - && nft -s list table "$1" "$2"'
     return run(["unshare", "--net", "sh", "-c", script, "sh", family, name], replacing(table, rules))
 
 
 def live_listing(table: str) -> str:
-    """List the table that the kernel filters with now; empty text when there is none."""
+    """Return the table that the kernel filters with now; empty text when there is none."""
     if table not in run(["nft", "list", "tables"]).replace("table ", "").splitlines():
         return ""
     return run(["nft", "-s", "list", "table", *table.split()])
 
 
 def dropping_chains(table: str) -> list[str]:
-    """Name the input chains of other tables that drop by default: they can close what this table opens."""
+    """Return the input chains of other tables that drop by default: they can close what this table opens."""
     found = []
     current = ""
     for line in run(["nft", "list", "chains"]).splitlines():
@@ -75,24 +75,25 @@ def dropping_chains(table: str) -> list[str]:
     return found
 
 
-def write(path: str, text: str, mode: int = 0o600) -> None:
+@os_errors_reported()
+def write_durably(path: str, text: str, mode: int = 0o600) -> None:
     """Replace a file durably: a boot finds the old text or the new, never a part."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     write_atomically(path, text.encode(), mode=mode, durable=True)
 
 
-def load_with_way_back(table: str, rules: str, paths: Paths, timer: str, seconds: int) -> None:
+def load_with_rollback(table: str, rules: str, paths: TablePaths, timer: str, seconds: int) -> None:
     """Make the rules live, with the former ones coming back unless `confirm` is called in time."""
-    cancel(timer)
-    write(paths.candidate, replacing(table, rules))
-    write(paths.way_back, replacing(table, live_listing(table)))
+    cancel_rollback(timer)
+    write_durably(paths.candidate, replacing(table, rules))
+    write_durably(paths.rollback, replacing(table, live_listing(table)))
     when = ["--on-active", str(seconds), "--timer-property=AccuracySec=1s"]
-    run_transient(timer, when, ["nft", "-f", paths.way_back])
+    run_transient(timer, when, ["nft", "-f", paths.rollback])
     run(["nft", "-f", paths.candidate])
 
 
-def cancel(timer: str) -> bool:
-    """Stop the way back; tell whether it was still waiting."""
+def cancel_rollback(timer: str) -> bool:
+    """Stop the timer of the rollback; return whether it was still waiting."""
     try:
         Unit(timer + ".timer").stop()
     except CommandError:
@@ -100,14 +101,16 @@ def cancel(timer: str) -> bool:
     return True
 
 
-def confirm(paths: Paths, timer: str) -> None:
+@os_errors_reported()
+def confirm(paths: TablePaths, timer: str) -> None:
     """Keep the live rules, from now on at every boot too."""
-    if not cancel(timer):
-        raise NftError("the way back was no longer waiting: the host has its former rules again")
+    if not cancel_rollback(timer):
+        raise NftError("the rollback was no longer waiting: the host has its former rules again")
     os.replace(paths.candidate, paths.rules)
-    remove_files([paths.way_back])
+    remove_files([paths.rollback])
 
 
-def compare(table: str, rules: str, paths: Paths) -> tuple[str, str, bool]:
+@os_errors_reported()
+def compare_table(table: str, rules: str, paths: TablePaths) -> tuple[str, str, bool]:
     """Return the live listing, the wanted one, and whether the file for the next boot is as it should be."""
     return live_listing(table), wanted_listing(table, rules), read_file(paths.rules) == replacing(table, rules).encode()

@@ -48,7 +48,7 @@ MAX_NETWORKS = 64  # stats and proxies together; opentracker drops the rest
 
 
 def faults(settings: Mapping[str, Any]) -> list[str]:
-    """One sentence for each fault of the role's variables; the keys are the variables without ``opentracker_``."""
+    """Return a sentence for each fault of the role's variables; the keys are the variables without ``opentracker_``."""
     return [
         *_feature_faults(settings["features"]),
         *_address_faults(settings),

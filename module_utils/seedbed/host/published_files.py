@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import glob
 import os
 from typing import Mapping, Sequence
 
-from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.files import write_atomically
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.files import link_atomically, write_atomically
 
 
 class PublishError(SeedbedError):
@@ -17,9 +16,16 @@ class PublishError(SeedbedError):
 
 
 def _checked(path: str) -> str:
-    if path.startswith("/") or any(part in ("", ".", "..") for part in path.split("/")):
+    if path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
         raise PublishError(f"{path!r} is not a path below the directory")
     return path
+
+
+def _decoded(path: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise PublishError(f"content of {path!r} is not base64") from None
 
 
 def _differs(path: str, data: bytes, mode: int) -> bool:
@@ -30,23 +36,24 @@ def _differs(path: str, data: bytes, mode: int) -> bool:
         return True
 
 
-def _write(path: str, data: bytes, mode: int) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    write_atomically(path, data, mode=mode)
-
-
 def _leads(path: str, target: str) -> bool:
     return os.path.islink(path) and os.readlink(path) == target
 
 
-def _link(path: str, target: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    part = os.path.join(os.path.dirname(path), f".part-{os.getpid()}")
-    os.symlink(target, part)
-    os.rename(part, path)
+def _owned(directory: str, patterns: Sequence[str]) -> set[str]:
+    """Return the paths below the directory that match a pattern."""
+    found: set[str] = set()
+    for pattern in patterns:
+        where = os.path.join(glob.escape(directory), _checked(pattern))
+        found.update(os.path.relpath(path, directory) for path in glob.glob(where))
+        if os.path.basename(where).startswith("*"):  # which leaves hidden files out
+            hidden = os.path.join(os.path.dirname(where), "." + os.path.basename(where))
+            found.update(os.path.relpath(path, directory) for path in glob.glob(hidden))
+    return found
 
 
-def publish(
+@os_errors_reported()
+def publish_files(
     directory: str,
     files: Mapping[str, str],
     *,
@@ -56,31 +63,26 @@ def publish(
     mode: int = 0o644,
     check: bool = False,
 ) -> tuple[list[str], list[str]]:
-    """Paths that were (or, in check mode, would be) written, and those removed. Contents are base64."""
-    wanted = {}
-    for path, text in files.items():
-        try:
-            wanted[_checked(path)] = base64.b64decode(text, validate=True)
-        except binascii.Error:
-            raise PublishError(f"content of {path!r} is not base64") from None
-    written = [path for path, data in sorted(wanted.items()) if _differs(os.path.join(directory, path), data, mode)]
+    """Publish files (contents as base64) and links; return the paths written and those removed.
+
+    Links come first, then files from the deepest folder up, in their order, and removals last: an index such as
+    catalogue.json, which lies at the top, at no moment names what is not there. In check mode nothing is written.
+    """
+    wanted = {_checked(path): _decoded(path, text) for path, text in files.items()}
     linked = {_checked(path): target for path, target in (links or {}).items()}
-    written += [path for path, target in sorted(linked.items()) if not _leads(os.path.join(directory, path), target)]
-    found: set[str] = set()
-    for pattern in owned:
-        where = os.path.join(glob.escape(directory), _checked(pattern))
-        found.update(os.path.relpath(path, directory) for path in glob.glob(where))
-        if os.path.basename(where).startswith("*"):  # which leaves hidden files out
-            hidden = os.path.join(os.path.dirname(where), "." + os.path.basename(where))
-            found.update(os.path.relpath(path, directory) for path in glob.glob(hidden))
+    new_links = [path for path, target in linked.items() if not _leads(os.path.join(directory, path), target)]
+    new_files = [path for path, data in wanted.items() if _differs(os.path.join(directory, path), data, mode)]
+    new_files.sort(key=lambda path: -path.count("/"))
+    found = _owned(directory, owned)
     found.update(path for path in absent if os.path.lexists(os.path.join(directory, _checked(path))))
     removed = sorted(found - set(wanted) - set(linked))
     if not check:
-        for path in written:
-            if path in wanted:
-                _write(os.path.join(directory, path), wanted[path], mode)
-            else:
-                _link(os.path.join(directory, path), linked[path])
+        for path in new_links + new_files:
+            os.makedirs(os.path.dirname(os.path.join(directory, path)), mode=0o755, exist_ok=True)
+        for path in new_links:
+            link_atomically(os.path.join(directory, path), linked[path])
+        for path in new_files:
+            write_atomically(os.path.join(directory, path), wanted[path], mode=mode)
         for path in removed:
             os.unlink(os.path.join(directory, path))
-    return written, removed
+    return new_links + new_files, removed

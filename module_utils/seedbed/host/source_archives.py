@@ -12,30 +12,45 @@ import os
 import re
 import subprocess
 import urllib.request
-from typing import Any, Mapping, Sequence
+from typing import Sequence, TypedDict
 
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.files import write_atomically
 
 # One line a package index of the host's own sources, by apt's own reading of them, in whichever style they are written.
 _TARGETS = "$(REPO_URI)|$(SOURCESENTRY)|$(COMPONENT)|$(ORIGIN)|$(LABEL)"
+
+
+class SourceArchive(TypedDict):
+    """An archive that is wanted (module source_archives)."""
+
+    name: str
+    sha256: str
+    pin: str
+    """The variable that sets the SHA-256, for messages."""
+    package: str | None
+    """The source package that holds it, for apt."""
+    urls: list[str]
+    """Its mirrors in turn."""
 
 
 class ArchiveError(SeedbedError):
     """An archive that cannot be had, or is not the pinned one."""
 
     def __init__(self, name: str, pin: str, why: str) -> None:
-        super().__init__(f"{name}: {why}. Nothing was installed or changed; {pin} tells the SHA-256 that it must have.")
+        super().__init__(f"{name}: {why}. Nothing was installed or changed; {pin} is the SHA-256 that it must have.")
         self.name = name
 
 
 def sha256(path: str) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def from_mirrors(archives: Sequence[Mapping[str, Any]], directory: str, timeout: float) -> None:
-    """Each archive from the first of its addresses that delivers the pinned bytes."""
+@os_errors_reported()
+def fetch_from_mirrors(archives: Sequence[SourceArchive], directory: str, timeout: float) -> None:
+    """Fetch each archive from the first of its addresses that delivers the pinned bytes."""
     for archive in archives:
         reasons = []
         for url in archive["urls"]:
@@ -47,18 +62,18 @@ def from_mirrors(archives: Sequence[Mapping[str, Any]], directory: str, timeout:
                 continue
             digest = hashlib.sha256(data).hexdigest()
             if digest == archive["sha256"]:
-                with open(os.path.join(directory, archive["name"]), "wb") as file:
-                    file.write(data)
+                write_atomically(os.path.join(directory, archive["name"]), data)
                 break
             reasons.append(f"{url}: SHA-256 is {digest}, pinned is {archive['sha256']}")
         else:
             raise ArchiveError(archive["name"], archive["pin"], "no mirror delivered it: " + "; ".join(reasons))
 
 
-def from_apt(archives: Sequence[Mapping[str, Any]], directory: str, suite: str) -> None:
-    """Each archive out of the suite's source packages, with an apt configuration that is made for this and thrown away.
+@os_errors_reported()
+def fetch_from_apt(archives: Sequence[SourceArchive], directory: str, suite: str) -> None:
+    """Fetch each archive out of the suite's source packages, with an apt configuration that is made for this alone.
 
-    The exit status of ``apt-get source`` is not looked at: it fails when any file of a source package is missing from
+    The exit status of ``apt-get source`` does not count: it fails when any file of a source package is missing from
     the mirror, and the packaging beside the archive is not needed.
     """
     private = os.path.join(directory, "apt")
@@ -77,25 +92,25 @@ def from_apt(archives: Sequence[Mapping[str, Any]], directory: str, suite: str) 
         # A mirror may lag behind; with the bytes pinned, a fresh signature adds nothing.
         "-o=Acquire::Check-Valid-Until=false",
     ]
-    updated = _run(["apt-get", "-q", *options, "update"], directory)
+    updated = _output_of(["apt-get", "-q", *options, "update"], directory)
     fetched = [
-        _run(["apt-get", "-q", *options, "source", "--download-only", f"{archive['package']}/{suite}"], directory)
+        _output_of(["apt-get", "-q", *options, "source", "--download-only", f"{archive['package']}/{suite}"], directory)
         for archive in archives
     ]
     for archive, output in zip(archives, fetched):
         check_package(archive, directory, suite, updated + output)
 
 
-def check_package(archive: Mapping[str, Any], directory: str, suite: str, output: str) -> None:
+def check_package(archive: SourceArchive, directory: str, suite: str, output: str) -> None:
     """Find the archive among the downloaded files of its source package and judge its bytes."""
     path = os.path.join(directory, archive["name"])
     if not os.path.exists(path):
         others = [os.path.basename(other) for other in glob.glob(f"{directory}/{archive['package']}_*.orig.tar.*")]
-        said = " ".join(re.findall(r"^E: .*", output, re.MULTILINE))
+        complaints = " ".join(re.findall(r"^E: .*", output, re.MULTILINE))
         why = (
             f"{suite} has {', '.join(others)} instead"
             if others
-            else f"apt did not deliver it ({said or 'no word why'})"
+            else f"apt did not deliver it ({complaints or 'without a reason'})"
         )
         raise ArchiveError(archive["name"], archive["pin"], why)
     digest = sha256(path)
@@ -104,17 +119,17 @@ def check_package(archive: Mapping[str, Any], directory: str, suite: str, output
 
 
 def _index_targets() -> str:
-    """The host's package indexes; they are fetched when the host has none yet."""
+    """Return the host's package indexes; they are fetched when the host has none yet."""
     ask = ["apt-get", "indextargets", "--format", _TARGETS]
-    targets = _run(ask)
+    targets = _output_of(ask)
     if not targets.strip():
-        _run(["apt-get", "-q", "update"])
-        targets = _run(ask)
+        _output_of(["apt-get", "-q", "update"])
+        targets = _output_of(ask)
     return targets
 
 
 def repositories(targets: str) -> list[tuple[str, str]]:
-    """(URI, entry) of the distribution's own archives among the host's sources, each URI once, in their order.
+    """Return (URI, entry) of the distribution's own archives among the host's sources, each URI once, in their order.
 
     A distribution's main archive calls itself the same in Origin and Label; its security archive and those of others
     do not carry the sources of another suite.
@@ -130,7 +145,7 @@ def repositories(targets: str) -> list[tuple[str, str]]:
 
 
 def signed_by(entry: str) -> str:
-    """The keys that an entry of the host's sources names: a path, or a whole key; empty when it names none.
+    """Return the keys that an entry of the host's sources names: a path, or a whole key; empty when it names none.
 
     Entries are named by apt: ``FILE.list:LINE`` in the one-line style, ``FILE.sources:STANZA`` in that of deb822.
     """
@@ -147,7 +162,7 @@ def signed_by(entry: str) -> str:
 
 
 def deb_src(sources: Sequence[tuple[str, str]], suite: str) -> str:
-    """Source packages of the suite from (URI, keys), as a deb822 file; without keys the host's trusted ones count."""
+    """Return source packages of the suite, from (URI, keys), as a deb822 file; without keys the host's own count."""
     stanzas = []
     for uri, keys in sources:
         lines = ["Types: deb-src", f"URIs: {uri}", f"Suites: {suite}", "Components: main"]
@@ -157,7 +172,8 @@ def deb_src(sources: Sequence[tuple[str, str]], suite: str) -> str:
     return "\n".join(stanzas)
 
 
-def _run(command: list[str], directory: str = "/") -> str:
+def _output_of(command: list[str], directory: str = "/") -> str:
+    """Return what a program prints on both streams, whether it fails or not."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command,

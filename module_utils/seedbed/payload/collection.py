@@ -5,15 +5,15 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-from typing import Any, Mapping
 
+from ansible.module_utils.seedbed.torrent.model import Spec
 from ansible.module_utils.seedbed.torrent.names import name_faults
 
 
-def expand(spec: Mapping[str, Any], taken: set[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """An entry for each match, and a sentence for each that cannot be one. Notes the names as taken."""
-    pattern = str(spec["collection"])
-    entries: list[dict[str, Any]] = []
+def expand_collection(spec: Spec, taken: set[str]) -> tuple[list[Spec], list[str]]:
+    """Return an entry for each match, and a sentence for each that cannot be one. Note the names as taken."""
+    pattern = spec["collection"]
+    entries: list[Spec] = []
     faults = []
     plain = itertools.takewhile(lambda part: not glob.has_magic(part), os.path.dirname(pattern).split("/"))
     folder = "/".join(plain) or "/"

@@ -37,7 +37,7 @@ def _derive(purpose: str, *parts: bytes) -> hashlib._Hash:
 
 @lru_cache(maxsize=1)
 def _bank() -> _Bank:
-    """Rows and permutations of the format: the same for every seed, so made once a process (20 ms)."""
+    """Return rows and permutations of the format: the same for every seed, so made once a process (20 ms)."""
     raw = _derive("rows").digest(_ROWS * BODY)  # type: ignore[call-arg]
     rows = [raw[at : at + BODY] for at in range(0, len(raw), BODY)]
     words = struct.unpack(f"<{_BOXES * 256}I", _derive("boxes").digest(_BOXES * 1024))  # type: ignore[call-arg]
@@ -53,21 +53,21 @@ def _bank() -> _Bank:
 
 
 def file_key(seed: str, path: tuple[str, ...]) -> bytes:
-    """Eight bytes that stand for a file of a seed; the path of a single-file torrent is empty."""
+    """Return eight bytes that stand for a file of a seed; the path of a single-file torrent is empty."""
     key = hashlib.blake2b(f"{FORMAT}/seed/{seed}".encode(), digest_size=32).digest()
     return hashlib.blake2b("/".join(path).encode(), digest_size=8, key=key).digest()
 
 
 def _group(key: bytes, group: int, first: int, end: int, length: int) -> bytes:
-    """Blocks first..end-1 of one group, cut to length bytes."""
+    """Return blocks first..end-1 of one group, cut to length bytes."""
     bank = _bank()
     boxes, rows, stamp_box = bank.boxes, bank.rows, bank.stamp_box
     choices = _derive("group", key, struct.pack("<Q", group)).digest(_CHOICES.size)  # type: ignore[call-arg]
     blocks = []
     number = group * GROUP + first
     for at in range(first * 5, end * 5, 5):
-        row, one, two, three, four = choices[at : at + 5]
-        table = boxes[one].translate(boxes[two]).translate(boxes[three]).translate(boxes[four])
+        row, first_box, second_box, third_box, fourth_box = choices[at : at + 5]
+        table = boxes[first_box].translate(boxes[second_box]).translate(boxes[third_box]).translate(boxes[fourth_box])
         blocks.append(_STAMP.pack(key, number).translate(stamp_box))
         # The last block may be wanted in part only: many small files live from this.
         body = rows[row] if length >= BLOCK else rows[row][: max(0, length - STAMP)]
@@ -83,7 +83,7 @@ def prepare() -> None:
 
 
 def parts(key: bytes, offset: int, length: int) -> list[bytes]:
-    """Bytes offset..offset+length of the file, cut where its groups of 1 MiB begin."""
+    """Return bytes offset..offset+length of the file, cut where its groups of 1 MiB begin."""
     made = []
     while length > 0:
         group, inside = divmod(offset, GROUP_BYTES)
@@ -98,17 +98,17 @@ def parts(key: bytes, offset: int, length: int) -> list[bytes]:
 
 
 def read(key: bytes, offset: int, length: int) -> bytes:
-    """Bytes offset..offset+length of the file."""
+    """Return bytes offset..offset+length of the file."""
     made = parts(key, offset, length)
     return made[0] if len(made) == 1 else b"".join(made)
 
 
 def stamp_end() -> bytes:
-    """What every stamp ends with: block numbers have 64 bits, of which a file of less than 64 TiB needs half."""
+    """Return what every stamp ends with: block numbers have 64 bits, of which a file of less than 64 TiB needs half."""
     return _bank().stamp_box[:1] * 4
 
 
 def decode_stamp(block: bytes) -> tuple[bytes, int]:
-    """File key and block number that the first 16 bytes of a block claim."""
+    """Return file key and block number that the first 16 bytes of a block claim."""
     key, number = _STAMP.unpack(block[:STAMP].translate(_bank().stamp_inverse))
     return key, number

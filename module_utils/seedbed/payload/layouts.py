@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any, Callable, Mapping, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple
 
 from ansible.module_utils.seedbed.base.sizes import parse_size
+from ansible.module_utils.seedbed.torrent.model import Recipe
 
 MAX_FILES = 100_000
 
 Path = Tuple[str, ...]
 
 
-class File(NamedTuple):
+class ContentFile(NamedTuple):
     """One file of a payload."""
 
     path: Path  # below the torrent's name; empty in a single-file torrent
@@ -28,14 +29,14 @@ class Layout(NamedTuple):
     """How the files of a recipe are named."""
 
     why: str
-    path: Callable[[int, Mapping[str, Any]], Path]
+    path: Callable[[int, Recipe], Path]
 
 
-def _flat(number: int, _recipe: Mapping[str, Any]) -> Path:
+def _flat(number: int, _recipe: Recipe) -> Path:
     return (f"file-{number:06d}.bin",)
 
 
-def _nested(number: int, recipe: Mapping[str, Any]) -> Path:
+def _nested(number: int, recipe: Recipe) -> Path:
     depth, fanout = int(recipe.get("depth", 3)), int(recipe.get("fanout", 4))
     parts: list[str] = []
     rest = number
@@ -45,25 +46,25 @@ def _nested(number: int, recipe: Mapping[str, Any]) -> Path:
     return (*parts, f"file-{number:06d}.bin")
 
 
-def _cycle(patterns: tuple[str, ...]) -> Callable[[int, Mapping[str, Any]], Path]:
-    """Paths from patterns with / between components and {n} for the number, one after the other."""
+def _cycle(patterns: tuple[str, ...]) -> Callable[[int, Recipe], Path]:
+    """Return paths from patterns with / between components and {n} for the number, one after the other."""
 
-    def path(number: int, _recipe: Mapping[str, Any]) -> Path:
+    def path(number: int, _recipe: Recipe) -> Path:
         return tuple(patterns[number % len(patterns)].format(n=number).split("/"))
 
     return path
 
 
-def _deep(number: int, _recipe: Mapping[str, Any]) -> Path:
+def _deep(number: int, _recipe: Recipe) -> Path:
     return (*(f"level-{level:02d}" for level in range(60)), f"file-{number:06d}.bin")
 
 
-def _long(number: int, _recipe: Mapping[str, Any]) -> Path:
+def _long(number: int, _recipe: Recipe) -> Path:
     # 255 bytes: the limit of a component, once in ASCII and once in characters of three bytes.
     return ("d" * 255, f"{number:06d}-" + "x" * 248) if number % 2 else ("盲" * 85, f"{number:06d}---" + "道" * 82)
 
 
-def _longest(number: int, _recipe: Mapping[str, Any]) -> Path:
+def _longest(number: int, _recipe: Recipe) -> Path:
     # With a slash between them 3,583 bytes.
     return (*(f"{level:02d}-" + "d" * 252 for level in range(13)), f"{number:06d}-" + "x" * 248)
 
@@ -127,7 +128,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def _spread(seed: str, number: int, low: int, high: int) -> int:
-    """A length between low and high for this file, as many small as large ones by order of magnitude."""
+    """Return a length between low and high for this file, as many small as large ones by order of magnitude."""
     word = hashlib.blake2b(
         struct.pack("<Q", number), digest_size=8, key=hashlib.sha256(seed.encode()).digest()
     ).digest()
@@ -139,37 +140,37 @@ def _spread(seed: str, number: int, low: int, high: int) -> int:
     return bottom + (draw // octaves) % (max(top, bottom) - bottom + 1)
 
 
-def lengths(recipe: Mapping[str, Any], seed: str) -> list[int]:
-    """The length of every file, in the order of their numbers."""
+def lengths(recipe: Recipe, seed: str) -> list[int]:
+    """Return the length of every file, in the order of their numbers."""
     sizes = recipe.get("sizes")
     if isinstance(sizes, list):
         return [parse_size(size) for size in sizes]
     files = int(recipe.get("files", 1))
-    if isinstance(sizes, Mapping):
+    if sizes is not None:
         low, high = parse_size(sizes["min"]), parse_size(sizes["max"])
         return [_spread(seed, number, low, high) for number in range(files)]
     each, more = divmod(parse_size(recipe["size"]), files)
     return [each + (number < more) for number in range(files)]
 
 
-def is_single(recipe: Mapping[str, Any]) -> bool:
-    """Whether the torrent is one file without a directory of its own."""
+def is_single(recipe: Recipe) -> bool:
+    """Return whether the torrent is one file without a directory of its own."""
     sizes = recipe.get("sizes")
     count = len(sizes) if isinstance(sizes, list) else int(recipe.get("files", 1))
     return count == 1 and "layout" not in recipe
 
 
 def sort_key(path: Path) -> tuple[bytes, ...]:
-    """Order by component in raw bytes: the order of a BEP 52 file tree."""
+    """Return what orders by component in raw bytes: the order of a BEP 52 file tree."""
     return tuple(part.encode() for part in path)
 
 
-def plan(recipe: Mapping[str, Any], seed: str) -> list[File]:
-    """The files of a recipe in the order in which they go into the torrent."""
+def recipe_files(recipe: Recipe, seed: str) -> list[ContentFile]:
+    """Return the files of a recipe in the order in which they go into the torrent."""
     sizes = lengths(recipe, seed)
     if is_single(recipe):
-        return [File((), sizes[0])]
+        return [ContentFile((), sizes[0])]
     path = LAYOUTS[str(recipe.get("layout", "flat"))].path
-    files = [File(path(number, recipe), size) for number, size in enumerate(sizes)]
+    files = [ContentFile(path(number, recipe), size) for number, size in enumerate(sizes)]
     files.sort(key=lambda file: sort_key(file.path))
     return files

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
-
-from ansible.module_utils.seedbed.payload.hashing import hash_all
+from ansible.module_utils.seedbed.payload.descriptor import describe
+from ansible.module_utils.seedbed.payload.hashing import hash_one
+from ansible.module_utils.seedbed.payload.inspection import inspect_entry
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import Host, look
-from ansible.module_utils.seedbed.payload.store import describe
-from ansible.module_utils.seedbed.torrent.model import Payload
+from ansible.module_utils.seedbed.payload.placement import PayloadHost
+from ansible.module_utils.seedbed.torrent.model import Payload, Spec
 
 
-def virtual_payload(spec: Mapping[str, Any], *, processes: int = 0) -> Payload:
-    """What module catalogue_payload would return for a synthetic entry, at the speed of computing it."""
-    entry = look(spec, Host("/nonexistent", Manifests("/nonexistent")))
-    (entry.digests,), _failed = hash_all([entry.work("", written=False)], processes=processes)
-    described: Any = describe(entry)
-    payload: Payload = described
-    return payload
+def virtual_payload(spec: Spec, *, processes: int = 0) -> Payload:
+    """Return what module catalogue_payload would return for a synthetic entry, at the speed of computing it.
+
+    Raise HashError if any part of it could not be computed.
+    """
+    entry = inspect_entry(spec, PayloadHost("/nonexistent", Manifests("/nonexistent")))
+    entry.digests = hash_one(entry.hash_work("", written=False), processes=processes)
+    return describe(entry)

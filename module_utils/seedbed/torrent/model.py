@@ -215,9 +215,9 @@ class PayloadFile(TypedDict, total=False):
 
 
 class RecipeMark(TypedDict):
-    """From what the bytes of a payload were computed."""
+    """From what the bytes of a payload were computed (docs/catalogue.md)."""
 
-    format: int
+    format: str
     seed: str
 
 
@@ -334,6 +334,40 @@ class SeededTorrent(TypedDict, total=False):
     fetch_rest: bool
     trusted: bool
     remade: bool
+
+
+# -- what a downloading client reports --------------------------------------------------------------------------------
+
+
+class DownloadSeconds(TypedDict, total=False):
+    """When a download reached each step, in seconds since it began; a step that it did not reach is missing."""
+
+    metadata: float
+    first_byte: float
+    download: float
+    verified: float
+
+
+class DownloadResult(TypedDict):
+    """One item fetched one way, and compared (module aria2_download)."""
+
+    name: str
+    info_hash: str
+    via: str
+    """torrent or magnet"""
+    tracker: str
+    """Of which kind the trackers were: http or udp."""
+    ok: bool
+    step: str | None
+    """Where it failed: portal, metadata, connect, stall or verify."""
+    words: list[str]
+    """What was said of the failure."""
+    size: int
+    files: int
+    bytes: int
+    connections: int
+    seconds: DownloadSeconds
+    rate: int | None
 
 
 # -- what trackers, peers and seeders say -----------------------------------------------------------------------------
