@@ -49,6 +49,16 @@ class Unit:
             run(["systemctl", "reset-failed", self.name])
         run(["systemctl", "start", self.name])
 
+    def restart(self) -> None:
+        """Stop it if it runs and start it, also after a start that failed too often."""
+        with contextlib.suppress(CommandError):  # it has not failed, or is not loaded
+            run(["systemctl", "reset-failed", self.name])
+        run(["systemctl", "restart", self.name])
+
+    def reload(self) -> None:
+        """Have the running service read its configuration again."""
+        run(["systemctl", "reload", self.name])
+
     def stop(self) -> None:
         """Stop it and return when it has ended."""
         run(["systemctl", "stop", self.name])
@@ -57,9 +67,9 @@ class Unit:
         """Have it start at boot."""
         run(["systemctl", "--quiet", "reenable", self.name])
 
-    def disable(self) -> None:
-        """Stop it, and have it start at boot no more."""
-        run(["systemctl", "--quiet", "disable", "--now", self.name])
+    def disable(self, *, stop: bool = True) -> None:
+        """Have it start at boot no more, and stop it."""
+        run(["systemctl", "--quiet", "disable", *["--now"] * stop, self.name])
 
     def journal(self, lines: int = 5) -> str:
         """Return its last words, empty if there are none to be had."""
@@ -68,6 +78,13 @@ class Unit:
             return run(command).strip()
         except CommandError:
             return ""
+
+    def said(self, invocation: str) -> list[str]:
+        """Return all that one invocation of it has written to the journal; nothing where there is no journal."""
+        try:
+            return run(["journalctl", "--quiet", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}"]).splitlines()
+        except (CommandError, FileNotFoundError):
+            return []
 
 
 def run_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:

@@ -1,0 +1,242 @@
+#!/usr/bin/python
+"""Ansible module: a systemd unit with its files, as one state."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_unit
+short_description: Bring a systemd unit with its files to its state in one call
+description:
+  - Compares the unit's file, its drop-ins and the other files that it reads with what they shall be, validates what is
+    new before anything is replaced, writes in one step each, has systemd read its files, and starts, restarts or
+    reloads the unit.
+  - It does so, too, where nothing differs but the running process is older than one of the files, has not read it since
+    it changed, or the unit is not active, not enabled or needs C(daemon-reload). So a run that was cut off is made up
+    for by the next one.
+  - The call ends when the unit is active, holds its ports itself and answers. If it does not within I(seconds), the
+    former files are put back, what ran before runs again, and the task fails with the reason and the last lines of the
+    unit's journal.
+  - A port that another program holds is refused before anything is touched.
+options:
+  name:
+    description: The unit, with its suffix, such as C(seedbed-portal.service).
+    type: str
+    required: true
+  unit:
+    description: The text of its file in C(/etc/systemd/system). Absent, the unit is a package's.
+    type: str
+  drop_ins:
+    description:
+      - Content of drop-ins by their names, without C(.conf). An empty content stands for no such drop-in.
+    type: dict
+    default: {}
+  files:
+    description: What else the unit reads, in the order in which it is written.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {type: path, required: true, description: Where it lies. Missing directories are made.}
+      content: {type: str, description: 'Its content. Without content, secret content and link there shall be no file.'}
+      secret_content: {type: str, description: 'Its content, which is never shown.'}
+      link: {type: str, description: Where a symbolic link at this path leads.}
+      mode: {type: str, choices: ["0600", "0640", "0644", "0755"], default: "0644", description: Its mode.}
+      reload: {type: bool, default: false, description: Whether a reload is enough for the unit to read it again.}
+      validate:
+        type: list
+        elements: str
+        default: []
+        description:
+          - A command that refuses a bad content. C({file}) is the new file, C({directory}) the directory that it lies
+            in for the time being, which is deleted afterwards.
+  state:
+    description: Whether it shall run, shall not, or shall be gone with all its files.
+    type: str
+    choices: [started, stopped, absent]
+    default: started
+  enabled:
+    description: Whether it starts at boot. Absent, that is left as it is.
+    type: bool
+  ports:
+    description: Ports that its processes have to hold, and nobody else.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      port: {type: int, required: true, description: The port.}
+      protocol: {type: str, choices: [tcp, udp], default: tcp, description: The protocol.}
+  url:
+    description: An address that has to answer over HTTP, with any status below 500.
+    type: str
+    default: ""
+  journal_faults:
+    description:
+      - Regular expressions. A line of the running process in the journal that matches one means that it does not run as
+        configured, although it goes on.
+    type: list
+    elements: str
+    default: []
+  renews_workers:
+    description:
+      - Whether its main process makes new worker processes when it has taken a reload over, as nginx does. Only that
+        tells of a reload that was accepted but not carried out.
+    type: bool
+    default: false
+  seconds:
+    description: How long it may take to serve.
+    type: float
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Also on a host where nothing is installed.
+  diff_mode:
+    support: full
+    description: Secret content is left out.
+"""
+
+EXAMPLES = r"""
+- name: Run the portal
+  service_unit:
+    name: seedbed-portal.service
+    unit: "{{ lookup('ansible.builtin.template', 'seedbed-portal.service.j2') }}"
+    files:
+      - path: /etc/nginx/seedbed-portal.conf
+        content: "{{ lookup('ansible.builtin.template', 'portal.conf.j2') }}"
+        validate: [nginx, -t, -q, -p, "{directory}", -c, "{file}"]
+        reload: true
+    enabled: true
+    ports: [{port: 8000}]
+    url: http://127.0.0.1:8000/
+"""
+
+RETURN = r"""
+action:
+  description: What was done to the unit, empty for nothing; C(start), C(restart), C(reload), C(stop) or C(remove).
+  returned: always
+  type: str
+  sample: reload
+reasons:
+  description: What was not as it shall be.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/nginx/seedbed-portal.conf differs]
+"""
+
+import signal
+import sys
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host.service_unit import (
+    Port,
+    Service,
+    ServiceFile,
+    apply_service,
+    can_validate,
+    difference_texts,
+    plan_service,
+    validate,
+)
+
+FILE: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "link": {"type": "str"},
+    "mode": {"type": "str", "choices": ["0600", "0640", "0644", "0755"], "default": "0644"},
+    "reload": {"type": "bool", "default": False},
+    "validate": {"type": "list", "elements": "str", "default": []},
+}
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "unit": {"type": "str"},
+    "drop_ins": {"type": "dict", "default": {}},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": FILE,
+        "mutually_exclusive": [["content", "secret_content", "link"]],
+    },
+    "state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
+    "enabled": {"type": "bool"},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "port": {"type": "int", "required": True},
+            "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
+        },
+    },
+    "url": {"type": "str", "default": ""},
+    "journal_faults": {"type": "list", "elements": "str", "default": []},
+    "renews_workers": {"type": "bool", "default": False},
+    "seconds": {"type": "float", "default": 30},
+}
+
+
+def service_of(params: dict[str, Any], unit: Unit) -> Service:
+    """Return the service that the module's parameters describe."""
+    gone = params["state"] == "absent"
+
+    def encoded(text: str | None) -> bytes | None:
+        return None if gone or text is None else text.encode()
+
+    files = [
+        ServiceFile(
+            file["path"],
+            encoded(file["content"] if file["secret_content"] is None else file["secret_content"]),
+            "" if gone else file["link"] or "",
+            int(file["mode"], 8),
+            file["validate"],
+            file["reload"],
+            file["secret_content"] is not None,
+        )
+        for file in params["files"]
+    ]
+    files += [
+        ServiceFile(f"{unit.path}.d/{name}.conf", encoded(text or None)) for name, text in params["drop_ins"].items()
+    ]
+    if params["unit"] is not None or gone:
+        files.append(ServiceFile(unit.path, encoded(params["unit"])))
+    return Service(
+        params["name"],
+        files,
+        params["state"],
+        params["enabled"],
+        [Port(**port) for port in params["ports"]],
+        params["url"],
+        params["journal_faults"],
+        params["renews_workers"],
+        params["seconds"],
+    )
+
+
+def main() -> None:
+    """Read the arguments, compare, apply, report."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    # A cut connection ends this process: as an exception, so that nothing is left half done.
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda number, _frame: sys.exit(128 + number))
+    unit = Unit(module.params["name"])
+    try:
+        service = service_of(module.params, unit)
+        plan = plan_service(service, unit, wait=not module.check_mode)
+        if module.check_mode:
+            for item in plan.differences:
+                if can_validate(item.file):
+                    validate(item.file)
+        elif plan.changed:
+            apply_service(service, unit, plan)
+    except (SeedbedError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=plan.changed, action=plan.action, reasons=plan.reasons, diff=difference_texts(plan))
+
+
+if __name__ == "__main__":
+    main()
