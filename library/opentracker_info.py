@@ -7,14 +7,20 @@ DOCUMENTATION = r"""
 module: opentracker_info
 short_description: What there is of opentracker on a host
 description:
-  - Tells compiler, builds, the running process and its complaints in one call, so that role opentracker can decide on
-    the controller whether anything is left to do.
+  - Reads compiler, builds and the running process, and asks the tracker itself, all in one call, so that role
+    opentracker can decide on the controller whether anything is left to do.
 options:
   cc: {type: str, required: true, description: The C compiler, with options.}
   prefix: {type: path, required: true, description: Where the builds are installed.}
   user: {type: str, required: true, description: The user that the service runs as.}
   port: {type: int, required: true, description: The port that it listens on.}
-  files: {type: list, elements: path, default: [], description: What it reads when it starts.}
+  listen:
+    type: list
+    elements: str
+    default: []
+    description:
+      - Addresses where the tracker is asked, over HTTP and UDP; one that stands for all is asked at loopback. Without
+        any it is not asked.
   unit: {type: str, default: opentracker.service, description: Its systemd unit.}
 attributes:
   check_mode:
@@ -29,22 +35,23 @@ EXAMPLES = r"""
     prefix: /opt/opentracker
     user: opentracker
     port: 8888
+    listen: ["::"]
   register: opentracker
 """
 
 RETURN = r"""
 compiler: {description: 'Version and target of the compiler, empty when there is none.', type: str, returned: always}
-build: {description: 'The build installed as current, by its own word.', type: str, returned: always}
 builds: {description: The builds that are installed., type: list, elements: str, returned: always}
 running: {description: 'The build that runs, empty when none does.', type: str, returned: always}
 active: {description: Whether the service is active., type: bool, returned: always}
-enabled: {description: Whether it starts at boot., type: bool, returned: always}
-stale: {description: Whether one of I(files) changed after the running process started., type: bool, returned: always}
 user: {description: Whether the user is there., type: bool, returned: always}
-ipv6: {description: Whether the host has any IPv6 address., type: bool, returned: always}
 holders: {description: The units or programs that listen on the port., type: list, elements: str, returned: always}
-complaints: {description: 'Lines of the journal, since the start of the running process, that tell of configuration
-    which it skipped.', type: list, elements: str, returned: always}
+unanswered:
+  description: The trackers of I(listen) that do not answer a scrape, each with the reason.
+  type: list
+  elements: str
+  returned: always
+  sample: ['udp://127.0.0.1:8888/announce: no answer within 10 s']
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -58,7 +65,7 @@ def main() -> None:
             "prefix": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
-            "files": {"type": "list", "elements": "path", "default": []},
+            "listen": {"type": "list", "elements": "str", "default": []},
             "unit": {"type": "str", "default": "opentracker.service"},
         },
         supports_check_mode=True,

@@ -50,9 +50,11 @@ options:
           - A command that refuses a bad content. C({file}) is the new file, C({directory}) the directory that it lies
             in for the time being, which is deleted afterwards.
   state:
-    description: Whether it shall run, shall not, or shall be gone with all its files.
+    description:
+      - With C(started) it shall run. With C(present) it is restarted or reloaded if it runs, and else left alone. With
+        C(absent) it shall be gone, with all its files.
     type: str
-    choices: [started, stopped, absent]
+    choices: [started, present, absent]
     default: started
   enabled:
     description: Whether it starts at boot. Absent, that is left as it is.
@@ -112,7 +114,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: What was done to the unit, empty for nothing; C(start), C(restart), C(reload), C(stop) or C(remove).
+  description: What was done to the unit, empty for nothing; C(start), C(restart), C(reload) or C(remove).
   returned: always
   type: str
   sample: reload
@@ -122,6 +124,11 @@ reasons:
   type: list
   elements: str
   sample: [/etc/nginx/seedbed-portal.conf differs]
+status:
+  description: The HTTP status of I(url), 0 without one, and in check mode where something would change.
+  returned: always
+  type: int
+  sample: 200
 """
 
 import signal
@@ -138,6 +145,7 @@ from ansible.module_utils.seedbed.host.service_unit import (
     apply_service,
     can_validate,
     difference_texts,
+    http_status,
     plan_service,
     validate,
 )
@@ -162,7 +170,7 @@ ARGUMENTS: dict[str, Any] = {
         "options": FILE,
         "mutually_exclusive": [["content", "secret_content", "link"]],
     },
-    "state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
+    "state": {"type": "str", "choices": ["started", "present", "absent"], "default": "started"},
     "enabled": {"type": "bool"},
     "ports": {
         "type": "list",
@@ -233,9 +241,13 @@ def main() -> None:
                     validate(item.file)
         elif plan.changed:
             apply_service(service, unit, plan)
+        asked = service.url and service.state == "started" and not (module.check_mode and plan.changed)
+        status = http_status(service.url) if asked else 0
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=plan.changed, action=plan.action, reasons=plan.reasons, diff=difference_texts(plan))
+    module.exit_json(
+        changed=plan.changed, action=plan.action, reasons=plan.reasons, status=status, diff=difference_texts(plan)
+    )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.host import opentracker, opentracker_state
+from ansible.module_utils.seedbed.host import opentracker_state
+from ansible.module_utils.seedbed.host.opentracker import DANGEROUS, faults
+from ansible.module_utils.seedbed.host.opentracker_build import HARDENING, build_of
 
 PIN = "0" * 64
 GOOD: dict[str, Any] = {
@@ -24,6 +26,7 @@ GOOD: dict[str, Any] = {
     "features": ["WANT_SYSLOGS"],
     "cc": "gcc -std=gnu89",
     "optimisation": "-O3 -march=native",
+    "hardening": True,
     "source": "apt",
     "version": "1.0+git20250425.b20b0b8",
     "sha256": PIN,
@@ -39,14 +42,14 @@ GOOD: dict[str, Any] = {
 
 
 def test_good_settings_have_no_faults() -> None:
-    assert opentracker.faults(GOOD) == []
-    assert opentracker.faults({**GOOD, "accesslist": "black", "accesslist_hashes": ["aB" * 20]}) == []
+    assert faults(GOOD) == []
+    assert faults({**GOOD, "accesslist": "black", "accesslist_hashes": ["aB" * 20]}) == []
 
 
-@pytest.mark.parametrize("feature", sorted(opentracker.DANGEROUS))
+@pytest.mark.parametrize("feature", sorted(DANGEROUS))
 def test_dangerous_features_are_refused_with_the_reason(feature: str) -> None:
-    assert opentracker.faults({**GOOD, "features": [feature]}) == [
-        f"opentracker_features has {feature}, which is refused: {opentracker.DANGEROUS[feature]}; leave it out"
+    assert faults({**GOOD, "features": [feature]}) == [
+        f"opentracker_features has {feature}, which is refused: {DANGEROUS[feature]}; leave it out"
     ]
 
 
@@ -83,7 +86,7 @@ def test_dangerous_features_are_refused_with_the_reason(feature: str) -> None:
     ],
 )
 def test_each_fault_is_one_sentence(change: dict[str, Any], start: str) -> None:
-    found = opentracker.faults({**GOOD, **change})
+    found = faults({**GOOD, **change})
     assert len(found) == 1, found
     assert found[0].startswith(start)
 
@@ -93,14 +96,90 @@ def test_archives_on_the_controller_are_judged_before_any_host_is_touched(tmp_pa
     present.write_bytes(b"sources")
     settings = {**GOOD, "source": "controller", "archive": str(present), "libowfat_archive": str(tmp_path / "y")}
     digest = hashlib.sha256(b"sources").hexdigest()
-    first, second = opentracker.faults(settings)
+    first, second = faults(settings)
     assert first.startswith(f"opentracker_archive is '{present}', whose SHA-256 is {digest}, but opentracker_sha256 is")
     assert second.startswith(f"opentracker_libowfat_archive is '{tmp_path}/y', and there is no such file")
 
 
-def test_the_role_asks_through_its_filter(render: Callable[..., Any]) -> None:
-    [fault] = render("{{ settings | opentracker_faults }}", settings={**GOOD, "features": ["WANT_SYNC_LIVE"]})
-    assert fault.startswith("opentracker_features has WANT_SYNC_LIVE, which is refused")
+PINNED = {
+    **GOOD,
+    "sha256": "ebfc697143397d547776340124623ebb185b726c09130eaed98d8898777996d3",
+    "libowfat_sha256": "d4330d373ac9581b397bc24a22ad1f7f5d58a7fe36d9d239fe352ceffc5d304b",
+    "cc": "gcc",
+    "optimisation": "-O3",
+    "features": [],
+}
+
+
+def test_a_build_keeps_its_name_over_releases_of_the_role() -> None:
+    """Another name for the same build would have every tracker of every lab compiled anew."""
+    assert build_of(PINNED, "12.2.0 x86_64-linux-gnu")["id"] == "1.0+git20250425.b20b0b8-cd6a74be"
+
+
+def test_a_build_is_compiled_as_its_settings_say() -> None:
+    settings = {**PINNED, "features": ["WANT_SYSLOGS"], "accesslist": "white", "proxies": ["192.0.2.1"]}
+    build = build_of(settings, "12.2.0 x86_64-linux-gnu")
+    assert build["libowfat_arguments"] == [
+        "DIET=",
+        "CC=gcc -std=gnu99 -D_GNU_SOURCE",
+        f"DEFINE=-D_REENTRANT {HARDENING}",
+    ]
+    assert build["arguments"] == ["CC=gcc -std=gnu99 -D_GNU_SOURCE", "OPTS_production=-O3"]
+    assert build["environment"] == {
+        "CFLAGS": HARDENING,
+        "LDFLAGS": "-pie -Wl,-z,relro,-z,now",
+        "FEATURES": "-DWANT_ACCESSLIST_WHITE -DWANT_IP_FROM_PROXY -DWANT_RESTRICT_STATS -DWANT_SYSLOGS",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": PIN},
+        {"libowfat_sha256": PIN},
+        {"cc": "clang"},
+        {"optimisation": "-O2"},
+        {"hardening": False},
+        {"features": ["WANT_SYSLOGS"]},
+        {"accesslist": "white"},
+        {"accesslist": "black"},
+        {"proxies": ["192.0.2.1"]},
+    ],
+)
+def test_whatever_goes_into_a_build_is_in_its_name(change: dict[str, Any]) -> None:
+    assert build_of({**PINNED, **change}, "12 x")["id"] != build_of(PINNED, "12 x")["id"]
+
+
+def test_another_compiler_makes_another_build_and_another_port_does_not() -> None:
+    assert build_of(PINNED, "12 x")["id"] != build_of(PINNED, "14 x")["id"]
+    assert build_of({**PINNED, "nofile": 1, "listen": []}, "12 x") == build_of(PINNED, "12 x")
+
+
+@pytest.mark.parametrize(
+    ("listen", "ipv6", "places"),
+    [
+        (["::"], True, ["127.0.0.1:8888", "[::1]:8888"]),
+        (["::"], False, ["127.0.0.1:8888"]),
+        (["0.0.0.0"], True, ["127.0.0.1:8888"]),
+        (["0.0.0.0", "::"], True, ["127.0.0.1:8888", "[::1]:8888"]),
+        (["192.0.2.1", "2001:db8::1"], True, ["192.0.2.1:8888", "[2001:db8::1]:8888"]),
+        (["127.0.0.1", "0.0.0.0"], True, ["127.0.0.1:8888"]),
+        ([], True, []),
+    ],
+)
+def test_the_tracker_is_asked_where_it_listens(listen: list[str], ipv6: bool, places: list[str]) -> None:
+    assert opentracker_state.announce_urls(listen, 8888, ipv6=ipv6) == [
+        f"{scheme}://{place}/announce" for scheme in ("http", "udp") for place in places
+    ]
+
+
+def test_a_tracker_that_does_not_answer_is_named_with_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert opentracker_state.unanswered([f"http://127.0.0.1:{port}/announce"]) == [
+        f"http://127.0.0.1:{port}/announce: nothing listens there (connection refused)"
+    ]
+    assert opentracker_state.unanswered([]) == []
 
 
 @pytest.mark.parametrize(
@@ -117,15 +196,20 @@ def test_the_build_tells_its_own_id(text: str, build: str) -> None:
     assert opentracker_state.parse_version(text) == build
 
 
-def test_the_compiler_is_told_with_its_options() -> None:
+def test_the_compiler_is_asked_with_its_options() -> None:
     assert opentracker_state.compiler("/nonexistent/cc -std=gnu89") == ""
     assert opentracker_state.compiler("true") == ""
 
 
 def test_an_empty_host_has_an_empty_state(tmp_path: Path) -> None:
-    state = opentracker_state.state(
-        cc="/nonexistent/cc", prefix=str(tmp_path), user="no-such-user", port=1, unit="no-such.service", files=[]
-    )
-    assert (state["build"], state["builds"], state["running"], state["complaints"]) == ("", [], "", [])
-    assert not state["active"]
-    assert not state["user"]
+    assert opentracker_state.state(
+        cc="/nonexistent/cc", prefix=str(tmp_path), user="no-such-user", port=1, unit="no-such.service", listen=["::"]
+    ) == {
+        "compiler": "",
+        "builds": [],
+        "running": "",
+        "active": False,
+        "user": False,
+        "holders": [],
+        "unanswered": [],
+    }

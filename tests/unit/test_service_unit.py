@@ -227,6 +227,22 @@ def test_a_run_that_was_killed_before_the_restart_is_made_up_for(
     assert not plan_service(wanted, unit).changed
 
 
+def test_a_unit_that_is_older_than_its_files_is_not_waited_for(unit: FakeUnit, port: int) -> None:
+    """However young it is: what it has not read it will not read by itself."""
+    converge(service(unit, port), unit)
+    unit.started = unit.changed = time.monotonic() - 60
+    wanted = service(unit, port, seconds=3600)
+    assert plan_service(wanted, unit).action == "restart"
+
+
+def test_a_unit_that_has_just_been_started_may_come_up_first(unit: FakeUnit, port: int) -> None:
+    converge(service(unit, port), unit)
+    assert unit.server
+    unit.server.status = 503
+    threading.Timer(0.5, setattr, (unit.server, "status", 200)).start()
+    assert not plan_service(service(unit, port, seconds=120), unit).changed
+
+
 def test_files_from_the_future_do_not_restart_it_each_time(unit: FakeUnit, port: int) -> None:
     converge(service(unit, port), unit)
     age(unit.config, -3600)
@@ -382,17 +398,18 @@ def test_absent_takes_everything_away(unit: FakeUnit, port: int) -> None:
     assert not plan_service(gone, unit).changed
 
 
-def test_stopped_writes_and_stops(unit: FakeUnit, port: int) -> None:
-    converge(service(unit, port), unit)
-    wanted = service(unit, port, status=404)._replace(state="stopped", enabled=False)
-    assert converge(wanted, unit) == "stop"
-    assert (unit.server, unit.enabled, json.loads(unit.config.read_text())["status"]) == (None, "disabled", 404)
+def test_present_leaves_alone_what_does_not_run(unit: FakeUnit, port: int) -> None:
+    wanted = service(unit, port)._replace(state="present", enabled=None)
+    assert converge(wanted, unit) == ""
+    assert (unit.log, unit.server, unit.config.exists()) == (["daemon-reload"], None, True)
     assert not plan_service(wanted, unit).changed
+    unit.restart()
+    assert converge(service(unit, port, status=404)._replace(state="present"), unit) == "restart"
 
 
 def test_a_package_that_is_not_installed_is_named(unit: FakeUnit) -> None:
     unit.loaded = False
-    wanted = Service(unit.name, [ServiceFile(f"{unit.path}.d/web.conf", b"[Service]\n")])
+    wanted = Service(unit.name, [ServiceFile(f"{unit.path}.d/web.conf", b"[Service]\n")], "started")
     assert plan_service(wanted, unit).changed  # what check mode says on a bare host
     with pytest.raises(ServiceError, match=r"fake.service is not found on this host; install its package first"):
         converge(wanted, unit)

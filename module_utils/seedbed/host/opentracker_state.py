@@ -1,42 +1,70 @@
-"""What there is of opentracker on this host: compiler, builds, the running process and its own words."""
+"""What there is of opentracker on this host: compiler, builds, the running process and its own answers."""
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 import subprocess
-import time
-from typing import Any, Sequence
+from typing import Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.probe import announce
 
-# Words that opentracker says when it skipped part of its configuration and went on (opentracker.c, ot_accesslist.c).
-COMPLAINTS = ("Unhandled line", "Parse error", "Can't open", "Could not", "Not enough memory")
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def state(*, cc: str, prefix: str, user: str, port: int, unit: str, files: Sequence[str]) -> dict[str, Any]:
-    """All of it in one go; what is not there is empty."""
-    service = _service(unit)
-    journal = _journal(service["invocation"]) if service["pid"] else []
-    return {
-        "compiler": compiler(cc),
-        "build": _build(os.path.join(prefix, "current")),
-        "builds": _builds(os.path.join(prefix, "releases")),
-        "running": _build(os.path.dirname(_link(f"/proc/{service['pid']}/exe"))) if service["pid"] else "",
-        "active": service["active"],
-        "enabled": service["enabled"],
-        "stale": bool(service["pid"]) and any(_changed_after(service["started"], path) for path in files),
-        "user": user in _lines("/etc/passwd"),
-        "ipv6": bool(_lines("/proc/net/if_inet6")),
-        "holders": sorted({socket["unit"] or socket["process"] for socket in listening_sockets(port, port)}),
-        "complaints": [line for line in journal if any(word in line for word in COMPLAINTS)],
-    }
+class TrackerState(TypedDict):
+    """What there is; what is not there is empty."""
+
+    compiler: str
+    builds: list[str]
+    running: str
+    active: bool
+    user: bool
+    holders: list[str]
+    unanswered: list[str]
+
+
+def state(*, cc: str, prefix: str, user: str, port: int, unit: str, listen: Sequence[str]) -> TrackerState:
+    """Return all of it; a tracker that runs is itself asked at the addresses of `listen`."""
+    shown = Unit(unit).properties(("ActiveState", "MainPID"))
+    pid = int(shown["MainPID"] or 0)
+    return TrackerState(
+        compiler=compiler(cc),
+        builds=_builds(os.path.join(prefix, "releases")),
+        running=_build(os.path.dirname(_link(f"/proc/{pid}/exe"))) if pid else "",
+        active=shown["ActiveState"] == "active",
+        user=user in _first_fields("/etc/passwd"),
+        holders=sorted({socket["unit"] or socket["process"] for socket in listening_sockets(port, port)}),
+        unanswered=unanswered(
+            announce_urls(listen if pid else [], port, ipv6=bool(_first_fields("/proc/net/if_inet6")))
+        ),
+    )
+
+
+def announce_urls(listen: Sequence[str], port: int, *, ipv6: bool) -> list[str]:
+    """Return where the host itself reaches the tracker; an address that stands for all is asked at loopback."""
+    asked = [address for address in listen if address not in ALL_ADDRESSES]
+    if len(asked) < len(listen):
+        # "::" takes IPv4, too.
+        asked += ["127.0.0.1"] + ["::1"] * ("::" in listen and ipv6)
+    places = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in dict.fromkeys(asked)]
+    return [f"{scheme}://{place}/announce" for scheme in ("http", "udp") for place in places]
+
+
+def unanswered(trackers: Sequence[str]) -> list[str]:
+    """Return those that do not answer a scrape, which changes nothing, each with the reason."""
+    torrent = secrets.token_hex(20)
+    questions = [announce.Question(tracker, "scrape", torrent) for tracker in trackers]
+    answers = announce.ask(questions, announce.AnnounceOptions(timeout=10)) if questions else []
+    return [f"{answer['tracker']}: {answer['message']}" for answer in answers if not answer["ok"]]
 
 
 def compiler(cc: str) -> str:
-    """Version and target of the compiler, empty when there is none: a build by another one is another build."""
+    """Return version and target of the compiler, empty when there is none: a build by another one is another build."""
     # -dumpfullversion came with gcc 7; older ones print the full version for -dumpversion and ignore the other.
     version = _output([*shlex.split(cc), "-dumpfullversion", "-dumpversion"])
     machine = _output([*shlex.split(cc), "-dumpmachine"])
@@ -44,12 +72,12 @@ def compiler(cc: str) -> str:
 
 
 def _build(directory: str) -> str:
-    """The build that a directory holds, as its program itself tells."""
+    """Return the build that a directory holds, as its program itself tells."""
     return parse_version(_output([os.path.join(directory, "opentracker"), "-v"])) if directory else ""
 
 
 def parse_version(text: str) -> str:
-    """The build id in what ``opentracker -v`` prints: the address of a commit, in which ours stands as the commit."""
+    """Return the build id that ``opentracker -v`` prints in the place of a commit, in the address of one."""
     match = re.search(r"id=([A-Za-z0-9.+~-]+)", text)
     return match.group(1) if match else ""
 
@@ -72,8 +100,8 @@ def _link(path: str) -> str:
         return ""
 
 
-def _lines(path: str) -> list[str]:
-    """The first fields of a file's lines."""
+def _first_fields(path: str) -> list[str]:
+    """Return the first fields of a file's lines."""
     try:
         with open(path, encoding="utf-8") as file:
             return [re.split("[: ]", line, maxsplit=1)[0] for line in file]
@@ -81,37 +109,8 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def _service(unit: str) -> dict[str, Any]:
-    shown = Unit(unit).properties(
-        ("ActiveState", "UnitFileState", "MainPID", "InvocationID", "ExecMainStartTimestampMonotonic")
-    )
-    # systemd counts from the boot; files carry the time of day.
-    age = time.monotonic() - int(shown.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-    return {
-        "started": time.time() - age,
-        "active": shown.get("ActiveState") == "active",
-        "enabled": shown.get("UnitFileState") == "enabled",
-        "pid": int(shown.get("MainPID") or 0),
-        "invocation": shown.get("InvocationID", ""),
-    }
-
-
-def _changed_after(moment: float, path: str) -> bool:
-    try:
-        return os.stat(path).st_mtime > moment
-    except FileNotFoundError:
-        return False
-
-
-def _journal(invocation: str) -> list[str]:
-    """What the running process has said since it started."""
-    if not invocation:
-        return []
-    return _output(["journalctl", "-q", "-o", "cat", f"_SYSTEMD_INVOCATION_ID={invocation}"]).splitlines()
-
-
 def _output(command: list[str]) -> str:
-    """What a command prints on both streams, empty when it is missing, fails or does not end."""
+    """Return what a command prints on both streams, empty when it is missing, fails or does not end."""
     try:
         done = subprocess.run(
             command,

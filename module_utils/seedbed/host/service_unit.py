@@ -8,6 +8,7 @@ to hold its ports itself, to answer, and to have read its files after they were 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import shutil
@@ -101,7 +102,7 @@ class Difference(NamedTuple):
 
 
 class ServicePlan(NamedTuple):
-    """What is not as it shall be. `action` is one of "", "start", "reload", "restart", "stop", "remove"."""
+    """What is not as it shall be. `action` is one of "", "start", "reload", "restart", "remove"."""
 
     differences: list[Difference]
     reasons: list[str]
@@ -129,9 +130,6 @@ def plan_service(service: Service, unit: Unit, *, wait: bool = True) -> ServiceP
     enable = _enablement(service, state, differences, unit)
     if enable is not None and state["UnitFileState"] != ("enabled" if enable else "disabled"):
         reasons.append(f"{unit.name} {'does not start' if enable else 'starts'} at boot")
-    if service.state == "stopped":
-        running = state["ActiveState"] not in ("inactive", "failed", "")
-        return ServicePlan(differences, reasons + [f"{unit.name} runs"] * running, "stop" * running, enable)
     for port in service.ports:
         _refuse_taken(port, unit)
     action, lacking = _action(service, unit, state, differences, wait)
@@ -143,6 +141,8 @@ def _action(
 ) -> tuple[str, list[str]]:
     """Return what has to be done to a unit that shall run, and why beside files that differ."""
     if state["ActiveState"] not in ("active", "reloading"):
+        if service.state == "present":
+            return "", []
         return "start", [f"{unit.name} is {state['ActiveState'] or 'not there'}"]
     if state["NeedDaemonReload"] == "yes":
         return "restart", [f"{unit.name} runs on older unit files than those on disk"]
@@ -151,12 +151,12 @@ def _action(
     restart = old or _journal_faults(service, unit, state) or any(not item.file.reload for item in differences)
     if differences:
         return "restart" if restart else "reload", []
+    unread = _stale(service, state, reload=True)
     found = shortcomings(service, unit)
     young = service.seconds - _age(state["ExecMainStartTimestampMonotonic"])
-    if found and wait and young > 0:
+    if found and wait and young > 0 and not restart and not unread:
         found = _wait(service, unit, young)
-    only_reload = _stale(service, state, reload=True) and not restart
-    return ("reload" if only_reload else "restart") if found else "", found
+    return ("reload" if unread and not restart else "restart") if found else "", found
 
 
 def apply_service(service: Service, unit: Unit, plan: ServicePlan) -> None:
@@ -174,7 +174,7 @@ def apply_service(service: Service, unit: Unit, plan: ServicePlan) -> None:
         if _has_unit_file(plan, unit) or plan.action in ("start", "restart"):
             unit.reload_files()
         _act(unit, plan.action)
-        if service.state == "started":
+        if plan.action or service.state == "started":
             _prove(service, unit)
         if plan.enable is not None:
             unit.enable() if plan.enable else unit.disable(stop=False)
@@ -220,6 +220,8 @@ def can_validate(file: ServiceFile) -> bool:
 def shortcomings(service: Service, unit: Unit) -> list[str]:
     """Return what the running unit lacks, a sentence without a full stop each."""
     state = unit.properties(STATE)
+    if state["SubState"] == "auto-restart":
+        return [f"{unit.name} ends soon after its start"]
     if state["ActiveState"] != "active":
         return [f"{unit.name} is {state['ActiveState'] or 'not there'}"]
     found = [f"{unit.name} has not read {path} since it changed" for path in _stale(service, state, reload=True)]
@@ -302,8 +304,6 @@ def _act(unit: Unit, action: str) -> None:
         unit.restart()
     elif action == "reload":
         unit.reload()
-    elif action == "stop":
-        unit.stop()
 
 
 def _prove(service: Service, unit: Unit) -> None:
@@ -345,17 +345,25 @@ def _sockets(port: Port) -> list[Socket]:
     return [socket for socket in listening_sockets(port.port, port.port) if socket["protocol"] == port.protocol]
 
 
-def _answer_faults(url: str) -> list[str]:
-    """Return why an address does not answer: any status below 500 is an answer."""
+def http_status(url: str) -> int:
+    """Return the status of an address over HTTP, without the proxy that the environment may name."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        opener.open(url, timeout=5).close()
+        with opener.open(url, timeout=10) as answer:
+            return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
-        return [f"{url} answers {error.code}"] if error.code >= 500 else []
-    except (OSError, ValueError) as error:
-        return [f"{url} does not answer: {getattr(error, 'reason', error)}"]
-    return []
+        return error.code
+    except (OSError, http.client.HTTPException) as error:
+        raise ServiceError(f"{url} does not answer: {getattr(error, 'reason', error)}") from error
+
+
+def _answer_faults(url: str) -> list[str]:
+    try:
+        status = http_status(url)
+    except ServiceError as error:
+        return [str(error)]
+    return [f"{url} answers {status}"] if status >= 500 else []
 
 
 def _stale(service: Service, state: dict[str, str], *, reload: bool) -> list[str]:

@@ -2,7 +2,8 @@
 
 A peer announces itself to each of them over IPv4 and IPv6; whoever asks from elsewhere, over HTTP or UDP, is told of
 it, and of nobody else. The tracker with a white list serves what is on it and says no to the rest. Meanwhile wrong
-sources were refused without a trace, a new feature was built beside the old build, and the white list grew.
+sources were refused without a trace, a new feature was built beside the old build, the lists grew, and a build that
+does not serve was given up for the former one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Questio
 from ansible.module_utils.seedbed.probe.announce import ask as ask_trackers
 
 LISTED, ADDED, UNLISTED = (f"{start}f5a7e209e54b32803d43670971c4c8caaa05" for start in ("2aa4", "bbbb", "cccc"))
+BLOCKED = "d" * 40
 PORTS = {"gcc10": 8888, "gcc12": 8888, "gcc14": 8888, "c89": 8100}
 TRACKERS = sorted(PORTS)
 PEER_PORT = 8082
@@ -98,6 +100,14 @@ def test_the_white_list_refuses_what_is_not_on_it(lab: Any) -> None:
 
 def test_the_white_list_was_taken_over_when_it_grew(lab: Any) -> None:
     assert all(answer["ok"] for answer in ask(urls(lab, "c89"), ADDED))
+
+
+def test_the_black_list_was_taken_over_without_a_restart(lab: Any) -> None:
+    assert {answer["reason"] for answer in ask(urls(lab, "gcc10"), BLOCKED)} == {"not_authorized"}
+    started = "stat -c %Y /proc/$(systemctl show --value -p MainPID opentracker)"
+    assert int(lab["gcc10"].check_output("stat -c %Y /etc/opentracker.blacklist")) > int(
+        lab["gcc10"].check_output(started)
+    )
 
 
 def test_statistics_are_for_those_who_may_read_them(lab: Any) -> None:

@@ -1,4 +1,4 @@
-"""Filter of role portal: the page."""
+"""Filters of role portal: the page, and what its variables say."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import jinja2
 ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../../../module_utils"))
 
 from ansible.module_utils.seedbed.catalogue import page
+from ansible.module_utils.seedbed.host import portal_config
 from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
 
@@ -63,8 +64,18 @@ def portal_files(
     return [{"path": path, "content": base64.b64encode(content).decode()} for path, content in files.items()]
 
 
+def portal_faults(users: list[str], **settings: Any) -> list[str]:
+    """Return what is wrong with the role's variables, a sentence each."""
+    return portal_config.portal_faults(users=users, **settings)
+
+
 class FilterModule:
     """The role's own."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"portal_files": portal_files}
+        return {
+            "portal_connect_sources": portal_config.connect_sources,
+            "portal_faults": portal_faults,
+            "portal_files": portal_files,
+            "portal_open_rpcs": portal_config.open_rpcs,
+        }

@@ -1,0 +1,62 @@
+"""What can be known to be wrong with the portal's variables, and whose aria2 a browser may talk to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Iterable, Mapping, Sequence
+
+
+def portal_faults(
+    *,
+    users: Sequence[str],
+    networks: Sequence[str],
+    hosts: Iterable[str],
+    inventory: Sequence[str],
+    aria2_rpc: Sequence[str],
+) -> list[str]:
+    """Return one sentence for each fault; networks without those of the whole lab, which are reported there."""
+    found = []
+    for line in users:
+        if not re.fullmatch(r"[^:]+:[$]\S+", str(line)):
+            name = str(line).partition(":")[0]
+            found.append(
+                f"portal_users has an entry for {name} that is not NAME:HASH; make the hash with openssl passwd -6"
+            )
+    for network in networks:
+        if not _is_network(network):
+            found.append(f"portal_networks has {network}, which is no network; write it as in 192.168.10.0/24")
+    for host in dict.fromkeys(hosts):
+        if host not in inventory:
+            found.append(f"portal_trackers or portal_seeders names {host}, which is not in the inventory")
+    for place in aria2_rpc:
+        if not re.fullmatch(r"([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]+", str(place)):
+            found.append(f"portal_aria2_rpc has {place}, which is not HOST:PORT; write it as in 192.0.2.31:8084")
+    return found
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(str(text), strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def open_rpcs(leechers: Iterable[Mapping[str, Any]], *, port: int = 8084) -> list[str]:
+    """Return HOST:PORT of each leecher whose control port others may use: without a secret it answers nobody else."""
+    return [
+        f"{bracketed(leecher['lab_address'])}:{leecher.get('leecher_rpc_port', port)}"
+        for leecher in leechers
+        if leecher.get("lab_address") and leecher.get("leecher_rpc_secret")
+    ]
+
+
+def bracketed(address: str) -> str:
+    """Return an address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else str(address)
+
+
+def connect_sources(places: Sequence[str]) -> str:
+    """Return the sources of a Content-Security-Policy by which a page talks to these RPCs, and to its own portal."""
+    return " ".join(["'self'", *(f"{scheme}://{place}" for scheme in ("http", "ws") for place in places)])

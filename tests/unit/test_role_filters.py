@@ -1,0 +1,83 @@
+"""The filters that only their role calls, through Ansible's own template engine, as the roles' variables call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+Render = Callable[..., Any]
+
+
+@pytest.fixture
+def in_role() -> Render:
+    """Return a function that renders a template as a play does that has the role's variables."""
+
+    def rendered(role: str, template: str, **facts: Any) -> Any:
+        variables: dict[str, Any] = {"lab_networks": ["192.0.2.0/24"]}
+        for part in ("defaults", "vars"):
+            variables |= yaml.safe_load((ROLES / role / part / "main.yml").read_text(encoding="utf-8"))
+        return Templar(DataLoader(), {**trusted(variables), **facts}).template(trust_as_template(template))
+
+    return rendered
+
+
+def trusted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: trusted(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [trusted(member) for member in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def test_opentrackers_default_build_keeps_its_name(in_role: Render) -> None:
+    compiler = "12.2.0 x86_64-linux-gnu"
+    by_hand = in_role(
+        "opentracker",
+        "{{ __opentracker_settings | opentracker_build(compiler) }}",
+        compiler=compiler,
+        inventory_dir="/etc",
+    )
+    assert by_hand["id"] == "1.0+git20250425.b20b0b8-cd6a74be"
+    assert by_hand == in_role(
+        "opentracker", "{{ __opentracker_build }}", __opentracker_state={"compiler": compiler}, inventory_dir="/etc"
+    )
+
+
+def test_opentrackers_defaults_have_no_faults(in_role: Render) -> None:
+    assert in_role("opentracker", "{{ __opentracker_faults }}", inventory_dir="/etc") == []
+    settings = "{{ __opentracker_settings | opentracker_faults }}"
+    found = in_role("opentracker", settings, inventory_dir="/etc", opentracker_features=["WANT_SYNC_LIVE"])
+    assert len(found) == 1
+
+
+def test_the_portal_names_its_faults(in_role: Render) -> None:
+    facts = {"groups": {"all": ["one"], "trackers": ["one"], "leechers": []}, "hostvars": {}}
+    assert in_role("portal", "{{ __portal_faults }}", **facts) == []
+    assert in_role("portal", "{{ __portal_faults }}", **facts, portal_users=["alice"], portal_seeders=["two"]) == [
+        "portal_users has an entry for alice that is not NAME:HASH; make the hash with openssl passwd -6",
+        "portal_trackers or portal_seeders names two, which is not in the inventory",
+    ]
+    nothing = "{{ [] | portal_faults(networks=[], hosts=[], inventory=[], aria2_rpc=['here']) }}"
+    assert in_role("portal", nothing) == [
+        "portal_aria2_rpc has here, which is not HOST:PORT; write it as in 192.0.2.31:8084"
+    ]
+
+
+def test_the_portals_page_may_talk_to_open_leechers(in_role: Render) -> None:
+    hosts = {"one": {"lab_address": "192.0.2.1", "leecher_rpc_secret": "a-long-secret"}, "two": {"lab_address": "::2"}}
+    facts = {"groups": {"all": list(hosts), "leechers": list(hosts)}, "hostvars": hosts}
+    sources = "'self' http://192.0.2.1:8084 ws://192.0.2.1:8084"
+    assert (
+        in_role("portal", "{{ hosts | portal_open_rpcs | portal_connect_sources }}", hosts=list(hosts.values()))
+        == sources
+    )
+    assert f"connect-src {sources}" in in_role("portal", "{{ __portal_aria2_policy }}", **facts)
