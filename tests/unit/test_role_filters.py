@@ -81,3 +81,11 @@ def test_the_portals_page_may_talk_to_open_leechers(in_role: Render) -> None:
         == sources
     )
     assert f"connect-src {sources}" in in_role("portal", "{{ __portal_aria2_policy }}", **facts)
+
+
+def test_the_seeder_declares_every_port_that_it_may_draw(in_role: Render) -> None:
+    facts = {"transmission_peer_port_random": "true", "transmission_peer_port_random_last": 8101}
+    ports = [listener["port"] for listener in in_role("transmission", "{{ __transmission_listeners }}", **facts)]
+    assert ports == [8081, 8100, 8101]
+    given = "{{ 'x.service' | transmission_listeners(rpc_port=1, peer_port=2, random=false, first=3, last=4) }}"
+    assert [listener["port"] for listener in in_role("transmission", given)] == [1, 2]

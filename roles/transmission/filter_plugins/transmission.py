@@ -10,6 +10,7 @@ import ansible.module_utils
 _ROLE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ansible.module_utils.__path__.append(os.path.join(os.path.dirname(os.path.dirname(_ROLE)), "module_utils"))
 
+from ansible.module_utils.seedbed.transmission.daemon_listeners import daemon_listeners
 from ansible.module_utils.seedbed.transmission.keys import setting_faults
 
 
@@ -29,4 +30,4 @@ def transmission_faults(own: object, *, variables: Mapping[str, Mapping[str, Any
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"transmission_faults": transmission_faults}
+        return {"transmission_faults": transmission_faults, "transmission_listeners": daemon_listeners}
