@@ -15,9 +15,10 @@ extends_documentation_fragment: [default_callback, result_format_callback]
 """
 
 import time
-from typing import Any
+from typing import Any, Callable
 
 from ansible import constants
+from ansible.playbook.handler import Handler
 from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as Default
@@ -25,19 +26,16 @@ from ansible.plugins.callback.default import CallbackModule as Default
 
 class Step:
     def __init__(self) -> None:
-        self.start = time.monotonic()
+        self.start = self.end = time.monotonic()
         self.active: set[str] = set()
-        self.hosts: set[str] = set()
-        self.changed: set[str] = set()
+        self.changed: dict[str, bool] = {}  # of each host that has done something
 
 
 def step_name(task: Any) -> str | None:
     """Return the name of the outermost include that a task belongs to, else of its role; None for a play's own task."""
     include = role = None
-    while task is not None:
-        if isinstance(task, IncludeRole):
-            include = task
-        # Blocks and tasks alike know their parent and, when they come from one, their role.
+    while task is not None:  # blocks and tasks alike know their parent and, when they come from one, their role
+        include = task if isinstance(task, IncludeRole) else include
         role, task = getattr(task, "_role", None) or role, getattr(task, "_parent", None)
     if include is not None and include.name and "{{" not in include.name:
         return str(include.name)
@@ -55,48 +53,44 @@ class CallbackModule(Default):
         self._brief = not self._display.verbosity
 
     def get_option(self, option: str, hostvars: Any = None) -> Any:
-        if self._brief and option in ("display_ok_hosts", "display_skipped_hosts"):
-            return False
-        return super().get_option(option, hostvars)
+        hidden = self._brief and option in ("display_ok_hosts", "display_skipped_hosts")
+        return False if hidden else super().get_option(option, hostvars)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        self._leave_all()
+        self._leave(*self._at)
         super().v2_playbook_on_play_start(play)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         super().v2_runner_on_start(host, task)
-        if isinstance(task, TaskInclude):
-            return
-        name = step_name(task) or self._play.get_name()
-        if self._at.get(host.name) != name:
-            self._leave(host.name)
-            self._at[host.name] = name
-            self._steps.setdefault(name, Step()).active.add(host.name)
+        # A handler counts for the step in which it runs, not for the one that has brought it along.
+        if not isinstance(task, (TaskInclude, Handler)):
+            name = step_name(task) or self._play.get_name()
+            if self._at.get(host.name) != name:
+                self._leave(host.name)
+                self._at[host.name] = name
+                self._steps.setdefault(name, Step()).active.add(host.name)
 
-    def _leave(self, host: str) -> None:
-        name = self._at.pop(host, "")
-        if name in self._steps:
-            self._steps[name].active.discard(host)
-            if not self._steps[name].active:
-                self._show(name, self._steps.pop(name))
-
-    def _leave_all(self) -> None:
-        for host in [*self._at]:
-            self._leave(host)
+    def _leave(self, *hosts: str) -> None:
+        """Show the steps that these hosts are the last to leave."""
+        for host in hosts:
+            name = self._at.pop(host, "")
+            step = self._steps.get(name, Step())
+            step.active.discard(host)
+            if not step.active:
+                self._steps.pop(name, None)
+                self._show(name, step)
 
     def _show(self, name: str, step: Step) -> None:
-        if self._brief and step.hosts:
-            hosts = f"{len(step.hosts)} host{'s' if len(step.hosts) > 1 else ''}"
-            changed = f", {len(step.changed)} changed" if step.changed else ""
+        if self._brief and step.changed:
+            count = f"{len(step.changed)} host{'s' if len(step.changed) > 1 else ''}"
+            changed = f", {sum(step.changed.values())} changed" if any(step.changed.values()) else ""
             color = constants.COLOR_CHANGED if changed else constants.COLOR_OK
-            self._display.display(f"{time.monotonic() - step.start:6.1f} s  {name}: {hosts}{changed}", color=color)
+            self._display.display(f"{step.end - step.start:6.1f} s  {name}: {count}{changed}", color=color)
 
     def _count(self, result: Any) -> None:
-        host, step = result.host.name, self._steps.get(self._at.get(result.host.name, ""))
-        if step is not None:
-            step.hosts.add(host)
-            if result.result.get("changed"):
-                step.changed.add(host)
+        host, step = result.host.name, self._steps.get(self._at.get(result.host.name, ""), Step())
+        step.changed[host] = step.changed.get(host, False) or bool(result.result.get("changed"))
+        step.end = time.monotonic()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._count(result)
@@ -108,25 +102,22 @@ class CallbackModule(Default):
         self._last_lines += result.result.get("lines", []) if action == "show_lines" else []
         if brief and action not in ("debug", "ansible.builtin.debug"):
             self._handle_warnings_and_exception(result)
-            return
-        self._brief = False
-        super().v2_runner_on_ok(result)
-        self._brief = brief
-
-    def v2_runner_item_on_ok(self, result: Any) -> None:
-        if not self._brief:
-            super().v2_runner_item_on_ok(result)
-
-    def v2_runner_retry(self, result: Any) -> None:
-        if not self._brief:
-            super().v2_runner_retry(result)
-
-    def v2_playbook_on_include(self, included_file: Any) -> None:
-        if not self._brief:
-            super().v2_playbook_on_include(included_file)
+        else:
+            self._brief = False
+            super().v2_runner_on_ok(result)
+            self._brief = brief
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        self._leave_all()
+        self._leave(*self._at)
         super().v2_playbook_on_stats(stats)
         for line in self._last_lines:
             self._display.display(line["text"], color=line["color"])
+
+
+def _unless_brief(event: str) -> Callable[[CallbackModule, Any], None]:
+    return lambda self, what: None if self._brief else getattr(Default, event)(self, what)
+
+
+for _event in ("item_on_ok", "retry", "on_async_poll", "on_async_ok"):
+    setattr(CallbackModule, f"v2_runner_{_event}", _unless_brief(f"v2_runner_{_event}"))
+CallbackModule.v2_playbook_on_include = _unless_brief("v2_playbook_on_include")  # type: ignore[method-assign]

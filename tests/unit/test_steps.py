@@ -42,8 +42,16 @@ ROLE = """
   ansible.builtin.set_fact:
     changed: true
   changed_when: inventory_hostname != 'c'
+  notify: Do it at the end
 - name: second | Include more of it
   ansible.builtin.include_tasks: more.yml
+"""
+HANDLER = """
+- name: Do it at the end
+  ansible.builtin.command: "true"
+  async: 60
+  poll: 1
+  changed_when: inventory_hostname == 'c'
 """
 MORE = """
 - name: more | Remember something
@@ -58,6 +66,8 @@ def play(directory: Path, *arguments: str, strategy: str = "linear", command: st
     tasks = directory / "roles" / "writer" / "tasks"
     tasks.mkdir(parents=True, exist_ok=True)
     (tasks / "main.yml").write_text(ROLE, encoding="utf-8")
+    (directory / "roles" / "writer" / "handlers").mkdir(exist_ok=True)
+    (directory / "roles" / "writer" / "handlers" / "main.yml").write_text(HANDLER, encoding="utf-8")
     (tasks / "more.yml").write_text(MORE, encoding="utf-8")
     playbook = directory / "playbook.yml"
     playbook.write_text(PLAYBOOK.format(strategy=strategy, command=command), encoding="utf-8")
@@ -85,7 +95,7 @@ def test_a_step_is_a_line_with_its_hosts_and_its_time(tmp_path: Path, strategy: 
     if strategy == "linear":
         assert steps(shown) == [
             "Write what is wanted: 3 hosts, 2 changed",
-            "Leave two alone: 1 host, 1 changed",
+            "Leave two alone: 2 hosts, 1 changed",
             "Tell: 1 host",
         ]
     assert [line.split(":")[0] for line in steps(shown)][-2:] == ["Leave two alone", "Tell"]
