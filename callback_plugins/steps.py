@@ -118,6 +118,5 @@ def _unless_brief(event: str) -> Callable[[CallbackModule, Any], None]:
     return lambda self, what: None if self._brief else getattr(Default, event)(self, what)
 
 
-for _event in ("item_on_ok", "retry", "on_async_poll", "on_async_ok"):
-    setattr(CallbackModule, f"v2_runner_{_event}", _unless_brief(f"v2_runner_{_event}"))
-CallbackModule.v2_playbook_on_include = _unless_brief("v2_playbook_on_include")  # type: ignore[method-assign]
+for _on in ("playbook_on_include", "runner_item_on_ok", "runner_retry", "runner_on_async_poll", "runner_on_async_ok"):
+    setattr(CallbackModule, f"v2_{_on}", _unless_brief(f"v2_{_on}"))
