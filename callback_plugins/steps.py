@@ -8,8 +8,8 @@ type: stdout
 short_description: One line a step, with the hosts that changed and the time
 description:
   - A step is what a play includes or imports, or one of its roles; its line comes when the last host has left it.
-  - What fails is shown in full, so are warnings, differences and the texts of C(ansible.builtin.debug).
-  - The lines of C(show_lines) come last, after the recap.
+  - What fails is shown in full, so are warnings, differences and the texts of C(ansible.builtin.debug). The lines of
+    C(show_lines) come last, after the recap.
   - With C(-v) the output is that of C(ansible.builtin.default), but for the place of these lines.
 extends_documentation_fragment: [default_callback, result_format_callback]
 """
@@ -37,9 +37,8 @@ def step_name(task: Any) -> str | None:
     while task is not None:  # blocks and tasks alike know their parent and, when they come from one, their role
         include = task if isinstance(task, IncludeRole) else include
         role, task = getattr(task, "_role", None) or role, getattr(task, "_parent", None)
-    if include is not None and include.name and "{{" not in include.name:
-        return str(include.name)
-    return None if role is None else str(role.get_name())
+    name: str | None = include.name if include and "{{" not in str(include.name) else role and role.get_name()
+    return name
 
 
 class CallbackModule(Default):
@@ -72,13 +71,11 @@ class CallbackModule(Default):
 
     def _leave(self, *hosts: str) -> None:
         """Show the steps that these hosts are the last to leave."""
-        for host in hosts:
-            name = self._at.pop(host, "")
+        for host, name in [(host, self._at.pop(host, "")) for host in hosts]:
             step = self._steps.get(name, Step())
             step.active.discard(host)
             if not step.active:
-                self._steps.pop(name, None)
-                self._show(name, step)
+                self._show(name, self._steps.pop(name, step))
 
     def _show(self, name: str, step: Step) -> None:
         if self._brief and step.changed:

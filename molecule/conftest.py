@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 sys.path.append(str(ROOT / "tests" / "browser"))
 UNITS = ("opentracker", "transmission-daemon", "seedbed-portal", "seedbed-flood", "seedbed-firewall")
+# Seconds that every event may take: no test depends on how fast a machine is.
+PATIENCE = 120
 Result = TypeVar("Result")
 
 
@@ -95,8 +97,9 @@ def lab() -> Lab:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., Any]:
-    def wait(ask: Callable[[], Result], *, seconds: float = 120, what: str = "") -> Result:
+    def wait(ask: Callable[[], Result], *, seconds: float = PATIENCE, what: str = "") -> Result:
         """The first answer of ``ask`` that is true; fails with the last one when the deadline passes."""
+        assert seconds >= PATIENCE, "a busy machine takes its time"
         deadline = time.monotonic() + seconds
         while not (answer := ask()):
             assert time.monotonic() < deadline, f"not within {seconds} s: {what or ask.__name__} (last: {answer!r})"

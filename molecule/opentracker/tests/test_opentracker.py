@@ -136,7 +136,7 @@ def test_it_comes_back_when_it_dies(lab: Any, name: str, wait_until: Any) -> Non
     assert lab[name].service("opentracker").is_enabled
     before = lab[name].check_output("systemctl show --value -p MainPID opentracker")
     lab[name].check_output(f"kill -SEGV {before}")
-    wait_until(lambda: all(answer["ok"] for answer in ask(urls(lab, name), LISTED, "scrape")), seconds=15)
+    wait_until(lambda: all(answer["ok"] for answer in ask(urls(lab, name), LISTED, "scrape")), what="all answer again")
     assert lab[name].check_output("systemctl show --value -p MainPID opentracker") != before
 
 
