@@ -30,14 +30,14 @@ plugin = sys.modules[action_loader.get("role_contracts", class_only=True).__modu
 GROUPS = {"all": ["a"], **{group: ["a"] for group in ("trackers", "seeders", "portals", "leechers")}}
 
 
-def contracts(roles: list[str] = ROLES, parts: list[str] | None = None, **variables: Any) -> dict[str, Any]:
+def contracts(roles: list[str] = ROLES, **variables: Any) -> dict[str, Any]:
     """Return what role_contracts answers for a host that takes these roles."""
     defaults = LOADER.load_from_file(str(ROOT / "roles/lab/defaults/main.yml"), trusted_as_template=True)
     given = {
         **defaults,
         "ansible_facts": {},
         "groups": GROUPS,
-        "hostvars": {"a": {"inventory_hostname": "a"}},
+        "hostvars": {"a": {"inventory_hostname": "a", "lab_services": variables.get("lab_services")}},
         "inventory_dir": "/nonexistent",
         "inventory_hostname": "a",
         "playbook_dir": str(ROOT / "playbooks"),
@@ -45,12 +45,14 @@ def contracts(roles: list[str] = ROLES, parts: list[str] | None = None, **variab
         **variables,
     }
     found: dict[str, Any] = {}
-    for asked in [parts] if parts else [["services"], ["listeners", "faults"]]:
+    for asked, of in ((["services"], ROLES), (["listeners", "faults"], roles)):
+        if asked == ["services"] and "lab_services" in given:
+            continue
         templar = Templar(loader=LOADER, variables=given)
-        loaded = [plugin.load_contract(str(ROOT / "roles" / role), given, LOADER, templar) for role in roles]
+        loaded = [plugin.load_contract(str(ROOT / "roles" / role), given, LOADER, templar) for role in of]
         found.update(plugin.evaluate(loaded, asked))
-        services = {"lab_services": found.get("services", {})}
-        given = {**given, **services, "hostvars": {"a": {"inventory_hostname": "a", **services}}}
+        given["lab_services"] = given.get("lab_services", found.get("services"))
+        given["hostvars"] = {"a": {"inventory_hostname": "a", "lab_services": given["lab_services"]}}
     return found
 
 
@@ -119,7 +121,7 @@ def test_any_value_of_any_variable_ends_in_sentences(role: str) -> None:
     for name in options["argument_specs"]["main"]["options"]:
         for value in VALUES:
             given = trust_as_template(value) if isinstance(value, str) else value
-            faults = contracts([role], ["listeners", "faults"], **{"lab_services": services, name: given})["faults"]
+            faults = contracts([role], **{"lab_services": services, name: given})["faults"]
             assert all(isinstance(fault, str) and not TRACES.search(fault) for fault in faults), (name, value, faults)
 
 

@@ -17,10 +17,10 @@ def render(template: str, **variables: Any) -> Any:
     return Templar(DataLoader(), variables).template(trust_as_template(template))
 
 
-@pytest.mark.parametrize(("address", "url"), [("192.0.2.1", "192.0.2.1:8000"), ("2001:db8::1", "[2001:db8::1]:8000")])
+@pytest.mark.parametrize(("address", "url"), [("192.0.2.1", "192.0.2.1:8700"), ("2001:db8::1", "[2001:db8::1]:8700")])
 def test_the_leecher_asks_a_portal_of_either_family(address: str, url: str) -> None:
     defaults = yaml.safe_load((ROLES / "leecher" / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    hosts = {"one": {"lab_address": address}}
+    hosts = {"one": {"lab_address": address, "lab_services": {"portal": {"port": 8700}}}}
     assert render(defaults["leecher_portal"], hostvars=hosts, groups={"portals": ["one"]}) == f"http://{url}/"
 
 

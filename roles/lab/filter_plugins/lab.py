@@ -12,7 +12,10 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
+from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import preflight
+from ansible.module_utils.seedbed.base import services
+from ansible.module_utils.seedbed.base.errors import SeedbedError
 
 
 def host_faults(
@@ -45,10 +48,19 @@ def archive_faults(archive: str, *, sha256: str, variable: str, found: Any = "")
     )
 
 
+def endpoint(host: Mapping[str, Any], name: str, port: str = "port") -> str:
+    """Return address and port of a host's service as they stand in a URL."""
+    try:
+        return services.endpoint(host, name, port)
+    except SeedbedError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "archive_faults": archive_faults,
             "budget_faults": preflight.budget_faults,
+            "endpoint": endpoint,
             "host_faults": host_faults,
         }

@@ -10,6 +10,7 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
+from ansible.module_utils.seedbed.base.services import endpoint
 from ansible.module_utils.seedbed.base.sizes import format_size
 
 Variables = Mapping[str, Any]
@@ -37,10 +38,10 @@ def lab_summary(
     leechers = members("leechers")
     total = format_size(sum(int(item["size"]) for item in items))
     lines = [
-        ("Portal", f"http://{_place(named[portal], 'portal')}/  ({len(items)} torrents, {total})"),
-        ("Tracker", " and ".join(f"{scheme}://{_place(tracker, 'tracker')}/announce" for scheme in ("http", "udp"))),
-        ("Statistics", f"http://{_place(tracker, 'tracker')}/{tracker['lab_services']['tracker']['statistics']}"),
-        ("Web UI", f"http://{_place(seeder, 'seeder', 'rpc_port')}/transmission/web/  user {_user(seeder)}"),
+        ("Portal", f"http://{endpoint(named[portal], 'portal')}/  ({len(items)} torrents, {total})"),
+        ("Tracker", " and ".join(f"{scheme}://{endpoint(tracker, 'tracker')}/announce" for scheme in ("http", "udp"))),
+        ("Statistics", f"http://{endpoint(tracker, 'tracker')}/{tracker['lab_services']['tracker']['statistics']}"),
+        ("Web UI", f"http://{endpoint(seeder, 'seeder', 'rpc_port')}/transmission/web/  user {_user(seeder)}"),
     ]
     if "transmission_rpc_password" in secrets:
         lines.append(("Password", f"in {secrets['transmission_rpc_password']}"))
@@ -48,7 +49,7 @@ def lab_summary(
         if "flood" in host["lab_services"]:
             password = f", password in {secrets['flood_password']}" if "flood_password" in secrets else ""
             user = host["lab_services"]["flood"]["user"]
-            lines.append(("Flood", f"http://{_place(host, 'flood')}/  user {user}{password}"))
+            lines.append(("Flood", f"http://{endpoint(host, 'flood')}/  user {user}{password}"))
     lines += [("Magnet", item["magnet"]) for item in [item for item in items if item.get("magnet")][:1]]
     lines += [("Proven", _proof(leecher)) for leecher in leechers]
     verdicts = [verdict for leecher in leechers for verdict in leecher.get("__doctor_verdicts", [])]
@@ -65,12 +66,6 @@ def lab_summary(
         {"text": f"{head:10} {text}", **({"severity": "fault"} if head == "Doctor" and unwell else {})}
         for head, text in lines
     ]
-
-
-def _place(host: Variables, service: str, port: str = "port") -> str:
-    """Return address and port of a service as they stand in a URL."""
-    address = str(host["lab_address"])
-    return f"{f'[{address}]' if ':' in address else address}:{host['lab_services'][service][port]}"
 
 
 def _user(seeder: Variables) -> str:

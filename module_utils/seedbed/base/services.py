@@ -1,0 +1,41 @@
+"""What a host's roles tell others: the fact ``lab_services``, and the address under which the services are reached."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+
+
+class ServiceError(SeedbedError):
+    """A host that was not asked, or that does not have the service."""
+
+
+def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what a host tells about one of its services, from its variables."""
+    where = host.get("inventory_hostname", "the host")
+    services = host.get("lab_services")
+    if services is None:
+        raise ServiceError(
+            f"nobody asked {where} about its services in this run; run it without --limit, "
+            "or let it begin with entry point host of role lab on all hosts"
+        )
+    if name not in services:
+        raise ServiceError(f"{where} has no {name}; it has {', '.join(services) or 'no service at all'}")
+    found: Mapping[str, Any] = services[name]
+    return found
+
+
+def endpoint(host: Mapping[str, Any], name: str, port: str = "port") -> str:
+    """Return address and port of a service as they stand in a URL; ``port`` is the port's key in the service.
+
+    Before the hosts are asked their address may be unknown: then it is their name.
+    """
+    facts = host.get("ansible_facts") or {}
+    address = str(
+        host.get("lab_address")
+        or facts.get("default_ipv4", {}).get("address")
+        or host.get("ansible_host")
+        or host.get("inventory_hostname", "")
+    )
+    return f"{f'[{address}]' if ':' in address else address}:{service(host, name)[port]}"
