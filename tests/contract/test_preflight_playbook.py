@@ -5,10 +5,14 @@ The hosts of inventories/local need not exist: a run that got as far as asking t
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def entry(**keys: object) -> list[dict[str, object]]:
@@ -99,3 +103,18 @@ def test_a_group_without_hosts_is_named(refused: Callable[..., str], tmp_path: P
     inventory.write_text("".join(f"{group}: {{hosts: {{one: }}}}\n" for group in groups), encoding="utf-8")
     told = refused("preflight.yml", inventory=str(inventory))
     assert "one: no host is in group leechers; put at least one there" in told
+
+
+def test_a_role_runs_from_a_playbook_that_lies_elsewhere(tmp_path: Path) -> None:
+    """Every role asks whether this project's plugins are in force; what counts is where the role lies."""
+    playbook = tmp_path / "own.yml"
+    playbook.write_text("- {hosts: tracker1, gather_facts: false, roles: [lab]}\n", encoding="utf-8")
+    run = subprocess.run(
+        ["ansible-playbook", "--inventory=inventories/local", str(playbook), "-e", "lab_name=never-booted"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
