@@ -56,13 +56,14 @@ def host_json(**more: Any) -> str:
     nothing: dict[str, Any] = {"skipped": True}
     variables = {
         "__doctor_facts": {}, "__doctor_tracker_info": nothing, "__doctor_seeder_info": nothing,
-        "__doctor_catalogue_file": nothing, "__doctor_address": "192.0.2.9", "group_names": [], **more,
+        "__doctor_catalogue_file": nothing, "__doctor_address": "192.0.2.9", "group_names": [],
+        "lab_services": {"tracker": {"port": 8888}, "seeder": {"peer_port": 8082}}, **more,
     }  # fmt: skip
     return str(render_own(
         "host.yml",
         "{{ {'facts': __doctor_facts, 'tracker': __doctor_tracker_info, 'seeder': __doctor_seeder_info, "
         "'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
-        "tracker_port=opentracker_port | default(8888), peer_port=transmission_peer_port | default(8082), "
+        "tracker_port=lab_services.tracker.port | default(0), peer_port=lab_services.seeder.peer_port | default(0), "
         "address=__doctor_address) }}",
         **variables,
     ))  # fmt: skip
@@ -109,7 +110,7 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
         "main.yml",
         "{{ __doctor_case | doctor_verdicts(view={'from': __doctor_view, 'address': __doctor_own_address, "
         "'clock': now().timestamp() | int, 'trackers': __doctor_answers.trackers, 'peers': __doctor_answers.peers}) }}",
-        **variables, inventory_hostname="leecher1", lab_address="192.0.2.3", __doctor_answers=answers,
+        **variables, inventory_hostname="leecher1", lab_address="192.0.2.3", lab_services={}, __doctor_answers=answers,
     )  # fmt: skip
     assert [(verdict["from"], verdict["verdict"]) for verdict in verdicts] == [("leecher1", "clock_skew")]
 
@@ -135,7 +136,7 @@ def test_of_a_host_that_is_not_reached_the_address_of_ssh_is_kept() -> None:
     gone = {"unreachable": True}
     state = json.loads(host_json(
         __doctor_facts=gone, __doctor_seeder_info=gone, group_names=["seeders"], __doctor_address="192.0.2.7",
-        transmission_peer_port=51413,
+        lab_services={"seeder": {"peer_port": 51413}},
     ))  # fmt: skip
     assert state["seeder"] == {"address": "192.0.2.7", "peer_port": 51413, "info": None}
 
