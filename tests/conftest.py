@@ -33,7 +33,7 @@ def render() -> Callable[..., Any]:
 
 
 # No test depends on how fast a machine is.
-# The same examples every time: a run is green or red for what was changed. New ones are looked for with the other profile.
+# The same examples every time, so that a run is red for what was changed alone; the other profile looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
 # For a long search by hand: pytest --hypothesis-profile=fuzz tests/unit/test_bencode.py tests/unit/test_metainfo.py

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.listeners import holders
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
 from ansible.module_utils.seedbed.transmission import daemon
@@ -218,6 +219,20 @@ def test_failed_start_puts_file_and_drop_in_back_and_starts_again(unit: FakeUnit
     assert json.loads(unit.path.read_text()) == json.loads(before)
     assert Path(unit.drop_in).read_text() == "[Service]\n"
     assert unit.server is not None
+
+
+def test_a_unit_that_does_not_start_says_its_last_words(unit: FakeUnit, spec: daemon.DaemonSpec) -> None:
+    daemon.apply_daemon(spec, unit, ())
+    start = unit.start
+
+    def refuse_once() -> None:
+        unit.start = start  # type: ignore[method-assign]
+        raise CommandError(["systemctl", "start", unit.name], 1, "Job failed. See systemctl status.")
+
+    unit.start = refuse_once  # type: ignore[method-assign]
+    with pytest.raises(daemon.DaemonError, match=r"does not start\. Last words of fake\.service: its last words\. The"):
+        daemon.apply_daemon(spec._replace(drop_in="[Service]\n# new\n"), unit, ())
+    assert unit.active()
 
 
 def test_daemon_that_never_ran_is_not_started_on_its_old_file(unit: FakeUnit, spec: DaemonSpec) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import Any, Mapping, NamedTuple
 
+from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.listeners import holders
@@ -73,7 +74,10 @@ def start_if(unit: Unit, active: bool) -> None:
     """Have systemd read the unit's files again, and start the unit as they now say if it shall be active."""
     unit.reload_files()
     if active:
-        unit.start()
+        try:
+            unit.start()
+        except CommandError as error:
+            raise DaemonError(f"{unit.name} does not start. Last words of {unit.name}: {unit.journal()}") from error
 
 
 def rpc_client(spec: DaemonSpec, settings: Mapping[str, Any]) -> RpcClient:
@@ -215,7 +219,7 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         if not isinstance(error, (SeedbedError, OSError)):
             raise
         after = "runs with them again" if was_active else "stays stopped, as it was"
-        raise DaemonError(f"{error}. The former settings are back, {unit.name} {after}.") from error
+        raise DaemonError(f"{str(error).rstrip('.')}. The former settings are back, {unit.name} {after}.") from error
     return changes, report
 
 
