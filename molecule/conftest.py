@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from email.message import Message
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple, TypeVar
+from typing import Any, Callable, Generator, Iterator, NamedTuple, TypeVar
 
 import ansible.module_utils
 import pytest
@@ -110,7 +110,7 @@ def wait_until() -> Callable[..., Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     report = yield
     if report.when == "call" and report.failed and "lab" in getattr(item, "funcargs", {}):
         units = " ".join(f"--unit {unit}" for unit in UNITS)

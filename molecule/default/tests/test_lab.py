@@ -49,7 +49,7 @@ def published(lab: Any) -> list[dict[str, Any]]:
 def scrape(trackers: list[str], info_hash: str) -> list[dict[str, Any]]:
     """Return what this machine, which is none of the hosts, is told by trackers."""
     questions = [announce.Question(tracker, "scrape", info_hash) for tracker in trackers]
-    answers = announce.ask(questions, announce.Settings(timeout=30))
+    answers = announce.ask(questions, announce.AnnounceOptions(timeout=30))
     assert all(answer["ok"] for answer in answers), answers
     return answers
 
