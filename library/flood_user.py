@@ -117,15 +117,15 @@ def write(path: str, text: str, owner: str) -> None:
 @os_errors_reported()
 def keep_account(path: str, owner: str, unit: Unit, account: flood.Account, *, check: bool) -> bool:
     """Write the account where it is missing or different; return whether it was."""
-    if flood.is_there(flood.parse(read(path)), account, flood.verify):
+    if flood.is_there(flood.parse_records(read(path)), account, flood.verify):
         return False
     if not check:
         stored = flood.hash_password(account.password, secrets.token_hex(8))
         if unit.active():
             unit.stop()
         # Once more: its end may have written what was changed in it.
-        records = flood.parse(read(path))
-        write(path, flood.dump(flood.with_account(records, account, stored, int(time.time()))), owner)
+        records = flood.parse_records(read(path))
+        write(path, flood.dump_records(flood.with_account(records, account, stored, int(time.time()))), owner)
     return True
 
 

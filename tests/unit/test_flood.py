@@ -40,13 +40,13 @@ def ours(**more: Any) -> dict[str, Any]:
     ],
 )
 def test_the_file_is_read(text: str, records: list[dict[str, Any]]) -> None:
-    assert flood.parse(text) == records
+    assert flood.parse_records(text) == records
 
 
 @pytest.mark.parametrize("line", ["{", "7", "[]", '{"username":"x"}', '{"$$deleted":true}'])
 def test_a_broken_file_is_told_with_its_line(line: str) -> None:
     with pytest.raises(flood.FloodFileError, match=r"^line 2 is no account of Flood's; mend or delete the file$"):
-        flood.parse('{"_id":"a"}\n' + line + "\n")
+        flood.parse_records('{"_id":"a"}\n' + line + "\n")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_ours_is_known(records: list[dict[str, Any]], there: bool) -> None:
 
 @pytest.mark.parametrize("records", [[], [OTHER], [OTHER, ours(username="renamed")], [ours(_id="Zz9"), OTHER]])
 def test_ours_is_made_and_those_of_others_stay(records: list[dict[str, Any]]) -> None:
-    made = flood.parse(flood.dump(flood.with_account(records, ACCOUNT, "hash of päss:wörd", 7)))
+    made = flood.parse_records(flood.dump_records(flood.with_account(records, ACCOUNT, "hash of päss:wörd", 7)))
     assert flood.is_there(made, ACCOUNT, stands)
     assert [record for record in made if record["_id"] != flood.OUR_ID] == [one for one in records if one == OTHER]
 
@@ -134,7 +134,7 @@ def test_the_module_writes_once_for_the_owner_alone(
     assert ACCOUNT.password not in argon2.read_text(encoding="utf-8")
     assert run(path, capsys, password="longer than before")["changed"] is True
     assert run(path, capsys, rpc_password="another")["changed"] is True
-    assert len(flood.parse(path.read_text(encoding="utf-8"))) == 1
+    assert len(flood.parse_records(path.read_text(encoding="utf-8"))) == 1
 
 
 @pytest.mark.usefixtures("no_unit", "argon2")

@@ -21,7 +21,7 @@ from ansible.module_utils.seedbed.payload.manifest import Manifests
 from ansible.module_utils.seedbed.payload.placement import PayloadHost
 from ansible.module_utils.seedbed.payload.store import Store
 from ansible.module_utils.seedbed.torrent import bencode
-from ansible.module_utils.seedbed.torrent.malformed import malformed, malformed_files
+from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_torrents
 from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
 
 TRACKERS = [["http://192.0.2.10:8888/announce", "udp://192.0.2.10:8888/announce"]]
@@ -255,7 +255,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("broken", malformed(), ids=lambda file: file.name)
+@pytest.mark.parametrize("broken", malformed_torrents(), ids=lambda file: file.name)
 def test_malformed_files_are_refused_for_what_is_wrong_with_them(broken: Any) -> None:
     # Live torrents have keys out of order: that one is refused by the strict reader alone.
     read = bencode.decode if broken.name == "unsorted-keys" else torrent_info
@@ -267,12 +267,14 @@ def test_malformed_files_are_refused_for_what_is_wrong_with_them(broken: Any) ->
 def test_there_are_at_least_20_malformed_files_each_with_its_reason() -> None:
     files = malformed_files()
     table = base64.b64decode(files[-1]["content"]).decode().splitlines()
-    assert len(files) - 1 == len(table) == len(malformed()) >= 20
+    assert len(files) - 1 == len(table) == len(malformed_torrents()) >= 20
     assert all(len(line.split("\t")) == 2 for line in table)
 
 
 def test_the_documentation_lists_menus_and_layouts() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
-    rows = [(name, item.purpose) for name, item in MENU.items()] + [(file.name, file.fault) for file in malformed()]
+    rows = [(name, item.purpose) for name, item in MENU.items()] + [
+        (file.name, file.fault) for file in malformed_torrents()
+    ]
     for name, purpose in [*rows, *((name, layout.why) for name, layout in LAYOUTS.items())]:
         assert re.search(rf"^\| `{re.escape(name)}`[^|]*\| {re.escape(purpose)} \|$", text, re.MULTILINE), name

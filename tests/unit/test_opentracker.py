@@ -168,7 +168,7 @@ def test_another_compiler_makes_another_build_and_another_port_does_not() -> Non
     ],
 )
 def test_the_tracker_is_asked_where_it_listens(listen: list[str], ipv6: bool, places: list[str]) -> None:
-    assert opentracker_state.announce_urls(listen, 8888, ipv6=ipv6) == [
+    assert opentracker_state.own_announce_urls(listen, 8888, ipv6=ipv6) == [
         f"{scheme}://{place}/announce" for scheme in ("http", "udp") for place in places
     ]
 
@@ -193,7 +193,7 @@ def test_a_tracker_that_does_not_answer_is_named_with_the_reason() -> None:
     ],
 )
 def test_the_build_tells_its_own_id(text: str, build: str) -> None:
-    assert opentracker_state.parse_version(text) == build
+    assert opentracker_state.parse_build(text) == build
 
 
 def test_the_compiler_is_asked_with_its_options() -> None:

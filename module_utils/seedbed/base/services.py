@@ -7,7 +7,7 @@ from typing import Any, Mapping
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 
 
-class ServiceError(SeedbedError):
+class UnknownServiceError(SeedbedError):
     """A host that was not asked, or that does not have the service."""
 
 
@@ -16,12 +16,12 @@ def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     where = host.get("inventory_hostname", "the host")
     services = host.get("lab_services")
     if services is None:
-        raise ServiceError(
+        raise UnknownServiceError(
             f"nobody asked {where} about its services in this run; run it without --limit, "
             "or let it begin with entry point host of role lab on all hosts"
         )
     if name not in services:
-        raise ServiceError(f"{where} has no {name}; it has {', '.join(services) or 'no service at all'}")
+        raise UnknownServiceError(f"{where} has no {name}; it has {', '.join(services) or 'no service at all'}")
     found: Mapping[str, Any] = services[name]
     return found
 

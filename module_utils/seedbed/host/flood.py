@@ -47,7 +47,7 @@ class Account(NamedTuple):
         }
 
 
-def parse(text: str) -> list[dict[str, Any]]:
+def parse_records(text: str) -> list[dict[str, Any]]:
     """Return the accounts in the file."""
     records: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,7 +64,7 @@ def parse(text: str) -> list[dict[str, Any]]:
     return list(records.values())
 
 
-def dump(records: list[dict[str, Any]]) -> str:
+def dump_records(records: list[dict[str, Any]]) -> str:
     """Return the file of these accounts."""
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 

@@ -40,12 +40,12 @@ def state(*, cc: str, prefix: str, user: str, port: int, unit: str, listen: Sequ
         user=user in _first_fields("/etc/passwd"),
         holders=sorted({socket["unit"] or socket["process"] for socket in listening_sockets(port, port)}),
         unanswered=unanswered(
-            announce_urls(listen if pid else [], port, ipv6=bool(_first_fields("/proc/net/if_inet6")))
+            own_announce_urls(listen if pid else [], port, ipv6=bool(_first_fields("/proc/net/if_inet6")))
         ),
     )
 
 
-def announce_urls(listen: Sequence[str], port: int, *, ipv6: bool) -> list[str]:
+def own_announce_urls(listen: Sequence[str], port: int, *, ipv6: bool) -> list[str]:
     """Return where the host itself reaches the tracker; an address that stands for all is asked at loopback."""
     asked = [address for address in listen if address not in ALL_ADDRESSES]
     if len(asked) < len(listen):
@@ -73,10 +73,10 @@ def compiler(cc: str) -> str:
 
 def _build(directory: str) -> str:
     """Return the build that a directory holds, as its program itself tells."""
-    return parse_version(_output([os.path.join(directory, "opentracker"), "-v"])) if directory else ""
+    return parse_build(_output([os.path.join(directory, "opentracker"), "-v"])) if directory else ""
 
 
-def parse_version(text: str) -> str:
+def parse_build(text: str) -> str:
     """Return the build id that ``opentracker -v`` prints in the place of a commit, in the address of one."""
     match = re.search(r"id=([A-Za-z0-9.+~-]+)", text)
     return match.group(1) if match else ""

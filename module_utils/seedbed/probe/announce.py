@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, quote_from_bytes, urlsplit
 
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
 from ansible.module_utils.seedbed.probe import tracker_http, tracker_udp
-from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers, malformed, scraped, text
+from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers, malformed_answer, scraped, text
 from ansible.module_utils.seedbed.torrent import bencode
 from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
@@ -247,7 +247,7 @@ def _ask_udp(parts: SplitResult, question: Question, options: AnnounceOptions, r
 def _unpack(layout: str, data: bytes) -> tuple[int, ...]:
     size = struct.calcsize(layout)
     if len(data) < size:
-        raise malformed(f"an answer of {len(data) + 8} bytes, BEP 15 says at least {size + 8}")
+        raise malformed_answer(f"an answer of {len(data) + 8} bytes, BEP 15 says at least {size + 8}")
     return struct.unpack(layout, data[:size])
 
 

@@ -18,7 +18,7 @@ def announced(body: dict[bytes, Any]) -> TrackerAnswer:
         peers = _long_peers(listed if isinstance(listed, list) else [listed])
     more = body.get(b"peers6", b"")
     if not isinstance(more, bytes):
-        raise malformed("peers6 is no text")
+        raise malformed_answer("peers6 is no text")
     peers += compact_peers(more, 16)
     return {
         "interval": _number(body, b"interval"),
@@ -34,10 +34,10 @@ def announced(body: dict[bytes, Any]) -> TrackerAnswer:
 def scraped(body: dict[bytes, Any], info_hash: bytes) -> TrackerAnswer:
     files = body.get(b"files")
     if not isinstance(files, dict):
-        raise malformed("a scrape answer without files")
+        raise malformed_answer("a scrape answer without files")
     counts = files.get(info_hash, {})  # a tracker leaves out what it does not know
     if not isinstance(counts, dict):
-        raise malformed("a scrape answer without counts")
+        raise malformed_answer("a scrape answer without counts")
     return {
         "known": info_hash in files,
         "seeders": _number(counts, b"complete") or 0,
@@ -54,7 +54,7 @@ def _long_peers(entries: Sequence[Any]) -> list[Peer]:
         if isinstance(entry, dict) and isinstance(entry.get(b"ip"), bytes) and _is_port(entry.get(b"port"))
     ]
     if entries and not good:
-        raise malformed("peers without address and port")
+        raise malformed_answer("peers without address and port")
     return good
 
 
@@ -65,7 +65,7 @@ def _is_port(value: Any) -> bool:
 def compact_peers(data: bytes, width: int) -> list[Peer]:
     """Return peers in 6 (IPv4) or 18 (IPv6) bytes each; width is that of the address."""
     if len(data) % (width + 2):
-        raise malformed(f"{len(data)} bytes of peers, no multiple of {width + 2}")
+        raise malformed_answer(f"{len(data)} bytes of peers, no multiple of {width + 2}")
     return [
         {
             "address": str(ipaddress.ip_address(data[at : at + width])),
@@ -85,5 +85,5 @@ def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def malformed(message: str) -> NetError:
+def malformed_answer(message: str) -> NetError:
     return NetError("malformed", message)

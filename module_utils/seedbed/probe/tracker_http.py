@@ -80,7 +80,7 @@ def _get_one(url: str, address: Address, deadline: Deadline) -> tuple[int, dict[
         raise net_error(error, deadline) from error
     finally:
         sock.close()
-    status, headers, body = parse(raw)
+    status, headers, body = parse_answer(raw)
     return status, headers, body, address[1][0], own
 
 
@@ -123,7 +123,7 @@ class _Recorded:
         return io.BytesIO(self._raw)
 
 
-def parse(raw: bytes) -> tuple[int, dict[str, str], bytes]:
+def parse_answer(raw: bytes) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers with lower-case names, body with the transfer encoding taken off."""
     if not raw:
         raise NetError("reset", "the connection was closed without an answer")

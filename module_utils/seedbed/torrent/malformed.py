@@ -39,7 +39,7 @@ def _swap(old: bytes, new: bytes) -> bytes:
     return sound.replace(old, new, 1)
 
 
-def malformed() -> list[Malformed]:
+def malformed_torrents() -> list[Malformed]:
     """Return every broken file."""
     sound = _torrent()
     tree = {"x": {"": {"length": 20000, "pieces root": bytes(32)}}}
@@ -122,13 +122,14 @@ class MalformedEntry(TypedDict):
 def malformed_list() -> list[MalformedEntry]:
     """Return what catalogue.json says of every broken file."""
     return [
-        {"name": file.name, "torrent": f"malformed/{file.name}.torrent", "about": file.fault} for file in malformed()
+        {"name": file.name, "torrent": f"malformed/{file.name}.torrent", "about": file.fault}
+        for file in malformed_torrents()
     ]
 
 
 def malformed_files() -> list[WebFile]:
     """Return what is published of them: the files, and a table of what each breaks."""
-    files = malformed()
+    files = malformed_torrents()
     published: list[WebFile] = [
         {"path": f"malformed/{file.name}.torrent", "content": base64.b64encode(file.data).decode()} for file in files
     ]
