@@ -38,8 +38,8 @@ class Answer(NamedTuple):
 class Lab:
     """The scenario's hosts: ``lab["seeder1"]`` is a testinfra host, reached as Ansible reaches it."""
 
-    def __init__(self, scenario: str) -> None:
-        self.directory = ROOT / ".lab" / f"seedbed-{scenario}"
+    def __init__(self, name: str) -> None:
+        self.directory = ROOT / ".lab" / name
         self._hosts: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -92,7 +92,8 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
+    # As .config/molecule/config.yml names it.
+    return Lab(f"{os.environ.get('SEEDBED_TEST_LABS') or 'seedbed'}-{os.environ['MOLECULE_SCENARIO_NAME']}")
 
 
 @pytest.fixture(scope="session")

@@ -104,13 +104,13 @@ class Seen(NamedTuple):
 def ansible(lab: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["ansible-playbook", INVENTORY, "--extra-vars=lab_name=seedbed-doctor", *arguments],
+            ["ansible-playbook", INVENTORY, f"--extra-vars=lab_name={lab.directory.name}", *arguments],
             cwd=ROOT,
             env={
                 **os.environ,
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_SSH_COMMON_ARGS": f"-F {lab.directory}/ssh_config",
-                "ANSIBLE_SSH_CONTROL_PATH_DIR": "~/.ansible/cp/seedbed-doctor",
+                "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/{lab.directory.name}",
                 "ANSIBLE_FORCE_COLOR": "0",
                 **environment,
             },
