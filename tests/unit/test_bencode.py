@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.seedbed.torrent.bencode import BencodeError, BencodeTypeError, decode, decode_spans, encode
+from ansible.module_utils.seedbed.torrent.bencode import (
+    BencodeError,
+    BencodeTypeError,
+    decode,
+    decode_head,
+    decode_spans,
+    encode,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +24,13 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_was_encoded_is_decoded(value: object) -> None:
     assert decode(encode(value)) == value
+
+
+@given(VALUES, st.binary(max_size=20))
+def test_what_data_begins_with_is_read_whatever_follows(value: object, more: bytes) -> None:
+    raw = encode(value)
+    assert decode_head(raw + more)[::2] == (value, len(raw))
+    assert decode_head(raw).spans == decode_spans(raw)[1]
 
 
 @given(st.binary(max_size=200))

@@ -6,7 +6,7 @@ Whatever it is fed, it ends with a value or with the byte offset of the first th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 
@@ -159,10 +159,17 @@ class _Frame:
             self.value.append(value)
 
 
-def decode_spans(
-    data: bytes, *, strict: bool = True, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE
-) -> tuple[Any, dict[bytes, tuple[int, int]]]:
-    """Return the value, and for each key of an outermost dictionary the span of its value's own bytes."""
+class Head(NamedTuple):
+    """The value that data begins with; ``spans``: where the values of an outermost dictionary's keys lie."""
+
+    value: Any
+    spans: dict[bytes, tuple[int, int]]
+    end: int
+    """The offset of the first byte behind it."""
+
+
+def decode_head(data: bytes, *, strict: bool = False, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE) -> Head:
+    """Return the value that data begins with, as clients read it, whatever follows."""
     if len(data) > max_size:
         raise BencodeError(f"{len(data)} bytes are more than the {max_size} that are read,", max_size)
     spans: dict[bytes, tuple[int, int]] = {}
@@ -195,12 +202,20 @@ def decode_spans(
         else:
             value, at = _scalar(data, at)
         if frame is None:
-            if at != size:
-                raise BencodeError(f"{size - at} more bytes after the end", at)
-            return value, spans
+            return Head(value, spans, at)
         if len(frames) == 1 and frame.keyed and frame.key is not None:
             spans[frame.key] = (start, at)
         frame.take(value)
+
+
+def decode_spans(
+    data: bytes, *, strict: bool = True, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE
+) -> tuple[Any, dict[bytes, tuple[int, int]]]:
+    """Return the value, and for each key of an outermost dictionary the span of its value's own bytes."""
+    value, spans, end = decode_head(data, strict=strict, max_depth=max_depth, max_size=max_size)
+    if end != len(data):
+        raise BencodeError(f"{len(data) - end} more bytes after the end", end)
+    return value, spans
 
 
 def decode(data: bytes, *, strict: bool = True, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE) -> Any:
