@@ -127,7 +127,8 @@ def load_contract(path: str, task_vars: Mapping[str, Any], loader: Any, templar:
         # Relative paths of files begin in the role, as they do in its tasks.
         "ansible_search_path": [path, *task_vars.get("ansible_search_path", [])],
     }
-    options = load("meta/argument_specs.yml").get("argument_specs", {}).get("main", {}).get("options", {})
+    entries = load("meta/argument_specs.yml").get("argument_specs", {})
+    options = next(iter(entries.values()), {}).get("options", {})  # the first entry point has the role's variables
     return Contract(role, options=options, defaults=defaults, variables=variables, templar=templar)
 
 

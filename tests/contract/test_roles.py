@@ -19,12 +19,16 @@ def load(path: Path) -> dict:
     return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
 
 
-BOOLEANS = [
-    name
-    for role in ROLES
-    for name, option in load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"].items()
-    if option["type"] == "bool"
-]
+def entry_points(role: Path) -> dict:
+    return load(role / "meta" / "argument_specs.yml").get("argument_specs", {})
+
+
+def options_of(role: Path) -> dict:
+    """Return the specification of the role's variables: they stand at its first entry point."""
+    return next(iter(entry_points(role).values()), {}).get("options", {})
+
+
+BOOLEANS = [name for role in ROLES for name, option in options_of(role).items() if option["type"] == "bool"]
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -35,11 +39,11 @@ class TestRole:
 
     def test_specifies_exactly_its_defaults(self, role: Path) -> None:
         defaults = set(load(role / "defaults" / "main.yml"))
-        specified = set(load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"])
+        specified = set(options_of(role))
         assert specified - WITHOUT_DEFAULT == defaults
 
     def test_types_and_describes_every_option(self, role: Path) -> None:
-        for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"].values():
+        for entry in entry_points(role).values():
             for name, option in entry.get("options", {}).items():
                 assert option.get("type"), name
                 assert option.get("description"), name
@@ -52,15 +56,13 @@ class TestRole:
 
     def test_specified_defaults_are_the_defaults(self, role: Path) -> None:
         defaults = load(role / "defaults" / "main.yml")
-        options = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-        for name, option in options.items():
+        for name, option in options_of(role).items():
             if "default" in option and "{{" not in str(defaults[name]):
                 assert option["default"] == defaults[name], name
 
     def test_every_entry_point_exists(self, role: Path) -> None:
-        for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"]:
-            # The entry point main of a role without tasks is what it gives to the roles that depend on it.
-            assert entry == "main" or (role / "tasks" / f"{entry}.yml").is_file(), entry
+        for entry in entry_points(role):
+            assert (role / "tasks" / f"{entry}.yml").is_file(), entry
 
     def test_conditions_take_the_texts_of_extra_vars(self, role: Path) -> None:
         """With -e NAME=false a boolean comes as the text "false", which is true: only `bool` reads it."""

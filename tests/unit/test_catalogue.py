@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.seedbed.base.services import AddressError, UnknownServiceError
 from ansible.module_utils.seedbed.catalogue import addresses, publication
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
 from ansible.module_utils.seedbed.catalogue.items import MadeCatalogue, make_items
@@ -357,11 +358,14 @@ def test_the_published_files() -> None:
 
 
 def test_tracker_tiers() -> None:
-    assert addresses.tracker_tier({"lab_address": "2001:db8::1", "opentracker_port": 8880}) == [
+    asked = {"inventory_hostname": "tracker1", "lab_services": {"tracker": {"port": 8880}}}
+    assert addresses.tracker_tier({**asked, "lab_address": "2001:db8::1"}) == [
         "http://[2001:db8::1]:8880/announce",
         "udp://[2001:db8::1]:8880/announce",
     ]
     facts = {"ansible_facts": {"default_ipv4": {"address": "192.0.2.1"}}}
-    assert addresses.tracker_tier(facts)[0] == "http://192.0.2.1:8888/announce"
-    with pytest.raises(addresses.AddressError, match="tracker1 has no known address; set lab_address"):
-        addresses.tracker_tier({"inventory_hostname": "tracker1"})
+    assert addresses.tracker_tier({**asked, **facts})[0] == "http://192.0.2.1:8880/announce"
+    with pytest.raises(AddressError, match="tracker1 has no known address; set lab_address"):
+        addresses.tracker_tier(asked)
+    with pytest.raises(UnknownServiceError, match="nobody asked tracker1 about its services"):
+        addresses.tracker_tier({"inventory_hostname": "tracker1", "lab_address": "192.0.2.1"})

@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = """
 all:
   hosts:
-    tracker1: {lab_address: 192.0.2.10, opentracker_port: 8889}
+    tracker1: {lab_address: 192.0.2.10, lab_services: {tracker: {port: 8889}}}
     seeder1: {lab_address: 192.0.2.20}
     seeder2: {lab_address: 192.0.2.21}
-    portal1: {address: "2001:db8::1", lab_address: "{{ address }}"}
+    portal1: {address: "2001:db8::1", lab_address: "{{ address }}", lab_services: {portal: {port: 8000}}}
 """
 
 

@@ -53,11 +53,12 @@ def test_each_fault_is_one_sentence(change: dict[str, Any], fault: str) -> None:
 def test_a_leecher_without_a_secret_answers_nobody_else() -> None:
     assert open_rpcs(
         [
-            {"lab_address": "192.0.2.1", "leecher_rpc_secret": "a-long-secret"},
-            {"lab_address": "2001:db8::1", "leecher_rpc_secret": "a-long-secret", "leecher_rpc_port": 8500},
-            {"lab_address": "192.0.2.2", "leecher_rpc_secret": ""},
+            {"lab_address": "192.0.2.1", "lab_services": {"leecher": {"rpc_port": 8084, "rpc_open": True}}},
+            {"lab_address": "2001:db8::1", "lab_services": {"leecher": {"rpc_port": 8500, "rpc_open": True}}},
+            {"lab_address": "192.0.2.2", "lab_services": {"leecher": {"rpc_port": 8084, "rpc_open": False}}},
+            {"lab_address": "192.0.2.3", "lab_services": {"seeder": {}}},
             {"lab_address": "192.0.2.3"},
-            {"leecher_rpc_secret": "a-long-secret"},
+            {"lab_services": {"leecher": {"rpc_port": 8084, "rpc_open": True}}},
         ]
     ) == ["192.0.2.1:8084", "[2001:db8::1]:8500"]
 

@@ -73,7 +73,8 @@ def test_the_portal_names_its_faults(in_role: Render) -> None:
 
 
 def test_the_portals_page_may_talk_to_open_leechers(in_role: Render) -> None:
-    hosts = {"one": {"lab_address": "192.0.2.1", "leecher_rpc_secret": "a-long-secret"}, "two": {"lab_address": "::2"}}
+    services = {"leecher": {"rpc_port": 8084, "rpc_open": True}}
+    hosts = {"one": {"lab_address": "192.0.2.1", "lab_services": services}, "two": {"lab_address": "::2"}}
     facts = {"groups": {"all": list(hosts), "leechers": list(hosts)}, "hostvars": hosts}
     sources = "'self' http://192.0.2.1:8084 ws://192.0.2.1:8084"
     assert (

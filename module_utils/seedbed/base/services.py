@@ -11,6 +11,10 @@ class UnknownServiceError(SeedbedError):
     """A host that was not asked, or that does not have the service."""
 
 
+class AddressError(SeedbedError):
+    """A host whose address nobody knows."""
+
+
 def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return what a host tells about one of its services, from its variables."""
     where = host.get("inventory_hostname", "the host")
@@ -18,7 +22,7 @@ def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if services is None:
         raise UnknownServiceError(
             f"nobody asked {where} about its services in this run; run it without --limit, "
-            "or let it begin with entry point host of role lab on all hosts"
+            "or let it begin with entry point contracts of role lab on all hosts"
         )
     if name not in services:
         raise UnknownServiceError(f"{where} has no {name}; it has {', '.join(services) or 'no service at all'}")
@@ -26,16 +30,28 @@ def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found
 
 
+def host_address(host: Mapping[str, Any]) -> str:
+    """Return the address by which the others reach a host, from its variables."""
+    facts = host.get("ansible_facts") or {}
+    address = host.get("lab_address") or facts.get("default_ipv4", {}).get("address") or host.get("ansible_host")
+    if not address:
+        name = host.get("inventory_hostname", "a host")
+        raise AddressError(f"{name} has no known address; set lab_address, or gather its facts first")
+    return str(address)
+
+
 def endpoint(host: Mapping[str, Any], name: str, port: str = "port") -> str:
     """Return address and port of a service as they stand in a URL; ``port`` is the port's key in the service.
 
     Before the hosts are asked their address may be unknown: then it is their name.
     """
-    facts = host.get("ansible_facts") or {}
-    address = str(
-        host.get("lab_address")
-        or facts.get("default_ipv4", {}).get("address")
-        or host.get("ansible_host")
-        or host.get("inventory_hostname", "")
-    )
-    return f"{f'[{address}]' if ':' in address else address}:{service(host, name)[port]}"
+    try:
+        address = host_address(host)
+    except AddressError:
+        address = str(host.get("inventory_hostname", ""))
+    return f"{bracketed(address)}:{service(host, name)[port]}"
+
+
+def bracketed(address: str) -> str:
+    """Return an address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible.module_utils.seedbed.base.services import endpoint
+
 
 def portal_faults(
     *,
@@ -43,18 +45,13 @@ def _is_network(text: str) -> bool:
     return True
 
 
-def open_rpcs(leechers: Iterable[Mapping[str, Any]], *, port: int = 8084) -> list[str]:
-    """Return HOST:PORT of each leecher whose control port others may use: without a secret it answers nobody else."""
+def open_rpcs(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return HOST:PORT of each leecher whose control port others may use, from the variables of hosts that were asked."""
     return [
-        f"{bracketed(leecher['lab_address'])}:{leecher.get('leecher_rpc_port', port)}"
-        for leecher in leechers
-        if leecher.get("lab_address") and leecher.get("leecher_rpc_secret")
+        endpoint(host, "leecher", "rpc_port")
+        for host in hosts
+        if host.get("lab_address") and host.get("lab_services", {}).get("leecher", {}).get("rpc_open")
     ]
-
-
-def bracketed(address: str) -> str:
-    """Return an address as it stands in a URL."""
-    return f"[{address}]" if ":" in address else str(address)
 
 
 def connect_sources(places: Sequence[str]) -> str:
