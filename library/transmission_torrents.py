@@ -128,6 +128,13 @@ options:
     description: Whether this goes on with an interrupted call. What that one has had read is not read again.
     type: bool
     default: false
+  unit:
+    description:
+      - The daemon's unit on this host. It is restarted once when torrents that the daemon has get other trackers,
+        because Transmission 3.00 and 4.1.0-beta.2 serve wrong metadata, or none, to magnets until then. A restart that
+        a run could not do any more is done by the next. Empty for no restart.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description:
@@ -160,6 +167,11 @@ seeding:
   type: int
   returned: always
   sample: 12
+restarted:
+  description: Whether the daemon was restarted, or would be, because of other trackers.
+  type: bool
+  returned: always
+  sample: false
 failures:
   description: Name, reason and error of the torrents that do not seed as wanted.
   type: list
@@ -223,6 +235,7 @@ ARGUMENTS = {
     "timeout": {"type": "int", "default": 90},
     "wait": {"type": "int", "default": 60},
     "begun": {"type": "bool", "default": False},
+    "unit": {"type": "str", "default": ""},
 }
 
 

@@ -108,7 +108,8 @@ def test_a_group_without_hosts_is_named(refused: Callable[..., str], tmp_path: P
 def test_a_role_runs_from_a_playbook_that_lies_elsewhere(tmp_path: Path) -> None:
     """Every role asks whether this project's plugins are in force; what counts is where the role lies."""
     playbook = tmp_path / "own.yml"
-    playbook.write_text("- hosts: tracker1\n  gather_facts: false\n  tasks: [import_role: {name: lab, tasks_from: controller}]\n", encoding="utf-8")
+    check = "import_role: {name: lab, tasks_from: controller}"
+    playbook.write_text(f"- {{hosts: tracker1, gather_facts: false, tasks: [{{{check}}}]}}\n", encoding="utf-8")
     run = subprocess.run(
         ["ansible-playbook", "--inventory=inventories/local", str(playbook), "-e", "lab_name=never-booted"],
         cwd=ROOT,

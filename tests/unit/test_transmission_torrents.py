@@ -20,11 +20,12 @@ from typing import Any
 
 import pytest
 import transmission_torrents
+from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.probe.announce import Question
 from ansible.module_utils.seedbed.torrent.bencode import encode
 from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
 from ansible.module_utils.seedbed.torrent.model import TorrentsResult
-from ansible.module_utils.seedbed.transmission import converge, torrent_rpc, tracker_memory, wait
+from ansible.module_utils.seedbed.transmission import converge, retarget, torrent_rpc, tracker_memory, wait
 from ansible.module_utils.seedbed.transmission.compare import RpcCall
 from ansible.module_utils.seedbed.transmission.converge import (
     Applied,
@@ -100,6 +101,9 @@ class Simulation:
             if info_hash in self.held:
                 handler(self.held[info_hash], arguments)
         return {}
+
+    def close(self) -> None:
+        """There is no connection."""
 
     def session_get(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         return {"version": self.version}
@@ -456,6 +460,56 @@ def test_retargeting_edits_in_place_and_announces(rpc: Simulation) -> None:
     assert rpc.log == ["torrent-set", "torrent-reannounce"] if rpc.modern else ["torrent-set"] * 2
     assert {one.announced[0] for one in result.outcomes} == {OTHER}
     assert [tracker["announce"] for tracker in rpc.held[A]["trackerStats"]] == [OTHER]
+
+
+class SystemdUnit:
+    """A unit of the simulation's daemon."""
+
+    def __init__(self, rpc: Simulation) -> None:
+        self.rpc = rpc
+        self.fails = False
+
+    def restart(self) -> None:
+        self.rpc.log.append("restart")
+        if self.fails:
+            raise CommandError(["systemctl", "restart"], 137, "killed")
+
+    def active(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def unit(rpc: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SystemdUnit:
+    unit = SystemdUnit(rpc)
+    monkeypatch.setattr(retarget, "Unit", lambda _name: unit)
+    monkeypatch.setattr(retarget, "MARKS", str(tmp_path / "marks"))
+    return unit
+
+
+def test_other_trackers_cost_one_restart_of_the_daemon(rpc: Simulation, unit: SystemdUnit) -> None:
+    both = [want(A), want(B)]
+    assert not run(rpc, *both, unit="x.service")["restarted"]  # what is new is right from the start
+    assert "restart" not in rpc.log
+    moved = [one._replace(trackers=((OTHER,),)) for one in both]
+    foreseen = run(rpc, *moved, unit="x.service", check_mode=True)
+    assert (foreseen["restarted"], rpc.log.count("restart")) == (True, 0)
+    rpc.log.clear()
+    assert run(rpc, *moved, unit="x.service")["restarted"]
+    assert rpc.log.count("restart") == 1
+    assert rpc.log.index("restart") > rpc.log.index("torrent-set")
+    assert not run(rpc, *moved, unit="x.service")["changed"]
+
+
+def test_a_restart_that_was_cut_off_is_made_up_for(rpc: Simulation, unit: SystemdUnit) -> None:
+    run(rpc, want(A), unit="x.service")
+    unit.fails = True
+    with pytest.raises(CommandError):
+        run(rpc, want(A, trackers=((OTHER,),)), unit="x.service")
+    unit.fails = False
+    assert run(rpc, want(A, trackers=((OTHER,),)), unit="x.service", check_mode=True)["changed"]
+    result = run(rpc, want(A, trackers=((OTHER,),)), unit="x.service")
+    assert (result["changed"], result["restarted"]) == (True, True)
+    assert not run(rpc, want(A, trackers=((OTHER,),)), unit="x.service")["changed"]
 
 
 def test_trackers_are_edited_before_a_stop_for_a_check(rpc: Simulation) -> None:

@@ -46,7 +46,7 @@ def _is_network(text: str) -> bool:
 
 
 def open_rpcs(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return HOST:PORT of each leecher whose control port others may use, from the variables of hosts that were asked."""
+    """Return HOST:PORT of each leecher whose control port others may use, from the variables of the hosts."""
     return [
         endpoint(host, "leecher", "rpc_port")
         for host in hosts

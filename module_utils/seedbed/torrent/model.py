@@ -257,6 +257,7 @@ class TorrentsResult(TypedDict):
     """What module transmission_torrents returns."""
 
     changed: bool
+    restarted: bool
     finished: bool
     progress: str
     again: dict[str, bool]

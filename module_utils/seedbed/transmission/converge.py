@@ -10,6 +10,7 @@ from ansible.module_utils.seedbed.torrent.model import Failure, TorrentsResult
 from ansible.module_utils.seedbed.transmission.compare import RpcCall, new_needs_check, torrent_edits
 from ansible.module_utils.seedbed.transmission.disk_content import start_would_seed
 from ansible.module_utils.seedbed.transmission.outcomes import TorrentOutcome, torrent_outcome
+from ansible.module_utils.seedbed.transmission.retarget import OwedRestart
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied, RpcUnreachable
 from ansible.module_utils.seedbed.transmission.torrent_plan import TorrentPlan, difference, plan_torrents
 from ansible.module_utils.seedbed.transmission.torrent_rpc import TorrentRpc
@@ -27,6 +28,7 @@ class TorrentOptions(NamedTuple):
     timeout: float = 90
     wait: float = math.inf
     begun: bool = False
+    unit: str = ""
 
 
 class Applied(NamedTuple):
@@ -36,6 +38,7 @@ class Applied(NamedTuple):
     outcomes: list[TorrentOutcome]
     seconds: dict[str, float]
     progress: str  # how far it is, when the patience ended before the wait did
+    restarted: bool = False  # the daemon, since trackers of running torrents changed
 
 
 def converge_torrents(
@@ -51,13 +54,16 @@ def converge_torrents(
     held = daemon.all_torrents() if daemon else {}
     modern = bool(daemon and daemon.modern)
     plan = plan_torrents(wanted, held, options.label, exclusive=options.exclusive, modern=modern, begun=options.begun)
+    owed = OwedRestart(options.unit) if options.unit else None
     if daemon and not check_mode:
-        applied = apply_plan(daemon, wanted, plan, options)
+        applied = apply_plan(daemon, wanted, plan, options, owed)
     else:
         outcomes = [torrent_outcome(want, held.get(want.info_hash)) for want in wanted if not want.absent]
-        applied = Applied(predict_changes(plan, wanted, held, modern), outcomes, {}, "")
+        restarts = bool(owed and (owed.due or retargeted(plan)))
+        applied = Applied(predict_changes(plan, wanted, held, modern), outcomes, {}, "", restarts)
     return {
-        "changed": bool(applied.changed),
+        "changed": bool(applied.changed) or applied.restarted,
+        "restarted": applied.restarted,
         "finished": not applied.progress,
         "progress": applied.progress,
         "again": {"begun": True},
@@ -84,11 +90,17 @@ def predict_changes(
     }
 
 
+def retargeted(plan: TorrentPlan) -> bool:
+    """Return whether torrents that the daemon holds get other trackers."""
+    return any(call.edits_trackers for calls in plan.edit.values() for call in calls)
+
+
 def apply_plan(
     daemon: TorrentRpc,
     wanted: Sequence[WantedTorrent],
     plan: TorrentPlan,
     options: TorrentOptions,
+    owed: OwedRestart | None = None,
 ) -> Applied:
     """Carry the plan out and wait; every torrent gets an outcome, whatever becomes of the others.
 
@@ -110,7 +122,13 @@ def apply_plan(
             if new_needs_check(want, torrent, daemon.modern):
                 check.append(want.info_hash)
     running = [info_hash for info_hash in check if fresh[info_hash].status is not TorrentStatus.STOPPED]
-    _edit_and_check(daemon, edits, check, running)
+    if owed and retargeted(plan):
+        owed.note()
+    _edit(daemon, edits, running)
+    restarted = bool(owed and owed.due)
+    if owed and restarted:
+        owed.pay(daemon)
+    daemon.send("torrent-verify", check)
     # A check is followed by a start of its own.
     daemon.restart([info_hash for info_hash in plan.announce if info_hash not in check])
     adding = time.monotonic() - begin
@@ -125,16 +143,13 @@ def apply_plan(
     lost = {outcome.info_hash for outcome in outcomes if outcome.reason == "missing_content"}
     changed = (plan.changes - set(refused)) | (set(plan.undecided) & wait.started - lost)
     waiting = time.monotonic() - begin - adding
-    return Applied(changed, outcomes, {"adding": adding, "waiting": waiting}, wait.progress)
+    return Applied(changed, outcomes, {"adding": adding, "waiting": waiting}, wait.progress, restarted)
 
 
-def _edit_and_check(
-    daemon: TorrentRpc, edits: Mapping[str, Sequence[RpcCall]], check: Sequence[str], running: Sequence[str]
-) -> None:
+def _edit(daemon: TorrentRpc, edits: Mapping[str, Sequence[RpcCall]], running: Sequence[str]) -> None:
     calls = [(info_hash, call) for info_hash, listed in edits.items() for call in listed]
     # 4.1.0-beta.2 crashes on other trackers while a torrent still says goodbye to the old ones.
     daemon.send_all((info_hash, call) for info_hash, call in calls if call.edits_trackers)
-    # Otherwise it would go on right after the check, and fetch from others what is missing.
+    # What is checked would otherwise go on right after that, and fetch from others what is missing.
     daemon.stop(running)
     daemon.send_all((info_hash, call) for info_hash, call in calls if not call.edits_trackers)
-    daemon.send("torrent-verify", check)

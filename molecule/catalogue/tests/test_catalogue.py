@@ -100,6 +100,12 @@ class Client:
             wanted.trackers, wanted.url_seeds = [], []
         return self.session.add_torrent(wanted)
 
+    def magnet(self, item: dict[str, Any]) -> Any:
+        """Add it by its info hash alone."""
+        wanted = libtorrent.parse_magnet_uri(f"magnet:?xt=urn:btih:{item['info_hash']}")
+        wanted.save_path = str(self.root)
+        return self.session.add_torrent(wanted)
+
     def peers_of(self, handle: Any, seeder: str) -> list[Any]:
         """Its peers; the seeder is asked to be one as long as there is none."""
         if not handle.get_peer_info():
@@ -336,6 +342,15 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
 
     wait_until(lambda: {fetched(name) for name in SEEDERS} == {True}, what="the mended content from each")
     assert [handle.status().total_failed_bytes for handle in handles.values()] == [0, 0]
+    # A daemon that was not restarted would send wrong metadata now: its tracker list has another length.
+    bare = {name: Client(lab, tmp_path / f"bare-{name}") for name in SEEDERS}
+    asking = {name: client.magnet(now["one.bin"]) for name, client in bare.items()}
+
+    def knows(name: str) -> bool:
+        bare[name].peers_of(asking[name], name)
+        return bool(asking[name].status().has_metadata)
+
+    wait_until(lambda: {knows(name) for name in SEEDERS} == {True}, what="the metadata from each")
 
 
 def theirs(lab: Any, root: Path, name: str) -> tuple[str, Path]:
