@@ -127,8 +127,9 @@ def load_contract(path: str, task_vars: Mapping[str, Any], loader: Any, templar:
         # Relative paths of files begin in the role, as they do in its tasks.
         "ansible_search_path": [path, *task_vars.get("ansible_search_path", [])],
     }
-    entries = load("meta/argument_specs.yml").get("argument_specs", {})
-    options = next(iter(entries.values()), {}).get("options", {})  # the first entry point has the role's variables
+    entries: dict[str, Any] = load("meta/argument_specs.yml").get("argument_specs", {})
+    first: dict[str, Any] = next(iter(entries.values()), {})  # it has the role's variables
+    options = first.get("options", {})
     return Contract(role, options=options, defaults=defaults, variables=variables, templar=templar)
 
 
