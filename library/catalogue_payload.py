@@ -64,6 +64,10 @@ options:
     description: Processes to work with; V(0) for one a processor. V(1) suits a spinning disk.
     type: int
     default: 0
+  role:
+    description: For which role the directories are noted as ours, see M(owned). Without one nothing is noted.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -134,11 +138,12 @@ from typing import Any, Collection
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
-from ansible.module_utils.seedbed.base.jobs import BackgroundJob
+from ansible.module_utils.seedbed.base.jobs import JOB_FILES, BackgroundJob
+from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.sizes import GIB, format_size
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.payload.manifest import Manifests
-from ansible.module_utils.seedbed.payload.placement import PayloadHost
+from ansible.module_utils.seedbed.payload.placement import STAGE, PayloadHost
 from ansible.module_utils.seedbed.payload.store import Store, StoreProgress
 from ansible.module_utils.seedbed.torrent.model import Payload, from_json, to_json
 from ansible.module_utils.seedbed.transmission.daemon import installed_version
@@ -217,6 +222,15 @@ def unfinished(progress: dict[str, Any], job_id: str) -> dict[str, Any]:
 def run(params: dict[str, Any]) -> dict[str, Any]:
     """Return the result, or how far the work is when the time to wait is over."""
     deadline = time.monotonic() + params["wait"]
+    state, payloads = params["state_dir"], params["payload_dir"]
+    if params["entries"]:
+        made = {
+            "directories": [payloads, state],
+            "trees": [os.path.join(payloads, STAGE), os.path.join(state, "manifests")],
+            "files": [os.path.join(state, name) for name in JOB_FILES],
+            "content": [payloads, state],
+        }
+        claim(params["role"], made)
     with BackgroundJob(params["state_dir"]) as job:
         if not job.acquire(deadline):
             return unfinished(job.read_progress(), params["job"])
@@ -255,6 +269,7 @@ def main() -> None:
             "wait": {"type": "int", "default": 60},
             "job": {"type": "str", "default": ""},
             "processes": {"type": "int", "default": 0},
+            "role": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -56,6 +56,11 @@ sockets:
   returned: always
   type: list
   elements: dict
+made_for:
+  description: The roles for which anything was made on this host, each with the kinds of it, see M(owned).
+  returned: always
+  type: dict
+  sample: {opentracker: [files, trees, units, users]}
 packages:
   description: The names of the installed packages.
   returned: always
@@ -67,8 +72,9 @@ packages:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.facts import ansible_collector, default_collectors
 from ansible.module_utils.facts.namespace import PrefixFactNamespace
-from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
+from ansible.module_utils.seedbed.base.ownership import known
 from ansible.module_utils.seedbed.base.packages import installed_packages
 
 # What module setup takes as its subset "min".
@@ -120,13 +126,15 @@ def main() -> None:
     )
     try:
         packages = installed_packages()
-    except CommandError as error:
+        owned = known()
+    except SeedbedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
         ansible_facts=facts.collect(module=module),
         sockets=listening_sockets(module.params["first"], module.params["last"]),
         packages=packages,
+        made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
     )
 
 

@@ -38,6 +38,10 @@ options:
   unit_text:
     description: The text of that unit. Needed for V(present).
     type: str
+  role:
+    description: For which role the table and its files are noted as ours, see M(owned). Without one nothing is noted.
+    type: str
+    default: ""
   rollback_seconds:
     description: After this time the former rules come back, unless they were confirmed.
     type: int
@@ -90,6 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.commands import run
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, remove_files
+from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
 from ansible.module_utils.seedbed.host import nft_table
 from ansible.module_utils.seedbed.host.nft_table import TablePaths
@@ -115,6 +120,10 @@ def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
         return {"changed": True, "waiting": False, "other_dropping_tables": []}
     live, wanted, kept = nft_table.compare_table(table, rules, paths)
     differs = live != wanted
+    if not module.check_mode:
+        unit = Unit(module.params["unit"])
+        made = {"tables": [table], "units": [unit.name], "files": [*paths.all(), unit.path]}
+        claim(module.params["role"], made)
     if differs and not module.check_mode:
         timer = module.params["unit"].replace(".service", "-rollback")
         nft_table.load_with_rollback(table, rules, paths, timer, module.params["rollback_seconds"])
@@ -162,6 +171,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "unit": {"type": "str", "required": True},
             "unit_text": {"type": "str"},
+            "role": {"type": "str", "default": ""},
             "rollback_seconds": {"type": "int", "default": 60},
         },
         required_if=[("state", "present", ("rules", "unit_text"))],

@@ -84,6 +84,15 @@ options:
         tells of a reload that was accepted but not carried out.
     type: bool
     default: false
+  role:
+    description: For which role what is written is noted as ours, see M(owned). Without one nothing is noted.
+    type: str
+    default: ""
+  trees:
+    description: Directories that the unit makes itself, noted as ours where they are not there yet.
+    type: list
+    elements: path
+    default: []
   seconds:
     description: How long it may take to serve.
     type: float
@@ -184,6 +193,8 @@ ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "default": ""},
     "journal_faults": {"type": "list", "elements": "str", "default": []},
     "renews_workers": {"type": "bool", "default": False},
+    "role": {"type": "str", "default": ""},
+    "trees": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "float", "default": 30},
 }
 
@@ -222,6 +233,8 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
         params["journal_faults"],
         params["renews_workers"],
         params["seconds"],
+        params["role"],
+        params["trees"],
     )
 
 

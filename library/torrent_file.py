@@ -51,6 +51,11 @@ options:
     type: list
     elements: str
     default: []
+  role:
+    description:
+      - For which role what is written is noted as ours, see M(owned). Then nothing is removed that is not noted.
+    type: str
+    default: ""
   mode:
     description: Mode of the files, in octal.
     type: str
@@ -101,6 +106,7 @@ def main() -> None:
             "links": {"type": "dict", "default": {}},
             "owned": {"type": "list", "elements": "str", "default": []},
             "absent": {"type": "list", "elements": "str", "default": []},
+            "role": {"type": "str", "default": ""},
             "mode": {"type": "str", "default": "0644"},
         },
         supports_check_mode=True,
@@ -116,6 +122,7 @@ def main() -> None:
             owned=params["owned"],
             absent=params["absent"],
             mode=int(params["mode"], 8),
+            role=params["role"],
             check=module.check_mode,
         )
     except SeedbedError as error:

@@ -49,6 +49,17 @@ options:
     description: The user that the daemon runs as. A file that it cannot read lets it start without a password.
     type: str
     default: debian-transmission
+  role:
+    description:
+      - For which role what is written is noted as ours, see M(owned); of a settings file that is not ours a dated copy
+        is kept beside it. Without one nothing is noted.
+    type: str
+    default: ""
+  folders:
+    description: Folders of a daemon that is taken over, noted with it.
+    type: list
+    elements: path
+    default: []
   timeout:
     description: Seconds to wait for the started daemon.
     type: int
@@ -133,6 +144,8 @@ ARGUMENTS = {
     "unit": {"type": "str", "default": "transmission-daemon.service"},
     "program": {"type": "path", "default": "/usr/bin/transmission-daemon"},
     "owner": {"type": "str", "default": "debian-transmission"},
+    "role": {"type": "str", "default": ""},
+    "folders": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 30},
 }
 

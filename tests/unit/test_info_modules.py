@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.base import packages
+from ansible.module_utils.seedbed.base.commands import NOT_RUN, CommandError
 from ansible.module_utils.testing import patch_module_args
 
 HASH = "2a" * 20
@@ -82,7 +83,7 @@ def test_installed_packages_are_those_that_are_whole(monkeypatch: pytest.MonkeyP
 
     def rpm(argv: list[str]) -> str:
         if argv[0] != "rpm":
-            raise FileNotFoundError
+            raise CommandError(argv, NOT_RUN, "No such file or directory")
         return "installed nginx\n"
 
     monkeypatch.setattr(packages, "run", dpkg)

@@ -21,6 +21,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import make_directory, read_file, remove_files, write_atomically
 
+JOB_FILES = ("progress.json", "result.json", "lock")  # what a job keeps in its directory
 POLL = 0.2  # seconds between two tries for a lock that a process of another call holds
 
 
@@ -67,9 +68,8 @@ class BackgroundJob:
 
     def __init__(self, directory: str) -> None:
         make_directory(directory)
-        self._progress = os.path.join(directory, "progress.json")
-        self._outcome = os.path.join(directory, "result.json")
-        self._lock = os.open(os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._progress, self._outcome, lock = (os.path.join(directory, name) for name in JOB_FILES)
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def acquire(self, deadline: float) -> bool:
         """Become the one at work; return False when another still is at the deadline (of time.monotonic)."""

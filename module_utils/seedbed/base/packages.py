@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.seedbed.base.commands import run
+from ansible.module_utils.seedbed.base.commands import NOT_RUN, CommandError, run
 
 # How each family lists its packages, as "installed NAME".
 _QUERIES = (
@@ -16,7 +16,9 @@ def installed_packages() -> list[str]:
     for query in _QUERIES:
         try:
             listed = run(query)
-        except FileNotFoundError:
+        except CommandError as error:
+            if error.status != NOT_RUN:
+                raise
             continue
         return sorted({line.split(" ", 1)[1] for line in listed.splitlines() if line.startswith("installed ")})
     return []

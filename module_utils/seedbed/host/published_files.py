@@ -9,6 +9,7 @@ from typing import Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import link_atomically, write_atomically
+from ansible.module_utils.seedbed.base.ownership import claim, known
 
 
 class PublishError(SeedbedError):
@@ -61,12 +62,14 @@ def publish_files(
     owned: Sequence[str] = (),
     absent: Sequence[str] = (),
     mode: int = 0o644,
+    role: str = "",
     check: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Publish files (contents as base64) and links; return the paths written and those removed.
 
     Links come first, then files from the deepest folder up, in their order, and removals last: an index such as
     catalogue.json, which lies at the top, at no moment names what is not there. In check mode nothing is written.
+    What is written for a role is noted as ours, and then nothing is removed that is not.
     """
     wanted = {_checked(path): _decoded(path, text) for path, text in files.items()}
     linked = {_checked(path): target for path, target in (links or {}).items()}
@@ -76,7 +79,12 @@ def publish_files(
     found = _owned(directory, owned)
     found.update(path for path in absent if os.path.lexists(os.path.join(directory, _checked(path))))
     removed = sorted(found - set(wanted) - set(linked))
+    if role and removed:
+        ours = known()
+        removed = [path for path in removed if ours.has("files", os.path.join(directory, path))]
     if not check:
+        written = [os.path.join(directory, path) for path in new_links + new_files]
+        claim(role, {"directories": [directory], "files": written})
         for path in new_links + new_files:
             os.makedirs(os.path.dirname(os.path.join(directory, path)), mode=0o755, exist_ok=True)
         for path in new_links:

@@ -23,6 +23,7 @@ from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import make_directory, read_file, write_atomically
 from ansible.module_utils.seedbed.base.listeners import Socket, listening_sockets
+from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.systemd import Unit
 
 POLL = 0.2
@@ -80,6 +81,8 @@ class Service(NamedTuple):
     journal_faults: Sequence[str] = ()
     renews_workers: bool = False
     seconds: float = 30
+    role: str = ""
+    trees: Sequence[str] = ()
 
 
 class Former(NamedTuple):
@@ -168,6 +171,9 @@ def apply_service(service: Service, unit: Unit, plan: ServicePlan) -> None:
     for item in plan.differences:
         validate(item.file)
     was_active = unit.active()
+    written = [item.file.path for item in plan.differences if _desired(item.file).exists()]
+    own = [unit.name] if any(file.path == unit.path and file.content is not None for file in service.files) else []
+    claim(service.role, {"files": written, "units": own, "trees": service.trees})
     try:
         for item in plan.differences:
             _put(item.file.path, _desired(item.file))

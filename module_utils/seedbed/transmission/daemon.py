@@ -7,12 +7,13 @@ import os
 import pwd
 import subprocess
 import time
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.listeners import holders
+from ansible.module_utils.seedbed.base.ownership import claim, state_of
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.transmission.keys import Version
 from ansible.module_utils.seedbed.transmission.rpc import (
@@ -59,6 +60,8 @@ class DaemonSpec(NamedTuple):
     password: str
     drop_in: str | None
     timeout: float
+    role: str = ""
+    folders: Sequence[str] = ()
 
 
 def installed_version(program: str) -> Version:
@@ -191,7 +194,7 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
     """Stop the daemon, merge into the file as it left it, start it, wait for it. A failure puts everything back."""
     if unit.properties()["LoadState"] == "not-found":
         raise DaemonError(f"{unit.name} is not installed; install Transmission first")
-    was_active = unit.active()
+    was_active, state = unit.active(), state_of(unit)
     owner = pwd.getpwnam(spec.owner)
     old_drop_in = read_trusted(unit.drop_in)
     try:
@@ -203,6 +206,10 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         raise
     try:
         current = {} if old is None else parse_settings(old, spec.path)
+        files = [spec.path, *[unit.drop_in] * (spec.drop_in is not None)]
+        content = [path for path in [spec.settings.get("download-dir")] if path]
+        made = {"files": files, "states": {unit.name: state}, "folders": spec.folders, "content": content}
+        claim(spec.role, made)
         new, changes = merge_settings(current, spec.settings, spec.password, version)
         if changes:
             write_trusted(spec.path, render_settings(new), owner.pw_uid, owner.pw_gid)

@@ -229,7 +229,8 @@ def test_flood_is_gone_when_switched_off(lab, interface):
 
 
 def test_the_lab_can_be_taken_back_and_then_there_is_nothing_to_take(lab):
-    first, second = (lab.playbook(INVENTORY, "molecule/all_in_one/remove.yml") for _ in range(2))
+    run = (INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=false")
+    first, second = (lab.playbook(*run) for _ in range(2))
     assert first.returncode == second.returncode == 0, first.stdout[-3000:] + second.stdout[-3000:]
     assert "changed=0 " in second.stdout, second.stdout
     box = lab["box"]
