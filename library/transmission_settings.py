@@ -14,6 +14,9 @@ description:
     started.
   - The call ends when the daemon serves RPC with the wanted password, its web interface and its peer port. If it does
     not, the former file and drop-in are put back and the daemon is started again with them if it was running.
+  - The file belongs to the daemon's user, who can read and write it, and grants others no more than the daemon's own
+    umask would. One that does not is written anew in the same way, since the daemon would start without a password on a
+    file that it cannot read.
   - Keys that are not named stay as they are. A file that is not a JSON object is refused before anything is stopped,
     since the daemon would start on it without a password.
 options:

@@ -208,6 +208,17 @@ def test_daemon_that_runs_on_another_password_than_its_file_is_restarted(unit: F
     assert "refuses the user name or the password (401)" in plan.reasons[0]
 
 
+def test_access_to_the_file_is_a_part_of_what_is_wanted(unit: FakeUnit, spec: DaemonSpec) -> None:
+    apply_daemon(spec, unit, ())
+    unit.path.chmod(0o666)
+    plan = plan_daemon(spec, unit, ())
+    assert (plan.report, plan.changes) == (None, [])
+    assert f"{unit.path} has mode 0666" in plan.reasons[0]
+    apply_daemon(spec, unit, ())
+    assert unit.path.stat().st_mode & 0o777 == 0o600
+    assert plan_daemon(spec, unit, ()).reasons == []
+
+
 def test_failed_start_puts_file_and_drop_in_back_and_starts_again(unit: FakeUnit, spec: DaemonSpec) -> None:
     apply_daemon(spec, unit, ())
     before = unit.path.read_text()

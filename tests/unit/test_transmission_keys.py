@@ -36,6 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
         ("rpc-bind-address", "::", "::"),
         ("rpc-whitelist", "10.*,192.168.?.*", "10.*,192.168.?.*"),
         ("incomplete-dir", "", ""),
+        ("peer-socket-tos", "default", "default"),
+        ("peer-socket-tos", "le", "le"),
+        ("proxy_url", None, ""),
         ("a-key-of-tomorrow", {"nested": [1]}, {"nested": [1]}),
     ],
 )
@@ -56,7 +59,11 @@ def test_value_gets_the_type_that_every_version_reads(key: str, given: Any, stor
         ("dht-enabled", 2, "is 2, expected true or false"),
         ("umask", "888", "is '888', expected octal text such as '022'"),
         ("encryption", "sometimes", "is 'sometimes', expected one of tolerated, preferred, required"),
-        ("peer-socket-tos", "reliability", "is 'reliability', expected one of lowcost, throughput, lowdelay"),
+        (
+            "peer-socket-tos",
+            "reliability",
+            "is 'reliability', expected one of lowcost, throughput, lowdelay, default, le",
+        ),
         ("rpc-url", "/bt", "is '/bt', expected a path that begins and ends with '/'"),
         ("rpc-username", "a:b", "is 'a:b', expected a name without ':' (who has one can never log in)"),
         ("download-dir", "~/dl", "is '~/dl', expected an absolute path"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from ansible.module_utils.seedbed.transmission.settings import (
     ForeignLink,
     PasswordError,
     SettingChange,
+    access_fault,
     drifted_settings,
     load_settings,
     merge_settings,
@@ -138,6 +141,42 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("mode", "umask", "words"),
+    [
+        (0o600, 18, ""),  # as 3.00 writes it
+        (0o644, "022", ""),  # as 4.1 does
+        (0o640, 18, ""),
+        (0o666, 0, ""),
+        (0o664, "nonsense", ""),  # the daemon takes it for 0
+        (0o664, 18, "has mode 0664, which grants more than the daemon itself would, 0644"),
+        (0o644, "077", "has mode 0644, which grants more than the daemon itself would, 0600"),
+        (0o4600, 18, "has mode 4600, which grants more"),
+        (0o400, 18, "has mode 0400: "),
+        (0o000, 18, "cannot both read and write it"),
+    ],
+)
+def test_who_has_access_to_the_file(tmp_path: Path, mode: int, umask: Any, words: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{}")
+    path.chmod(mode)
+    found = access_fault(str(path), getpass.getuser(), umask)
+    assert (words in found) if words else not found
+
+
+def test_a_file_of_somebody_else_is_named_and_one_that_is_not_there_is_well(tmp_path: Path) -> None:
+    path, link = tmp_path / "settings.json", tmp_path / "link"
+    assert access_fault(str(path), getpass.getuser(), 18) == ""
+    path.write_text("{}")
+    link.symlink_to(path)
+    path.chmod(0o600)
+    assert access_fault(str(link), "no-such-user", 18) == ""  # of a package that is not installed yet
+    other = next(user.pw_name for user in pwd.getpwall() if user.pw_uid != os.getuid())
+    assert access_fault(str(link), other, 18) == (
+        f"{link} belongs to user {os.getuid()} with mode 0600; it shall be {other}'s, who runs the daemon"
+    )
+
+
+@pytest.mark.parametrize(
     ("key", "current", "wanted", "version", "equal"),
     [
         ("rpc-port", 8081, 8081, OLD, True),
@@ -153,6 +192,11 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         ("umask", "abc", 18, NEW, False),
         ("umask", "089", 18, NEW, False),
         ("proxy_url", None, "", NEW, True),
+        ("peer-socket-tos", "le", "default", NEW, True),
+        ("peer-socket-tos", "default", "le", OLD, True),
+        ("peer-socket-tos", "le", "lowcost", NEW, False),
+        ("peer-socket-tos", 4, "le", NEW, False),
+        ("peer-socket-tos", ["le"], "le", NEW, False),
         ("speed-limit-up", 77.0, 77, NEW, True),
         ("rpc-whitelist", "10.*", "10.*", OLD, True),
     ],

@@ -27,6 +27,7 @@ from ansible.module_utils.seedbed.transmission.rpc import (
 from ansible.module_utils.seedbed.transmission.settings import (
     DaemonSettings,
     SettingChange,
+    access_fault,
     drifted_settings,
     load_settings,
     merge_settings,
@@ -39,6 +40,7 @@ from ansible.module_utils.seedbed.transmission.settings import (
 POLL = 0.2
 # What a daemon may need to open its ports while another process listens on one of them.
 GRACE = 5
+DEFAULT_UMASK = 0o22
 
 
 class DaemonError(SeedbedError):
@@ -115,7 +117,8 @@ def plan_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> DaemonPlan:
     current = load_settings(spec.path)
     settings, changes = merge_settings(current, spec.settings, spec.password, version)
     drop_in = spec.drop_in is not None and read_trusted(unit.drop_in) != spec.drop_in.encode()
-    reasons = _unit_faults(unit)
+    access = access_fault(spec.path, spec.owner, settings.get("umask", DEFAULT_UMASK))
+    reasons = _unit_faults(unit) + ([access] if access else [])
     if changes or drop_in or reasons:
         return DaemonPlan(changes, drop_in, reasons, None)
     rpc = rpc_client(spec, settings)
@@ -211,7 +214,7 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         made = {"files": files, "states": {unit.name: state}, "folders": spec.folders, "content": content}
         claim(spec.role, made)
         new, changes = merge_settings(current, spec.settings, spec.password, version)
-        if changes:
+        if changes or access_fault(spec.path, spec.owner, new.get("umask", DEFAULT_UMASK)):
             write_trusted(spec.path, render_settings(new), owner.pw_uid, owner.pw_gid)
         if spec.drop_in is not None and spec.drop_in.encode() != old_drop_in:
             _restore(unit.drop_in, spec.drop_in.encode(), 0, 0, 0o644)

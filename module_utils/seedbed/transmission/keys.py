@@ -71,6 +71,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _optional_text(value: Any) -> str:
+    return "" if value is None else _text(value)  # as 4.1.4 writes it itself
+
+
 def _matching(pattern: str, expected: str) -> Key:
     def read(value: Any) -> str:
         if not re.fullmatch(pattern, _text(value)):
@@ -157,7 +161,8 @@ def _table() -> dict[str, Key]:
         FOLDER._replace(versions="4.0-"): """pidfile script-torrent-added-filename
             script-torrent-done-seeding-filename""",
         TEXT: "blocklist-url peer-congestion-algorithm rpc-host-whitelist",
-        TEXT._replace(versions="4.0-"): "default-trackers proxy_url",
+        TEXT._replace(versions="4.0-"): "default-trackers",
+        Key("a text", _optional_text, "4.0-"): "proxy_url",
         _words("tolerated", "preferred", "required"): "encryption",
         _words("off", "fast", "full"): "preallocation",
         Key("octal text such as '022'", _mask): "umask",
@@ -172,7 +177,9 @@ def _table() -> dict[str, Key]:
         _matching(r"/(.*/)?", "a path that begins and ends with '/'"): "rpc-url",
         _matching(r"[^:]+", "a name without ':' (who has one can never log in)"): "rpc-username",
         _matching(r"0[0-7]{3}", "octal text such as '0750'")._replace(versions="4.0-"): "rpc-socket-mode",
-        _matching(r"lowcost|throughput|lowdelay", "one of lowcost, throughput, lowdelay"): "peer-socket-tos",
+        _matching(
+            r"lowcost|throughput|lowdelay|default|le", "one of lowcost, throughput, lowdelay, default, le"
+        ): "peer-socket-tos",
         _matching(r"fast|full", "one of fast, full")._replace(versions="4.0-"): "torrent-added-verify-mode",
         _matching(r"utp|tcp", "one of utp, tcp")._replace(versions="4.1-4.1.0"): "preferred_transport",
         Key("a list of utp, tcp", _list, "4.1.1-"): "preferred_transports",

@@ -14,6 +14,7 @@ from typing import Any, Dict, Mapping, NamedTuple, NoReturn
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
+from ansible.module_utils.seedbed.base.users import UserError, user_ids
 from ansible.module_utils.seedbed.transmission.keys import Version, canonical, native
 
 DaemonSettings = Dict[str, Any]
@@ -122,6 +123,35 @@ def write_trusted(path: str, content: bytes, uid: int, gid: int, mode: int = 0o6
     write_atomically(_real(path), content, mode=mode, owner=(uid, gid), durable=True)
 
 
+def access_fault(path: str, owner: str, umask: Any) -> str:
+    """Return why the daemon, or somebody else, has the wrong access to its file; umask: the daemon's setting.
+
+    A file that it cannot read lets 4.1 start without a password, and 3.00 not at all. Whatever was granted to others,
+    each version writes the file with its own mode at its exit: 0600, or what the umask leaves.
+    """
+    try:
+        status = os.stat(_real(path))
+        uid = user_ids(owner)[0]
+    except (FileNotFoundError, NotADirectoryError, UserError):
+        return ""  # it is made with the right ones
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != uid:
+        return f"{path} belongs to user {status.st_uid} with mode {mode:04o}; it shall be {owner}'s, who runs the daemon"
+    wanted = 0o600 | 0o666 & ~_mask(umask)
+    if mode & 0o600 != 0o600:
+        return f"{path} has mode {mode:04o}: {owner}, who runs the daemon, cannot both read and write it"
+    if mode & ~wanted:
+        return f"{path} has mode {mode:04o}, which grants more than the daemon itself would, {wanted:04o}"
+    return ""
+
+
+def _mask(umask: Any) -> int:
+    try:
+        return int(umask, 8) if isinstance(umask, str) else int(umask)
+    except (TypeError, ValueError):
+        return 0
+
+
 # --- comparing and merging
 
 
@@ -133,6 +163,8 @@ def same_setting(key: str, current: Any, wanted: Any, version: Version) -> bool:
     if key == "ratio-limit" and _is_number(current):
         # 3.00 cuts to four decimals at each start, and some values drift down a little each time.
         return bool(abs(current - wanted) < 0.005)
+    if key == "peer-socket-tos" and [current, wanted] in (["default", "le"], ["le", "default"]):
+        return True  # what 3.00 and 4.1 call their own; each takes the other's for it, and writes its own
     if key == "proxy_url":
         return bool((current or "") == (wanted or ""))
     if _is_number(current) and _is_number(wanted):
