@@ -39,7 +39,7 @@ ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.probe.announce import scrape_path
+from ansible.module_utils.seedbed.probe.tracker_urls import scrape_path
 
 
 def scrape_url(announce: str) -> str:

@@ -30,6 +30,13 @@ options:
     description: The address of this host to meet peers from, where it has several; empty for the system's choice.
   tracker_timeout: {type: float, default: 5, description: Seconds for each question to a tracker.}
   peer_timeout: {type: float, default: 6, description: Seconds for each peer to take the connection and shake hands.}
+  ports:
+    type: list
+    elements: int
+    default: [8000, 9000]
+    description:
+      - First and last of the ports of which one is announced to a tracker that refuses port 1, as private ones do. It
+        is bound for the time of the questions.
   piece: {type: bool, default: false, description: Whether to read a piece from each peer and check its hash.}
 attributes:
   check_mode:
@@ -59,10 +66,11 @@ peers: {description: What each peer showed as the results of M(peer_info)., type
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.probe.announce import AnnounceOptions
+from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, ports_fault
 from ansible.module_utils.seedbed.probe.peer_handshake import PeerOptions
 from ansible.module_utils.seedbed.probe.swarms import ask_swarms
-from ansible.module_utils.seedbed.torrent.model import Peer, from_json
+from ansible.module_utils.seedbed.torrent.credentials import without_password
+from ansible.module_utils.seedbed.torrent.model import Peer, from_json, to_json
 
 
 def main() -> None:
@@ -75,18 +83,24 @@ def main() -> None:
             "source": {"type": "str", "default": ""},
             "tracker_timeout": {"type": "float", "default": 5},
             "peer_timeout": {"type": "float", "default": 6},
+            "ports": {"type": "list", "elements": "int", "default": [8000, 9000]},
             "piece": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
     subjects, seeders = from_json(params["subjects"]), from_json(params["seeders"])
+    # Ansible shows the arguments beside the results.
+    params["subjects"] = without_password(to_json(subjects))
+    if ports_fault(params["ports"]):
+        module.fail_json(msg=ports_fault(params["ports"]))
     for subject in subjects:
         if not re.fullmatch("[0-9a-f]{40}", subject["info_hash"]):
             module.fail_json(msg=f"subjects has info_hash {subject['info_hash']!r}; expected 40 hexadecimal digits")
     own: Peer = {"address": params["own_address"], "port": params["own_port"]}
     peer_options = PeerOptions(timeout=params["peer_timeout"], piece=params["piece"], source=params["source"])
-    answers = ask_swarms(subjects, seeders, own, AnnounceOptions(timeout=params["tracker_timeout"]), peer_options)
+    announce_options = AnnounceOptions(timeout=params["tracker_timeout"], ports=tuple(params["ports"]))
+    answers = ask_swarms(subjects, seeders, own, announce_options, peer_options)
     module.exit_json(changed=False, **answers)
 
 

@@ -12,6 +12,8 @@ description:
   - A tracker that is down, refuses or answers nonsense is a result with a reason, not a failure of the task.
   - The announce registers this host for a moment, as a leecher on a port where no client listens, and says C(stopped)
     at once. It is left out of the numbers and the peers that are returned.
+  - What clients take all the same, such as bytes behind the end of an answer, is taken with a remark.
+  - A user and a password in an announce address are sent, and shown nowhere.
   - The trackers are asked without the proxy that the environment may name.
 options:
   trackers:
@@ -59,6 +61,13 @@ options:
     type: int
     default: 1
     description: The port to announce.
+  ports:
+    type: list
+    elements: int
+    default: [8000, 9000]
+    description:
+      - First and last of the ports of which one is announced to a tracker that refuses I(port), as private ones do. It
+        is bound for the time of the questions.
   raw:
     type: bool
     default: false
@@ -90,13 +99,15 @@ results:
   type: list
   elements: dict
   contains:
-    tracker: {description: The address asked., type: str}
+    tracker: {description: 'The address asked, without user and password.', type: str}
+    remarks: {description: What is odd about the answer and clients take all the same., type: list, elements: str}
     info_hash: {description: The torrent., type: str}
     kind: {description: C(scrape) or C(announce)., type: str}
     ok: {description: Whether the tracker answered the question., type: bool}
     reason:
       description:
-        - Why not, as a code. C(bad_url), C(dns), C(refused), C(timeout), C(unreachable), C(blocked), C(reset), C(tls),
+        - Why not, as a code. C(bad_url), C(for_browsers), C(dns), C(refused), C(timeout), C(unreachable), C(blocked),
+          C(reset), C(tls),
           C(redirect), C(not_http), C(http_status), C(not_gzip), C(too_long), C(not_bencode), C(malformed), C(failure),
           C(not_authorized), C(wrong_transaction), C(no_scrape), C(os_error).
       type: str
@@ -122,7 +133,8 @@ results:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question, ask
+from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question, ask, ports_fault
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 
 ARGUMENTS = {
     "trackers": {"type": "list", "elements": "str", "default": []},
@@ -147,6 +159,7 @@ ARGUMENTS = {
     "numwant": {"type": "int", "default": 50},
     "compact": {"type": "bool", "default": True},
     "port": {"type": "int", "default": 1},
+    "ports": {"type": "list", "elements": "int", "default": [8000, 9000]},
     "raw": {"type": "bool", "default": False},
 }
 
@@ -159,13 +172,19 @@ def main() -> None:
     params = module.params
     pairs = [(tracker, info_hash) for tracker in params["trackers"] for info_hash in params["info_hashes"]]
     pairs += [(tracker, torrent["info_hash"]) for torrent in params["torrents"] for tracker in torrent["trackers"]]
+    # Ansible shows the arguments beside the results.
+    params["trackers"] = [without_password(tracker) for tracker in params["trackers"]]
+    for torrent in params["torrents"]:
+        torrent["trackers"] = [without_password(tracker) for tracker in torrent["trackers"]]
     for _, info_hash in pairs:
         if not re.fullmatch("[0-9a-fA-F]{40}", info_hash):
             module.fail_json(msg=f"{info_hash!r} is no info hash; expected 40 hexadecimal digits")
     if not 0 <= params["port"] <= 65535:
         module.fail_json(msg=f"port is {params['port']}; expected 0 to 65535")
+    if ports_fault(params["ports"]):
+        module.fail_json(msg=ports_fault(params["ports"]))
     names = ("timeout", "family", "numwant", "compact", "port", "raw")
-    options = AnnounceOptions(**{name: params[name] for name in names})
+    options = AnnounceOptions(**{name: params[name] for name in names}, ports=tuple(params["ports"]))
     questions = [Question(tracker, kind, info_hash.lower()) for tracker, info_hash in pairs for kind in params["kinds"]]
     module.exit_json(changed=False, results=ask(questions, options))
 

@@ -8,8 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
@@ -20,93 +19,11 @@ from ansible.module_utils.seedbed.probe.announce import (
     AnnounceOptions,
     Question,
     ask,
-    scrape_path,
 )
 from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers
+from ansible.module_utils.seedbed.probe.tracker_urls import scrape_path
 from ansible.module_utils.seedbed.torrent import bencode
-
-HASH = "2a" * 20
-PATIENT = AnnounceOptions(timeout=60.0)  # for trackers that answer at once
-PEER = bytes([10, 0, 0, 7]) + struct.pack(">H", 8082)
-PROBE = bytes([127, 0, 0, 1]) + struct.pack(">H", PROBE_PORT)
-
-
-def http(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
-    return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def announce_body(**more: Any) -> bytes:
-    return bencode.encode({"complete": 1, "incomplete": 3, "interval": 1800, "peers": PEER + PROBE, **more})
-
-
-@contextmanager
-def http_tracker(reply: Callable[[str], bytes], host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
-    """A tracker on loopback that answers each request with raw bytes; yields its address and what it was asked."""
-    asked: list[str] = []
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                with client:
-                    target = client.recv(65536).split(b" ")[1].decode()
-                    asked.append(target)
-                    answer = reply(target)
-                    if answer:
-                        client.sendall(answer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://{f'[{host}]' if ':' in host else host}:{server.getsockname()[1]}/announce", asked
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(2)
-
-
-@contextmanager
-def udp_tracker(
-    reply: Callable[[bytes, int], list[bytes]], host: str = "127.0.0.1"
-) -> Iterator[tuple[str, list[bytes]]]:
-    """A UDP tracker on loopback: reply(packet, number of packets so far) -> the datagrams to send back."""
-    asked: list[bytes] = []
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as server:
-        server.bind((host, 0))
-
-        def serve() -> None:
-            while True:
-                packet, peer = server.recvfrom(65536)
-                if packet == b"end":
-                    return
-                asked.append(packet)
-                for datagram in reply(packet, len(asked)):
-                    server.sendto(datagram, peer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        port = server.getsockname()[1]
-        yield f"udp://{f'[{host}]' if ':' in host else host}:{port}/announce", asked
-        with socket.socket(family, socket.SOCK_DGRAM) as stop:
-            stop.sendto(b"end", (host, port))
-        thread.join(2)
-
-
-def udp_reply(packet: bytes, _count: int) -> list[bytes]:
-    """What a good tracker says."""
-    action, transaction = packet[8:12], packet[12:16]
-    if action == bytes(4):
-        return [action + transaction + b"CONNECTD"]
-    assert packet[:8] == b"CONNECTD"
-    if struct.unpack(">I", action)[0] == 1:
-        return [action + transaction + struct.pack(">III", 1800, 3, 1) + PEER + PROBE]
-    return [action + transaction + struct.pack(">III", 1, 9, 2)]
-
-
-def one(tracker: str, kind: str = "announce", options: AnnounceOptions = PATIENT) -> dict[str, Any]:
-    return ask([Question(tracker, kind, HASH)], options)[0]
+from loopback_trackers import HASH, PATIENT, PEER, PROBE, announce_body, http, http_tracker, one, udp_reply, udp_tracker
 
 
 def test_http_announce_leaves_out_those_who_only_ask() -> None:
@@ -218,7 +135,18 @@ def test_both_protocols_over_ipv6() -> None:
         (http(b"hello"), "not_bencode", "the answer is not bencode: unexpected byte 0x68 at byte 0"),
         (http(b"i1e"), "not_bencode", "the answer is bencode, but no dictionary"),
         (http(b"d5:peers5:12345e"), "malformed", "5 bytes of peers, no multiple of 6"),
-        (b"SSH-2.0-OpenSSH\r\n", "not_http", "the answer is no HTTP (BadStatusLine)"),
+        (b"SSH-2.0-OpenSSH\r\n", "not_http", "the answer is no HTTP: it begins with 'SSH-2.0-OpenSSH'"),
+        (b"HTTP/1.1", "not_http", "the answer is no HTTP: it is 'HTTP/1.1' and ends there"),
+        (http(b"\xef\xbb\xbfd5:peers0:e"), "not_bencode",
+         "the answer is not bencode: unexpected byte 0xef at byte 0; clients do not pass over what comes before the "
+         "dictionary"),
+        (http(b"d14:failure reason0:e"), "failure", "the tracker refuses, without a reason"),
+        (http(gzip.compress(b"d5:peers0:e")), "not_gzip",
+         "the answer is gzip, and no Content-Encoding says so: clients do not unpack it"),
+        (http(b"", headers="no colon\r\n"), "not_http", "the answer has a header without a colon, 'no colon'"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "not_http", "the answer's Content-Length is '-1'"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd5:p\r\n", "not_http",
+         "the answer is chunked, and 'd5:p' is no size of a chunk"),
         (b"", "reset", "the connection was closed without an answer"),
         (
             http(b"\x1f\x8bnonsense"),
@@ -226,7 +154,7 @@ def test_both_protocols_over_ipv6() -> None:
             "a gzip answer that cannot be unpacked (Error -3 while decompressing data: unknown compression method)",
         ),
     ],
-)
+)  # fmt: skip
 def test_http_failures_have_a_reason(answer: bytes, reason: str, message: str) -> None:
     with http_tracker(lambda _: answer) as (url, _):
         result = one(url)
@@ -328,7 +256,7 @@ def test_udp_announce_and_scrape() -> None:
     assert (scrape["seeders"], scrape["leechers"], scrape["downloaded"]) == (1, 2, 9)
     announces = [packet for packet in asked if packet[8:12] == b"\0\0\0\1"]
     assert [packet[80:84] for packet in announces] == [b"\0\0\0\0", b"\0\0\0\3"]  # none, then stopped
-    assert all(len(packet) == 98 for packet in announces)
+    assert {packet[98:] for packet in announces} == {b"\x02\x09/announce\x00"}  # BEP 41
 
 
 def test_a_lost_packet_is_sent_again() -> None:
@@ -371,11 +299,13 @@ def test_nothing_listening_is_refused_over_both() -> None:
 @pytest.mark.parametrize(
     ("tracker", "message"),
     [
-        ("wss://tracker.example/announce", "'wss://tracker.example/announce' is no http, https or udp address"),
+        ("gopher://tracker.example/", "'gopher://tracker.example/' is no http, https or udp address"),
+        ("http://me:se/cret@tracker.example/", "'http://(hidden)@tracker.example/' is no tracker address: its port is "
+         "none"),
         ("http://:80/announce", "'http://:80/announce' lacks a host"),
         ("udp://tracker.example/announce", "'udp://tracker.example/announce' lacks a port"),
     ],
-)
+)  # fmt: skip
 def test_bad_addresses_are_results(tracker: str, message: str) -> None:
     result = one(tracker)
     assert (result["reason"], result["message"]) == ("bad_url", message)

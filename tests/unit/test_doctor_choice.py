@@ -30,6 +30,8 @@ OPTIONS = {
     "doctor_peer_timeout": "6",
     "doctor_controller_timeout": 2.5,
     "doctor_json": "",
+    "doctor_port": 0,
+    "lab_port_range": {"first": 8000, "last": 9000},
 }
 SEEDER = lab()["seeders"]["seeder1"]
 TRACKER = lab()["trackers"]["tracker1"]
@@ -155,6 +157,13 @@ def test_the_state_of_a_host() -> None:
         ({"doctor_json": "a\0b"}, ["doctor_json is 'a\\x00b'; expected the path of a file"]),
         ({"doctor_items": ["a", "b"]},
          ["torrent is ['a', 'b']; expected a text, names separated by commas"]),
+        ({"doctor_port": "8990"}, []),
+        ({"doctor_port": 80}, ["doctor_port is 80; expected a port of lab_port_range, 8000 to 9000, or 0"]),
+        ({"doctor_port": "many"}, ["doctor_port is 'many'; expected a port of lab_port_range, 8000 to 9000, or 0"]),
+        ({"doctor_port": 8990.5}, ["doctor_port is 8990.5; expected a port of lab_port_range, 8000 to 9000, or 0"]),
+        ({"doctor_port": True}, ["doctor_port is True; expected a port of lab_port_range, 8000 to 9000, or 0"]),
+        ({"doctor_port": 70000, "lab_port_range": "any"},
+         ["doctor_port is 70000; expected a port of lab_port_range, 1 to 65535, or 0"]),
         ({"doctor_piece": "maybe"}, ["doctor_piece is 'maybe'; expected true or false"]),
         ({"doctor_magnet": "magnet:?xt=urn:btih:" + HASH, "doctor_torrent_file": "x"},
          ["torrent, torrent_file and magnet exclude each other; give one of them"]),

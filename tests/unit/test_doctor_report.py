@@ -41,6 +41,18 @@ def test_the_table_is_aligned_and_worst_first() -> None:
     assert [line["severity"] for line in lines] == ["", "", "fault", "fault", "ok"]
 
 
+def test_remarks_stand_below_what_they_are_about() -> None:
+    odd = ("view.trackers.0.remarks", ["2 bytes behind its end; clients pass over them"])
+    peer = ("view.peers.0.remarks", ["odd, too"])
+    rows = texts(report([verdict_on("a", odd)]))
+    assert rows[-1].strip() == "note: http://192.0.2.1:8888: 2 bytes behind its end; clients pass over them"
+    seen = broken(odd, peer)
+    lines = texts(details([seen["item"]], seen["view"]["trackers"], seen["view"]["peers"], "leecher1"))
+    [at] = [number for number, line in enumerate(lines) if line.startswith("    announce") and "8082" in line][:1]
+    assert lines[at + 1] == "      note: 2 bytes behind its end; clients pass over them"
+    assert "      note: odd, too" in lines
+
+
 def test_items_with_one_cause_are_one_row() -> None:
     down = [verdict_on(name, *DOWN) for name in "abcdefg"]
     assert texts(report(down)) == [

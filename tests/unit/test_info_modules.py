@@ -42,6 +42,24 @@ def test_tracker_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> N
     assert "port is 65536; expected 0 to 65535" in run("tracker_info", capsys, port=65536)["msg"]
 
 
+def test_no_module_shows_a_password(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
+    tracker = f"http://me:secret@127.0.0.1:{closed_port}/announce"
+    subjects = [{"info_hash": HASH, "trackers": [[tracker]]}]
+    for name, arguments in (
+        ("tracker_info", {"trackers": [tracker], "info_hashes": [HASH]}),
+        ("tracker_info", {"torrents": [{"info_hash": HASH, "trackers": [tracker]}]}),
+        ("tracker_info", {"trackers": [tracker], "info_hashes": ["x"]}),
+        ("swarm_info", {"subjects": subjects}),
+        ("swarm_info", {"subjects": json.dumps(subjects)}),
+        ("swarm_info", {"subjects": [*subjects, {"info_hash": "x", "trackers": []}]}),
+    ):
+        result = run(name, capsys, **arguments)
+        assert "invocation" in result and "secret" not in json.dumps(result), result
+    for name, arguments in (("tracker_info", {}), ("swarm_info", {"subjects": []})):
+        message = run(name, capsys, ports=[9000, 8000], **arguments)["msg"]
+        assert message == "ports is [9000, 8000]; expected the first and the last of some, such as [8000, 9000]"
+
+
 def test_peer_info(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
     target = {"address": "127.0.0.1", "port": closed_port, "info_hash": HASH}
     result = run("peer_info", capsys, targets=[target])

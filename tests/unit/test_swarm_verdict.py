@@ -56,6 +56,12 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         (failing("http_status", "HTTP status 404", status=404), "tracker_wrong_protocol", "HTTP status 404"),
         (failing("http_status", status=400), "tracker_invalid_request", "invalid"),
         (failing("not_bencode"), "tracker_wrong_protocol", "no tracker of this protocol"),
+        (failing("http_status", "HTTP status 401", status=401), "tracker_unauthorized", "wants a user and a password"),
+        (failing("failure", "the tracker refuses: Your client is not allowed"), "tracker_refuses_doctor", "none of"),
+        (failing("failure", "the tracker refuses: unknown peer_id"), "tracker_refuses_doctor", "takes some clients"),
+        (failing("for_browsers", tracker="wss://192.0.2.8/"), "tracker_for_browsers", "alone: wss://192.0.2.8"),
+        (failing("failure", "no such user", tracker="http://(hidden)@192.0.2.8:80/announce"), "tracker_refuses",
+         "http://192.0.2.8:80: no such user"),
         (failing("bad_url", "it lacks a bracket", tracker="http://[x/announce"), "tracker_wrong_protocol",
          "http://[x/announce is no tracker of this protocol: it lacks a bracket"),
         ([("view.trackers.1", {"ok": False, "reason": "bad_url", "message": "no port", "tracker": "http://[x"})],
@@ -164,6 +170,46 @@ def test_a_healthy_item_can_carry_a_remark(changes: list[tuple[str, Any]], remar
     result = judge(broken(*changes))
     assert (result["verdict"], result["more"]) == ("healthy", []), result
     assert len(result["remarks"]) == 1 and remark in result["remarks"][0], result
+
+
+BROWSERS = {"ok": False, "reason": "for_browsers", "message": "no", "tracker": "wss://192.0.2.8/announce"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("view.trackers.0.remarks", ["2 bytes behind its end"])], ["http://192.0.2.1:8888: 2 bytes behind its end"]),
+        ([("view.trackers.0.remarks", ["odd"]), ("view.trackers.1.remarks", ["odd"])],
+         ["http://192.0.2.1:8888: odd", "udp://192.0.2.1:8888: odd"]),
+        ([(f"{PEER}.remarks", ["odd"])], ["192.0.2.2:8082: odd"]),
+        ([("view.trackers.1", BROWSERS), ("item.trackers", [[HTTP], ["wss://192.0.2.8/announce"]])],
+         ["wss://192.0.2.8 is for browsers (WebTorrent) alone; other clients pass over it"]),
+    ],
+)  # fmt: skip
+def test_what_clients_take_all_the_same_is_healthy_with_a_remark(
+    changes: list[tuple[str, Any]], expected: list[str]
+) -> None:
+    result = judge(broken(*changes))
+    assert (result["verdict"], result["more"], result["remarks"]) == ("healthy", [], expected), result
+
+
+def test_a_torrent_with_a_password_is_judged_as_one_without_and_shows_none() -> None:
+    url, shown = "http://me:secret@192.0.2.1:8888/announce", "http://(hidden)@192.0.2.1:8888/announce"
+    seen = broken(
+        ("item.trackers", [[url]]),
+        ("view.trackers", [answer(shown)]),
+        (f"{TORRENT}.trackers", [{"announce": shown, "backup": False, "announced": True, "succeeded": True,
+                                  "result": ""}]),
+    )  # fmt: skip
+    assert judge(seen)["verdict"] == "healthy"
+    for change, verdict in (
+        (("view.trackers.0", {"ok": False, "reason": "timeout"}), "tracker_filtered"),
+        ((f"{TORRENT}.trackers.0.announce", "http://(hidden)@x/"), "announced_elsewhere"),
+        (("view.trackers.0.peers", []), "not_announced"),
+    ):
+        result = judge(broken(change, start=seen))
+        assert result["verdict"] == verdict
+        assert "secret" not in repr(result), result
 
 
 def test_unknown_numbers_are_question_marks() -> None:

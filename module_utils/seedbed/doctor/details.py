@@ -21,12 +21,19 @@ def details(
         ours = [answer for answer in answers if answer["info_hash"] == subject["info_hash"]]
         for tracker in dict.fromkeys(answer["tracker"] for answer in ours):
             lines.append(report_line("", f"  {tracker}"))
-            lines += [_answer_line(answer) for answer in ours if answer["tracker"] == tracker]
+            for answer in ours:
+                if answer["tracker"] == tracker:
+                    lines += [_answer_line(answer), *_remark_lines(answer.get("remarks", []))]
         met = [peer for peer in peers if peer["info_hash"] == subject["info_hash"]]
         lines.append(report_line("", "  peers, over TCP (uTP is not probed)" if met else "  no peers to meet"))
-        lines += [_peer_line(peer) for peer in met]
+        for peer in met:
+            lines += [_peer_line(peer), *_remark_lines(peer.get("remarks", []))]
         lines.append(report_line("", ""))
     return lines
+
+
+def _remark_lines(remarks: Sequence[str]) -> list[ReportLine]:
+    return [report_line("", f"      note: {remark}") for remark in remarks]
 
 
 def _answer_line(answer: TrackerAnswer) -> ReportLine:

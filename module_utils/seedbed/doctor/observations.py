@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.sizes import WHOLE, parse_share
 from ansible.module_utils.seedbed.doctor.findings import SILENT
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAnswer,
     Seeder,
@@ -22,6 +23,7 @@ from ansible.module_utils.seedbed.torrent.model import (
     flatten_tiers,
 )
 
+FOR_BROWSERS = "for_browsers"  # the reason of a tracker that no other client asks
 TOLERANCE = WHOLE // 50  # a piece more or less, and a bitfield without known length, are no news
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -39,7 +41,9 @@ class Observations(NamedTuple):
 
     @property
     def announces(self) -> list[TrackerAnswer]:
-        return [answer for answer in self.answers if answer["kind"] == "announce"]
+        """Those of trackers that are for other clients than browsers, too."""
+        asked = [answer for answer in self.answers if answer["kind"] == "announce"]
+        return [answer for answer in asked if answer["reason"] != FOR_BROWSERS]
 
     @property
     def tracker_answered(self) -> bool:
@@ -59,7 +63,9 @@ def observations(
     info_hash = subject["info_hash"]
     answers = [answer for answer in view["trackers"] if answer["info_hash"] == info_hash]
     peers = [peer for peer in view["peers"] if peer["info_hash"] == info_hash]
-    return Observations(subject, view, answers, peers, seeders, trackers)
+    # Answers name their trackers so, too: nobody is shown a password.
+    shown: Subject = {**subject, "trackers": [[without_password(url) for url in tier] for tier in subject["trackers"]]}
+    return Observations(shown, view, answers, peers, seeders, trackers)
 
 
 # -- the subject ------------------------------------------------------------------------------------------------------
@@ -83,7 +89,7 @@ def enough(subject: Subject) -> int:
 
 
 def udp_alone(subject: Subject) -> bool:
-    urls = flatten_tiers(subject["trackers"])
+    urls = [url for url in flatten_tiers(subject["trackers"]) if not url.startswith(("ws:", "wss:"))]
     return bool(urls) and all(url.startswith("udp:") for url in urls)
 
 
@@ -102,8 +108,10 @@ def peerless_on_purpose(subject: Subject) -> bool:
 
 
 def url_parts(answer: TrackerAnswer) -> SplitResult:
+    """Return the parts of a tracker's URL, without user and password."""
     try:
-        return urlsplit(answer["tracker"])
+        parts = urlsplit(answer["tracker"])
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2])
     except ValueError:  # a torrent may name anything
         return urlsplit("")
 

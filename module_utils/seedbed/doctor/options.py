@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from typing import Any, Mapping
 
 from ansible.module_utils.seedbed.base.text import quoted
@@ -35,6 +36,7 @@ def option_faults(options: Mapping[str, Any]) -> list[str]:
         for variable in TIMEOUTS
         if not _is_time(options[variable])
     ]
+    faults += _port_faults(options.get("doctor_port", 0), options.get("lab_port_range"))
     if isinstance(options["doctor_json"], str) and options["doctor_json"]:
         faults += _path_faults(options["doctor_json"])
     return faults
@@ -55,6 +57,20 @@ def _is_time(value: Any) -> bool:
     except (TypeError, ValueError, OverflowError):
         return False
     return 0 < seconds < math.inf
+
+
+def _port_faults(value: Any, ports: Any) -> list[str]:
+    """Return why no tracker can be asked from a port; ports: the lab's range, whose own faults others tell."""
+    first, last = 1, 65535
+    with suppress(TypeError, ValueError, OverflowError, KeyError):
+        first, last = int(ports["first"]), int(ports["last"])
+    try:
+        port = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        port = math.nan
+    if port == 0 or (first <= port <= last and port == int(port)):
+        return []
+    return [f"doctor_port is {_plain(value)}; expected a port of lab_port_range, {first} to {last}, or 0"]
 
 
 def _plain(value: Any) -> str:

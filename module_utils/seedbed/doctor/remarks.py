@@ -5,6 +5,7 @@ from __future__ import annotations
 from ansible.module_utils.seedbed.base.sizes import WHOLE
 from ansible.module_utils.seedbed.doctor.findings import Finding, finding
 from ansible.module_utils.seedbed.doctor.observations import (
+    FOR_BROWSERS,
     Observations,
     available,
     dead_on_purpose,
@@ -38,6 +39,13 @@ def oddities(seen: Observations) -> list[Finding]:
     return findings
 
 
+def _odd_answers(seen: Observations) -> list[str]:
+    """Return what is odd about the answers of trackers and peers, and what clients take all the same."""
+    odd = [(tracker_name(answer), text) for answer in seen.answers for text in answer.get("remarks", [])]
+    odd += [(f"{peer['address']}:{peer['port']}", text) for peer in seen.peers for text in peer.get("remarks", [])]
+    return [REMARKS["odd_answer"].format(where=where, detail=text) for where, text in dict.fromkeys(odd)]
+
+
 def remarks(seen: Observations) -> list[str]:
     """Return what a client has to know of a torrent that is well."""
     subject, texts = seen.subject, []
@@ -49,6 +57,11 @@ def remarks(seen: Observations) -> list[str]:
         texts.append(REMARKS["trackerless_on_purpose"])
     dead = dict.fromkeys(map(tracker_name, dead_on_purpose(seen)))
     texts += [REMARKS["dead_on_purpose"].format(where=where) for where in dead]
+    browsers = [answer for answer in seen.answers if answer["reason"] == FOR_BROWSERS]
+    if seen.announces:
+        names = dict.fromkeys(map(tracker_name, browsers))
+        texts += [REMARKS["tracker_for_browsers"].format(where=where) for where in names]
+    texts += _odd_answers(seen)
     share, grows = available(subject), bool(swarm(subject).get("fetch_rest"))
     if share < WHOLE and not grows:
         texts.append(REMARKS["partial_on_purpose"].format(detail=percent(share)))

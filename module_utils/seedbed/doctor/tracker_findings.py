@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Mapping
 from urllib.parse import parse_qs
 
@@ -18,6 +19,8 @@ from ansible.module_utils.seedbed.doctor.observations import (
 )
 from ansible.module_utils.seedbed.torrent.model import Tracker, TrackerAnswer
 
+# What trackers say to a client that is not on their list, as the doctor never is.
+_OF_THE_CLIENT = re.compile(r"user.?agent|peer.?id|browser|client.{0,20}(not|banned|black|unknown|unsupport)", re.I)
 _CODES = {
     "dns": "tracker_dns",
     "refused": "tracker_refused",
@@ -34,6 +37,9 @@ def tracker_findings(seen: Observations) -> list[Finding]:
     """Return a finding for each tracker that does not do its part."""
     announces = seen.announces
     if not announces:
+        if seen.answers:
+            names = ", ".join(dict.fromkeys(map(tracker_name, seen.answers)))
+            return [finding("tracker_for_browsers", detail=names)]
         if trackerless_on_purpose(seen.subject) or peerless_on_purpose(seen.subject):
             return []
         return [finding("private_without_tracker" if seen.subject["private"] else "no_tracker")]
@@ -59,18 +65,26 @@ def _beside_others(answer: TrackerAnswer, seen: Observations) -> Finding:
 
 def _finding(answer: TrackerAnswer, trackers: Mapping[str, Tracker]) -> Finding:
     reason, where, detail = answer["reason"], tracker_name(answer), answer["message"]
-    parts = url_parts(answer)
     ours = trackers_of_the_lab(answer, trackers)
     if ours and reason in SILENT:
         return _finding_of_the_lab(answer, ours)
+    if reason == "failure" and _OF_THE_CLIENT.search(detail):
+        return finding("tracker_refuses_doctor", where=where, detail=detail)
     if reason == "http_status":
-        # opentracker takes any path that begins with an a for an announce: this is something else.
-        if answer.get("status") == 404 and parts.path.startswith("/a"):
-            return finding("tracker_wrong_protocol", where=where, detail=detail)
-        if answer.get("status") == 404:
-            return finding("tracker_odd_path", where=where, detail=parts.path or "/")
-        return finding("tracker_invalid_request", where=where, detail=_fault_of_query(parts.query) or detail)
+        return _finding_of_status(answer)
     return finding(_CODES.get(reason, "tracker_wrong_protocol"), where=where, detail=detail)
+
+
+def _finding_of_status(answer: TrackerAnswer) -> Finding:
+    where, detail, parts = tracker_name(answer), answer["message"], url_parts(answer)
+    if answer.get("status") == 401:
+        return finding("tracker_unauthorized", where=where, detail=detail)
+    # opentracker takes any path that begins with an a for an announce: this is something else.
+    if answer.get("status") == 404 and parts.path.startswith("/a"):
+        return finding("tracker_wrong_protocol", where=where, detail=detail)
+    if answer.get("status") == 404:
+        return finding("tracker_odd_path", where=where, detail=parts.path or "/")
+    return finding("tracker_invalid_request", where=where, detail=_fault_of_query(parts.query) or detail)
 
 
 def _finding_of_the_lab(answer: TrackerAnswer, ours: Mapping[str, Tracker]) -> Finding:

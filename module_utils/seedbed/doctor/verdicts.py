@@ -59,6 +59,21 @@ VERDICTS = {
         "add the info hash to opentracker_accesslist_hashes, or take it off the black list, and run the site playbook",
     ),
     "tracker_refuses": Kind("fault", "{where}: {detail}", "do what the tracker's text asks for"),
+    "tracker_unauthorized": Kind(
+        "fault",
+        "{where} wants a user and a password: {detail}",
+        "put the right ones into the announce address, http://user:password@host:port/announce",
+    ),
+    "tracker_refuses_doctor": Kind(
+        "warning",
+        "{where} takes some clients alone, and the doctor is none of them: {detail}",
+        "look with a client that it takes; what the doctor says of peers is what else it could see",
+    ),
+    "tracker_for_browsers": Kind(
+        "fault",
+        "the torrent names trackers for browsers (WebTorrent) alone: {detail}",
+        "give it an http, https or udp tracker, too",
+    ),
     "tracker_invalid_request": Kind(
         "fault",
         "{where} calls the request invalid: {detail}",
@@ -192,6 +207,8 @@ REMARKS = {
     "or to find it by DHT, peer exchange or local discovery",
     "dead_on_purpose": "{where}, none of the lab's trackers, does not answer: a client has to go on to the others, "
     "which do",
+    "tracker_for_browsers": "{where} is for browsers (WebTorrent) alone; other clients pass over it",
+    "odd_answer": "{where}: {detail}",
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
     "partial_and_growing": "{where} began with {detail} of it, has {now}, and fetches the rest from whoever has it",

@@ -11,6 +11,7 @@ by such entries or right, never too low: of what one tracker answers, the least 
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import os
 import re
@@ -18,12 +19,22 @@ import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Sequence
-from urllib.parse import SplitResult, quote_from_bytes, urlsplit
+from urllib.parse import SplitResult, quote_from_bytes
 
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
-from ansible.module_utils.seedbed.probe import tracker_http, tracker_udp
-from ansible.module_utils.seedbed.probe.tracker_answers import announced, compact_peers, malformed_answer, scraped, text
-from ansible.module_utils.seedbed.torrent import bencode
+from ansible.module_utils.seedbed.probe import tracker_udp
+from ansible.module_utils.seedbed.probe.door import Door
+from ansible.module_utils.seedbed.probe.http_question import ask_http
+from ansible.module_utils.seedbed.probe.tracker_answers import (
+    announced,
+    compact_peers,
+    decoded,
+    refusal,
+    scraped,
+    unpacked,
+)
+from ansible.module_utils.seedbed.probe.tracker_urls import host_of, scrape_path, split_tracker, url_data, with_query
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
 PROBE_PORT = 1
@@ -40,9 +51,18 @@ class AnnounceOptions(NamedTuple):
     numwant: int = 50
     compact: bool = True
     port: int = PROBE_PORT
+    ports: tuple[int, int] = (8000, 9000)
+    """First and last of those of which one is bound and announced where a tracker refuses `port`."""
     raw: bool = False
     workers: int = 200
     peer_id: bytes = b"-SB0100-" + os.urandom(6).hex().encode()
+
+
+def ports_fault(ports: Sequence[int]) -> str:
+    """Return why these are no first and last port, or an empty text."""
+    if len(ports) == 2 and 1 <= ports[0] <= ports[1] <= 65535:
+        return ""
+    return f"ports is {list(ports)}; expected the first and the last of some, such as [8000, 9000]"
 
 
 class Question(NamedTuple):
@@ -62,10 +82,11 @@ def ask(questions: Sequence[Question], options: AnnounceOptions) -> list[Tracker
     """
     results: list[TrackerAnswer] = [{} for _ in questions]
     silent: set[tuple[str, str]] = set()
+    door = Door(*options.ports)
 
     def work(indexes: list[int]) -> None:
         for index in indexes:
-            results[index] = answer(questions[index], options)
+            results[index] = answer(questions[index], options, door)
             if results[index]["reason"] in ("timeout", "unreachable", "dns"):
                 silent.add((questions[index].tracker, questions[index].info_hash))
 
@@ -74,10 +95,10 @@ def ask(questions: Sequence[Question], options: AnnounceOptions) -> list[Tracker
         for index, question in enumerate(questions):
             if question.kind == kind:
                 alone = kind == "scrape" or (question.tracker, question.info_hash) in silent
-                together = index if alone else (_host(question.tracker), question.info_hash)
+                together = index if alone else (host_of(question.tracker), question.info_hash)
                 groups.setdefault(together, []).append(index)
         if groups:
-            with ThreadPoolExecutor(min(options.workers, len(groups))) as pool:
+            with contextlib.closing(door), ThreadPoolExecutor(min(options.workers, len(groups))) as pool:
                 list(pool.map(work, groups.values()))
     _take_the_least(results)
     return results
@@ -96,11 +117,19 @@ def _take_the_least(results: Sequence[TrackerAnswer]) -> None:
             result["leechers"] = counts[result["tracker"], result["info_hash"]]
 
 
-def answer(question: Question, options: AnnounceOptions) -> TrackerAnswer:
+def answer(question: Question, options: AnnounceOptions, door: Door) -> TrackerAnswer:
     """Return the answer to one question; a bad answer of the world is a result with a reason, never an exception."""
     started = time.monotonic()
+    result = _answer_to(question, options)
+    if question.kind == "announce" and _may_mean_the_port(result):
+        result = _asked_again(question, options, door, result)
+    result["seconds"] = round(time.monotonic() - started, 3)
+    return result
+
+
+def _answer_to(question: Question, options: AnnounceOptions) -> TrackerAnswer:
     result: TrackerAnswer = {
-        "tracker": question.tracker,
+        "tracker": without_password(question.tracker),
         "kind": question.kind,
         "info_hash": question.info_hash,
         "ok": False,
@@ -109,54 +138,43 @@ def answer(question: Question, options: AnnounceOptions) -> TrackerAnswer:
         "address": "",
         "own_address": "",
         "redirects": [],
+        "remarks": [],
     }
     try:
-        parts = _split(question.tracker)
+        if question.tracker != question.tracker.strip():
+            result["remarks"].append("there are blanks around its address; not every client passes over them")
+        parts = split_tracker(question.tracker)
         asking = _ask_udp if parts.scheme == "udp" else _ask_http
         asking(parts, question, options, result)
         result["ok"] = True
     except NetError as error:
         result["reason"], result["message"] = error.reason, str(error)
         result["address"] = error.address or result["address"]
-    result["seconds"] = round(time.monotonic() - started, 3)
     return result
 
 
-def _host(tracker: str) -> str | None:
+def _may_mean_the_port(result: TrackerAnswer) -> bool:
+    """Return whether a tracker refuses what no client asks: a port on which nobody can listen, as private ones do."""
+    if result["reason"] == "http_status":
+        return 400 <= result.get("status", 0) < 500 and result.get("status") not in (401, 404)
+    return result["reason"] == "failure" or (result["reason"] == "not_authorized" and "port" in result["message"])
+
+
+def _asked_again(question: Question, options: AnnounceOptions, door: Door, first: TrackerAnswer) -> TrackerAnswer:
+    """Return the answer to a question from a port that is really bound, where the first one was refused."""
     try:
-        return urlsplit(tracker).hostname
-    except ValueError:
-        return None
-
-
-def _split(tracker: str) -> SplitResult:
-    try:
-        parts = urlsplit(tracker)
-        port = parts.port
-    except ValueError as error:
-        raise NetError("bad_url", f"{tracker!r} is no tracker address: {error}") from error
-    if parts.scheme not in ("http", "https", "udp"):
-        raise NetError("bad_url", f"{tracker!r} is no http, https or udp address")
-    if not parts.hostname or (parts.scheme == "udp" and not port):
-        raise NetError("bad_url", f"{tracker!r} lacks a {'port' if parts.hostname else 'host'}")
-    return parts
-
-
-def scrape_path(path: str) -> str:
-    """Return the path to scrape at: only where the last part begins with ``announce`` is there one (BEP 48)."""
-    head, slash, last = path.rpartition("/")
-    if not slash or not last.startswith("announce"):
-        raise NetError(
-            "no_scrape", f"the tracker's path {path or '/'} does not end in /announce, so it has no scrape address"
-        )
-    return f"{head}/scrape{last[len('announce') :]}"
+        port = door.port()
+    except NetError as error:
+        return {**first, "message": f"{first['message']} ({error})"}
+    second = _answer_to(question, options._replace(port=port))
+    if second["ok"]:
+        words = first["message"]
+        second["remarks"].append(f"it refuses port {options.port} ({words}); asked again, it took port {port}")
+        return second
+    return first if second["reason"] in ("timeout", "reset") else second
 
 
 # -- HTTP -----------------------------------------------------------------------------------------------------------
-
-
-def _url(parts: SplitResult, path: str, query: str) -> str:
-    return parts._replace(path=path, query=f"{parts.query}&{query}" if parts.query else query, fragment="").geturl()
 
 
 def _announce_url(parts: SplitResult, info_hash: bytes, options: AnnounceOptions, stopped: bool) -> str:
@@ -164,49 +182,48 @@ def _announce_url(parts: SplitResult, info_hash: bytes, options: AnnounceOptions
         f"info_hash={quote_from_bytes(info_hash, safe='')}&peer_id={quote_from_bytes(options.peer_id, safe='')}"
         f"&port={options.port}&uploaded=0&downloaded=0&left={PROBE_LEFT}&compact={int(options.compact)}"
     )
-    return _url(parts, parts.path, query + ("&numwant=0&event=stopped" if stopped else f"&numwant={options.numwant}"))
+    query += "&numwant=0&event=stopped" if stopped else f"&numwant={options.numwant}"
+    return with_query(parts, parts.path, query)
 
 
 def _ask_http(parts: SplitResult, question: Question, options: AnnounceOptions, result: TrackerAnswer) -> None:
     info_hash = bytes.fromhex(question.info_hash)
     deadline = Deadline(options.timeout)
     if question.kind == "scrape":
-        url = _url(parts, scrape_path(parts.path), f"info_hash={quote_from_bytes(info_hash, safe='')}")
-        result.update(scraped(_get(url, options, deadline, result), info_hash))
+        url = with_query(parts, scrape_path(parts.path), f"info_hash={quote_from_bytes(info_hash, safe='')}")
+        result.update(scraped(_get(url, options, deadline, result), info_hash, result["remarks"].append))
         return
     body = _get(_announce_url(parts, info_hash, options, stopped=False), options, deadline, result)
-    result.update(announced(body))
+    result.update(announced(body, result["remarks"].append))
     _leave_out_probes(result, options)
     if options.port:
 
         def goodbye() -> None:
             url = _announce_url(parts, info_hash, options, stopped=True)
-            tracker_http.get(url, options.family, Deadline(_GOODBYE_SECONDS))
+            ask_http(url, options.family, Deadline(_GOODBYE_SECONDS))
 
         result["deregistered"] = _reaches_the_tracker(goodbye)
 
 
 def _get(url: str, options: AnnounceOptions, deadline: Deadline, result: TrackerAnswer) -> dict[bytes, Any]:
     """Return the dictionary that a tracker answers, or raise why there is none."""
-    reply = tracker_http.get(url, options.family, deadline)
+    reply = ask_http(url, options.family, deadline)
     result["address"], result["own_address"] = reply.address, reply.own_address
     result["redirects"], result["status"] = reply.redirects, reply.status
+    result["remarks"] += reply.remarks
     if options.raw:
         result["raw"] = base64.b64encode(reply.body).decode("ascii")
     try:
-        body = bencode.decode(reply.body, strict=False)
-    except bencode.BencodeError as error:
+        body = decoded(reply.body, result["remarks"].append)
+    except NetError as error:
+        if reply.status == 200:
+            raise
         title = re.search(rb"<title>([^<]{1,80})", reply.body, re.IGNORECASE)
         words = title.group(1).decode("utf-8", "replace").strip() if title else ""
-        if reply.status != 200:
-            raise NetError("http_status", f"HTTP status {reply.status}" + (f" ({words})" if words else "")) from error
-        raise NetError("not_bencode", f"the answer is not bencode: {error}") from error
-    if not isinstance(body, dict):
-        raise NetError("not_bencode", "the answer is bencode, but no dictionary")
-    if b"failure reason" in body:
-        words = text(body[b"failure reason"])
-        reason = "not_authorized" if "not authorized" in words.lower() else "failure"
-        raise NetError(reason, f"the tracker refuses: {words}")
+        raise NetError("http_status", f"HTTP status {reply.status}" + (f" ({words})" if words else "")) from error
+    refused = refusal(body)
+    if refused:
+        raise refused
     if reply.status != 200:
         raise NetError("http_status", f"HTTP status {reply.status}")
     return body
@@ -228,27 +245,21 @@ def _ask_udp(parts: SplitResult, question: Question, options: AnnounceOptions, r
 
     deadline = Deadline(options.timeout)
     if question.kind == "scrape":
-        seeders, downloaded, leechers = _unpack(">III", exchange(tracker_udp.SCRAPE, info_hash, deadline))
+        seeders, downloaded, leechers = unpacked(">III", exchange(tracker_udp.SCRAPE, info_hash, deadline))
         result["known"] = bool(seeders or downloaded or leechers)
         result["seeders"], result["leechers"], result["downloaded"] = seeders, leechers, downloaded
         return
-    data = exchange(tracker_udp.ANNOUNCE, _announce_packet(info_hash, options, _NONE), deadline)
-    interval, leechers, seeders = _unpack(">III", data)
+    more = url_data(parts)
+    data = exchange(tracker_udp.ANNOUNCE, _announce_packet(info_hash, options, _NONE) + more, deadline)
+    interval, leechers, seeders = unpacked(">III", data)
     width = 16 if ":" in result["address"] else 4
     result["interval"], result["min_interval"], result["warning"] = interval, None, ""
     result["seeders"], result["leechers"], result["downloaded"] = seeders, leechers, None
-    result["peers"] = compact_peers(data[12:], width)
+    result["peers"] = compact_peers(data[12:], width, result["remarks"].append)
     _leave_out_probes(result, options)
-    packet = _announce_packet(info_hash, options, _STOPPED)
+    packet = _announce_packet(info_hash, options, _STOPPED) + more
     goodbye = functools.partial(exchange, tracker_udp.ANNOUNCE, packet)
     result["deregistered"] = _reaches_the_tracker(lambda: goodbye(Deadline(_GOODBYE_SECONDS)))
-
-
-def _unpack(layout: str, data: bytes) -> tuple[int, ...]:
-    size = struct.calcsize(layout)
-    if len(data) < size:
-        raise malformed_answer(f"an answer of {len(data) + 8} bytes, BEP 15 says at least {size + 8}")
-    return struct.unpack(layout, data[:size])
 
 
 def _announce_packet(info_hash: bytes, options: AnnounceOptions, event: int) -> bytes:
@@ -271,12 +282,18 @@ def _reaches_the_tracker(goodbye: Callable[[], object]) -> bool:
 
 
 def _leave_out_probes(result: TrackerAnswer, options: AnnounceOptions) -> None:
-    """Take ourselves, and others who ask at this moment, out of what the tracker lists and counts."""
-    probes = [peer["address"] for peer in result["peers"] if peer["port"] == options.port]
-    result["peers"] = [peer for peer in result["peers"] if peer["port"] != options.port]
-    result["probes"] = len(probes)
+    """Take ourselves, and others who ask at this moment, out of what the tracker lists and counts.
+
+    Others may listen on a port that is not the probes' own: there it is our address that tells, if it is listed.
+    """
     own = result["own_address"]
+    probes = [peer for peer in result["peers"] if peer["port"] == options.port]
+    if options.port > PROBE_PORT and len(probes) > 1:
+        probes = [peer for peer in probes if peer["address"] == own]
+    peers = [peer for peer in result["peers"] if peer not in probes]
+    addresses = [peer["address"] for peer in probes]
+    result["peers"], result["probes"] = peers, len(probes)
     # The address under which the tracker would hand us out: ours, or the one that a NAT or proxy put in its place.
-    result["seen_as"] = own if own in probes else probes[0] if len(probes) == 1 else ""
+    result["seen_as"] = own if own in addresses else addresses[0] if len(addresses) == 1 else ""
     if result["leechers"] is not None:
         result["leechers"] = max(0, result["leechers"] - max(1, len(probes)))

@@ -397,6 +397,8 @@ class TrackerAnswer(TypedDict, total=False):
     redirects: list[str]
     seconds: float
     raw: str
+    remarks: list[str]
+    """What clients take all the same, as half sentences."""
     seeders: int | None
     leechers: int | None
     downloaded: int | None
@@ -429,6 +431,7 @@ class PeerAnswer(TypedDict, total=False):
     """0 to 1"""
     metadata: str
     metadata_message: str
+    remarks: list[str]
     piece: str
     piece_message: str
     utp: str

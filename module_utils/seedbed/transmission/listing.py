@@ -8,7 +8,8 @@ from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.sizes import WHOLE
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.torrent.model import SeederState, TorrentState
+from ansible.module_utils.seedbed.torrent.credentials import without_password
+from ansible.module_utils.seedbed.torrent.model import SeederState, SeederTracker, TorrentState
 from ansible.module_utils.seedbed.transmission.rpc import (
     RpcClient,
     RpcDenied,
@@ -83,8 +84,13 @@ def torrent_state(fields: Mapping[str, Any]) -> TorrentState:
         "missing": missing_content(fields["downloadDir"], fields["files"]),
         "free": free_bytes(fields["downloadDir"]),
         "peers": [peer["address"] for peer in fields["peers"]],
-        "trackers": [seeder_tracker(tracker) for tracker in fields["trackerStats"]],
+        "trackers": [_shown_tracker(tracker) for tracker in fields["trackerStats"]],
     }
+
+
+def _shown_tracker(fields: Mapping[str, Any]) -> SeederTracker:
+    tracker = seeder_tracker(fields)
+    return {**tracker, "announce": without_password(tracker["announce"])}
 
 
 def _size(path: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Mapping, NamedTuple
 
 from ansible.module_utils.seedbed.base.sizes import WHOLE, format_size
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.transmission.compare import announced_to, is_seeding, missing_announces
 from ansible.module_utils.seedbed.transmission.torrents import LOCAL_ERROR, DaemonTorrent, WantedTorrent
 
@@ -57,6 +58,7 @@ def unready_fault(want: WantedTorrent, held: DaemonTorrent, refusals: Mapping[st
         return "not_checked", f"waited for the check of its content, {100 * held.checked / WHOLE:.0f} % done"
     if is_seeding(want, held):
         awaited = awaited_trackers(want, held).items()
-        words = [f"{url}: {refusals.get(url, word)}" for url, word in awaited]
+        shown = [(without_password(url), word) for url, word in awaited]
+        words = [f"{url}: {refusals.get(url, word)}" for url, word in shown]
         return "not_announced", "waited for " + "; ".join(words)
     return "not_seeding", f"waited for it to seed; it is {held.status.words} {held.error_text}".strip()

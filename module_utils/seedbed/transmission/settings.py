@@ -136,7 +136,8 @@ def access_fault(path: str, owner: str, umask: Any) -> str:
         return ""  # it is made with the right ones
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid != uid:
-        return f"{path} belongs to user {status.st_uid} with mode {mode:04o}; it shall be {owner}'s, who runs the daemon"
+        whose = f"{path} belongs to user {status.st_uid} with mode {mode:04o}"
+        return f"{whose}; it shall be {owner}'s, who runs the daemon"
     wanted = 0o600 | 0o666 & ~_mask(umask)
     if mode & 0o600 != 0o600:
         return f"{path} has mode {mode:04o}: {owner}, who runs the daemon, cannot both read and write it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Collection, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.torrent.client_names import name_on_3
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import BeforeAfter
 from ansible.module_utils.seedbed.transmission.compare import (
     RpcCall,
@@ -89,6 +90,18 @@ def _plan_held(
         plan.undecided.append(info_hash)
 
 
+def _shown(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call as they may stand in a diff: without the passwords of announce addresses."""
+    return {
+        key: [without_password(entry) if isinstance(entry, str) else entry for entry in value]
+        if isinstance(value, list)
+        else "\n".join(map(without_password, value.split("\n")))
+        if isinstance(value, str)
+        else value
+        for key, value in arguments.items()
+    }
+
+
 def difference(
     plan: TorrentPlan,
     changed: Collection[str],
@@ -103,7 +116,7 @@ def difference(
     for want in wanted:
         torrent = held.get(want.info_hash)
         if torrent and want.info_hash in changed and want.info_hash not in plan.remove:
-            edits: list[Any] = [call.arguments or call.method for call in plan.edit.get(want.info_hash, [])]
+            edits: list[Any] = [_shown(call.arguments) or call.method for call in plan.edit.get(want.info_hash, [])]
             check = ["content read again"] if want.info_hash in plan.check else []
             before[want.name] = torrent.status.words
             if want.info_hash in plan.announce:
