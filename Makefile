@@ -12,25 +12,28 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test lab down test lint unit molecule stress bench bench-scale doctor
+.PHONY: help setup setup-local setup-test lab down test lint unit molecule stress bench bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Install what the lab needs on this machine (implied by lab)
-	@scripts/setup lab
+setup: ## Make the Python environment that runs the lab on hosts of your own; needs no root (implied by doctor)
+	@scripts/setup controller
 
-setup-test: ## Install what the tests need on top (implied by test, lint, unit, molecule, bench)
+setup-local: ## As root: install podman and what else hosts on this machine need (implied by lab, down)
+	@scripts/setup local
+
+setup-test: ## As root: install what the tests need on top (implied by test, lint, unit, molecule, stress, bench)
 	@scripts/setup test
 
-lab: setup ## Boot the lab on this machine, provision it, download from it and show where everything is
+lab: setup-local ## Boot the lab on this machine, provision it, download from it and show where everything is
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml
 	ansible-playbook --inventory $(INVENTORY) playbooks/site.yml
 
 doctor: setup ## Say of every torrent why it does, or does not, download
 	ansible-playbook --inventory $(INVENTORY) playbooks/doctor.yml
 
-down: setup ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host images for the next time)
+down: setup-local ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host images for the next time)
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \
 	  --extra-vars '{"container_host_state": "absent", "container_host_remove_images": $(if $(KEEP_IMAGES),false,true)}'
 
