@@ -17,6 +17,10 @@ options:
     description: The last port of the range, included.
     type: int
     required: true
+  name:
+    description: A name or IP address of the host, to see what the host itself takes it for; empty for none.
+    type: str
+    default: ""
   gather_subset:
     description: The facts, as M(ansible.builtin.setup) takes them.
     type: list
@@ -61,6 +65,11 @@ made_for:
   returned: always
   type: dict
   sample: {opentracker: [files, trees, units, users]}
+resolved:
+  description: The IP addresses that the host finds behind C(name).
+  returned: always
+  type: list
+  elements: str
 packages:
   description: The names of the installed packages.
   returned: always
@@ -68,6 +77,8 @@ packages:
   elements: str
   sample: [adduser, apt]
 """
+
+import socket
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.facts import ansible_collector, default_collectors
@@ -101,11 +112,20 @@ MINIMAL = frozenset(
 )
 
 
+def resolved(name: str) -> list[str]:
+    """Return the addresses of a name as far as this host knows them."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, None)}) if name else []
+    except (OSError, UnicodeError):
+        return []
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "first": {"type": "int", "required": True},
             "last": {"type": "int", "required": True},
+            "name": {"type": "str", "default": ""},
             "gather_subset": {
                 "type": "list",
                 "elements": "str",
@@ -135,6 +155,7 @@ def main() -> None:
         sockets=listening_sockets(module.params["first"], module.params["last"]),
         packages=packages,
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
+        resolved=resolved(module.params["name"]),
     )
 
 

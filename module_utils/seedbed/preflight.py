@@ -10,6 +10,8 @@ import math
 import re
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible.module_utils.seedbed.base.services import is_ip
+
 Listener = Mapping[str, Any]
 """What a role listens on: ``variable``, ``port``, ``protocols`` (of tcp and udp) and ``unit``, the systemd unit that
 holds the port, or ``process``, the name of the program that holds it for a while."""
@@ -76,16 +78,61 @@ def group_faults(groups: Mapping[str, Sequence[str]], needed: Iterable[str]) -> 
     return [f"no host is in group {group}; put at least one there" for group in needed if not groups.get(group)]
 
 
-def address_faults(address: str) -> list[str]:
-    """Return what is wrong with a ``lab_address``: the tracker would hand out an address that nobody can reach."""
+def address_faults(address: str, resolved: Sequence[str] | None = None) -> list[str]:
+    """Return what is wrong with a ``lab_address``: the tracker would hand out an address that nobody can reach.
+
+    resolved: the IP addresses that the host itself finds behind it; None where it was not asked.
+    """
     right = "set it to the address by which the other hosts reach this one"
-    try:
-        parsed = ipaddress.ip_address(str(address))
-    except ValueError:
-        return [f"lab_address is {str(address)!r}, which is no IP address; {right}"]
-    if parsed.is_loopback or parsed.is_unspecified:
-        return [f"lab_address is {parsed}, which no other host can reach; {right}"]
-    return []
+    address = str(address)
+    if not address:
+        return [f"lab_address is not known: the host has no default route, and SSH comes in by a name; {right}"]
+    if not is_ip(address):
+        if not _NAME.fullmatch(address) or address.split(".")[-1].isdigit() or address == "localhost":
+            return [f"lab_address is {address!r}, which is no IP address and no name of a host; {right}"]
+        if resolved is None:
+            return []
+        if not resolved:
+            return [
+                f"lab_address is {address}, a name that the host itself does not know; teach it to all hosts, "
+                f"or {right}"
+            ]
+        unreachable = [found for found in resolved if _is_own(found)]
+        return [
+            f"lab_address is {address}, which the host itself takes for {found} (see its /etc/hosts): it would "
+            f"announce itself as such, and no other host could reach it; correct that, or {right}"
+            for found in unreachable[:1]
+        ]
+    return [f"lab_address is {address}, which no other host can reach; {right}"] if _is_own(address) else []
+
+
+_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
+
+def _is_own(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return parsed.is_loopback or parsed.is_unspecified
+
+
+def user_faults(user: int) -> list[str]:
+    """Return the fault of a run that is not root on the host."""
+    if user == 0:
+        return []
+    return [
+        f"this run is user {user} on the host and has to be root: take ansible_become and ansible_become_user out of "
+        "the inventory, so that the playbooks' own become: true holds"
+    ]
+
+
+# What an example has where a password belongs.
+_PLACEHOLDERS = ("change-me", "changeme", "change me")
+
+
+def password_faults(password: Any, variable: str) -> list[str]:
+    """Return the fault of a password that everybody knows from an example."""
+    if str(password).strip().lower() not in _PLACEHOLDERS:
+        return []
+    return [f"{variable} is still the word of the example; choose a password, and keep it in a vault"]
 
 
 def argument_faults(errors: Sequence[str], options: Mapping[str, Mapping[str, Any]], role: str) -> list[str]:

@@ -31,6 +31,11 @@ def entry(**keys: object) -> list[dict[str, object]]:
             ["seeder1: transmission_rpc_port and transmission_peer_port are both 8081 (tcp)"],
         ),
         ({"transmission_rpc_password": ""}, ["seeder1: transmission_rpc_password is missing; set it"]),
+        ({"transmission_rpc_password": "change-me"}, ["transmission_rpc_password is still the word of the example"]),
+        (
+            {"flood_enabled": True, "flood_password": "change-me", "leecher_rpc_secret": "change-me"},
+            ["flood_password is still the word of", "leecher_rpc_secret is still the word of"],
+        ),
         ({"catalogue_torrents": entry(source="/srv/x")}, ["both source and synthetic"]),
         (
             {"catalogue_torrents": [{"name": "a"}]},

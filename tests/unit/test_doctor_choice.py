@@ -131,14 +131,15 @@ def test_the_state_of_a_host() -> None:
     skipped = {"skipped": True, "changed": False}
     answers = {"facts": {}, "tracker": skipped, "seeder": {"active": True, "session": {"peer-port": 51413}},
                "catalogue": skipped}  # fmt: skip
-    inventory = {"address": "192.0.2.2", "tracker_port": "8888", "peer_port": 8082}
+    inventory = {"address": "tracker.example", "ip": "192.0.2.2", "tracker_port": "8888", "peer_port": 8082}
     state = host_state(answers, groups=["seeders"], **inventory)
     assert state == {"reached": True, "tracker": None, "catalogue": None,
                      "seeder": {"address": "192.0.2.2", "peer_port": 51413, "info": answers["seeder"]}}  # fmt: skip
     gone = {name: {"unreachable": True} for name in answers}
     state = host_state(gone, groups=["seeders", "trackers"], **inventory)
     assert (state["reached"], state["catalogue"]) == (False, None)
-    assert state["tracker"] == {"address": "192.0.2.2", "port": 8888, "active": None}
+    # Announce addresses have the name, trackers hand out the address.
+    assert state["tracker"] == {"address": "tracker.example", "port": 8888, "active": None}
     assert state["seeder"] == {"address": "192.0.2.2", "peer_port": 8082, "info": None}
 
 

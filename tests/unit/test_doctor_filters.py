@@ -57,6 +57,7 @@ def host_json(**more: Any) -> str:
     variables = {
         "__doctor_facts": {}, "__doctor_tracker_info": nothing, "__doctor_seeder_info": nothing,
         "__doctor_catalogue_file": nothing, "__doctor_address": "192.0.2.9", "group_names": [],
+        "hostvars": {"localhost": {"ansible_facts": {"default_ipv4": {"address": "192.0.2.99"}}}},
         "lab_services": {"tracker": {"port": 8888}, "seeder": {"peer_port": 8082}}, **more,
     }  # fmt: skip
     return str(render_own(
@@ -64,7 +65,7 @@ def host_json(**more: Any) -> str:
         "{{ {'facts': __doctor_facts, 'tracker': __doctor_tracker_info, 'seeder': __doctor_seeder_info, "
         "'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
         "tracker_port=lab_services.tracker.port | default(0), peer_port=lab_services.seeder.peer_port | default(0), "
-        "address=__doctor_address) }}",
+        "address=__doctor_address, host=hostvars[inventory_hostname]) }}",
         **variables,
     ))  # fmt: skip
 
@@ -93,6 +94,15 @@ def chosen(variables: dict[str, Any], **more: Any) -> dict[str, Any]:
         "choose.yml", "{{ __doctor_hosts | doctor_case(options=__doctor_options, portal=__doctor_portal) }}",
         **variables, **more,
     ))  # fmt: skip
+
+
+def test_a_leecher_is_known_by_its_ip_address() -> None:
+    """Trackers hand out addresses, whatever name the inventory has."""
+    host = {"lab_address": "leecher.example", "ansible_facts": {"default_ipv4": {"address": "192.0.2.3"}}}
+    own = render(
+        "{{ __doctor_own_address }}", inventory_hostname="l", hostvars={"l": host}, lab_services={"leecher": {}}
+    )
+    assert own == render("{{ host | doctor_host_ip }}", host=host) == "192.0.2.3"
 
 
 def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:

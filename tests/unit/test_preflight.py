@@ -16,12 +16,14 @@ from ansible.module_utils.seedbed.preflight import (
     foreign_port_faults,
     group_faults,
     network_faults,
+    password_faults,
     port_faults,
     range_faults,
     release_faults,
     shape_faults,
     topology_faults,
     unfit,
+    user_faults,
 )
 
 RANGE = {"first": 8000, "last": 9000}
@@ -89,18 +91,50 @@ def test_networks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "fault"),
+    ("address", "resolved", "fault"),
     [
-        ("192.0.2.1", None),
-        ("2001:db8::1", None),
-        ("127.0.0.1", "lab_address is 127.0.0.1, which no other host can reach"),
-        ("0.0.0.0", "lab_address is 0.0.0.0, which no other host can reach"),
-        ("localhost", "lab_address is 'localhost', which is no IP address"),
+        ("192.0.2.1", None, None),
+        ("2001:db8::1", None, None),
+        ("tracker", None, None),
+        ("tracker-1.lab.example", ["192.0.2.1", "2001:db8::1"], None),
+        ("127.0.0.1", None, "lab_address is 127.0.0.1, which no other host can reach"),
+        ("0.0.0.0", None, "lab_address is 0.0.0.0, which no other host can reach"),
+        ("localhost", ["127.0.0.1"], "lab_address is 'localhost', which is no IP address and no name of a host"),
+        ("192.0.2.256", [], "lab_address is '192.0.2.256', which is no IP address and no name of a host"),
+        ("http://a", None, "lab_address is 'http://a', which is no IP address and no name of a host"),
+        ("", None, "lab_address is not known: the host has no default route, and SSH comes in by a name"),
+        (
+            "tracker",
+            [],
+            "lab_address is tracker, a name that the host itself does not know; teach it to all hosts, or ",
+        ),
+        (
+            "tracker",
+            ["127.0.1.1"],
+            "lab_address is tracker, which the host itself takes for 127.0.1.1 (see its /etc/hosts): it would announce "
+            "itself as such, and no other host could reach it; correct that, or ",
+        ),
     ],
 )
-def test_address(address: str, fault: str | None) -> None:
-    right = "; set it to the address by which the other hosts reach this one"
-    assert address_faults(address) == ([fault + right] if fault else [])
+def test_address(address: str, resolved: list[str] | None, fault: str | None) -> None:
+    right = "set it to the address by which the other hosts reach this one"
+    expected = fault and (fault if fault.endswith("or ") else f"{fault}; ") + right
+    assert address_faults(address, resolved) == ([expected] if expected else [])
+
+
+def test_who_is_not_root_is_told_so() -> None:
+    assert user_faults(0) == []
+    assert user_faults(1000) == [
+        "this run is user 1000 on the host and has to be root: take ansible_become and ansible_become_user out of the "
+        "inventory, so that the playbooks' own become: true holds"
+    ]
+
+
+def test_the_password_of_an_example_is_refused() -> None:
+    assert password_faults("correct horse", "x") == password_faults("", "x") == []
+    assert password_faults("Change-Me ", "x") == [
+        "x is still the word of the example; choose a password, and keep it in a vault"
+    ]
 
 
 def test_findings_on_types_say_what_would_be_right() -> None:

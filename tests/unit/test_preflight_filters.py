@@ -36,6 +36,11 @@ def test_host_faults(render: Render) -> None:
     ]
 
 
+def test_password_faults(render: Render) -> None:
+    (fault,) = render("{{ 'change-me' | password_faults('x_password') }}")
+    assert fault.startswith("x_password is still the word of the example")
+
+
 def test_archive_faults(render: Render) -> None:
     faults = render("{{ '' | archive_faults(sha256='0' * 63, variable='portal_ui_archive') }}")
     assert [fault.split(" is ")[0] for fault in faults] == ["portal_ui_archive", "portal_ui_sha256"]

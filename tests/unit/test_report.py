@@ -45,6 +45,28 @@ def test_everything_is_where_the_contracts_say(render: Render) -> None:
     ]
 
 
+def test_behind_a_jump_host_one_command_opens_all_of_it(render: Render) -> None:
+    tracker = {
+        **TRACKER,
+        "ansible_host": "192.0.2.1",
+        "ansible_user": "ops",
+        "ansible_ssh_common_args": "-J guest@jump",
+    }
+    found = render(SUMMARY, items=[], hosts=[tracker, SEEDER], groups={**GROUPS, "leechers": []}, secrets={})
+    assert [line["text"] for line in found][5:7] == [
+        "From afar  ssh -J guest@jump -N -L 8000:127.0.0.1:8000 -L 8888:127.0.0.1:8888 -L '8081:[2001:db8::2]:8081' "
+        "ops@192.0.2.1",
+        "           opens http://localhost:8000/ http://localhost:8888/stats http://localhost:8081/transmission/web/",
+    ]
+
+
+def test_services_of_one_port_get_two_here(render: Render) -> None:
+    tracker = {**TRACKER, "ansible_ssh_common_args": "-J jump"}
+    seeder = {**SEEDER, "lab_services": {"seeder": {"rpc_port": 8000, "rpc_user": "seedbed"}}}
+    found = render(SUMMARY, items=[], hosts=[tracker, seeder], groups={**GROUPS, "leechers": []}, secrets={})
+    assert "-L '18000:[2001:db8::2]:8000' tracker1" in found[5]["text"]
+
+
 def test_each_service_stands_with_its_own_port(render: Render) -> None:
     """The first host of a group stands for it, but every Flood is named."""
     flood = {"flood": {"port": 8083, "user": "me"}}

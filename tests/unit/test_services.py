@@ -20,6 +20,8 @@ ENDPOINT = "{{ host | endpoint('flood') }}"
         ({"lab_address": "2001:db8::1"}, "[2001:db8::1]:8083"),
         ({"ansible_facts": {"default_ipv4": {"address": "192.0.2.2"}}}, "192.0.2.2:8083"),
         ({"ansible_host": "192.0.2.9"}, "192.0.2.9:8083"),
+        ({"lab_address": "seeder.example", "ansible_host": "192.0.2.9"}, "seeder.example:8083"),
+        ({"ansible_facts": {"default_ipv4": {}, "default_ipv6": {"address": "2001:db8::2"}}}, "[2001:db8::2]:8083"),
         ({"lab_address": ""}, "seeder1:8083"),  # before facts are gathered
     ],
 )
@@ -29,6 +31,42 @@ def test_address_and_port_stand_as_in_a_url(render: Render, more: dict[str, Any]
 
 def test_a_service_may_have_several_ports(render: Render) -> None:
     assert render("{{ host | endpoint('seeder', port='rpc_port') }}", host=HOST) == "seeder1:8081"
+
+
+@pytest.mark.parametrize(
+    ("facts", "ssh", "address"),
+    [
+        (
+            {"default_ipv4": {"address": "192.0.2.1"}, "default_ipv6": {"address": "2001:db8::1"}},
+            "192.0.2.9",
+            "192.0.2.1",
+        ),
+        ({"default_ipv4": {}, "default_ipv6": {"address": "2001:db8::1"}}, "192.0.2.9", "2001:db8::1"),
+        # Without a default route, as behind a bastion.
+        ({"default_ipv4": {}, "default_ipv6": {}}, "192.0.2.9", "192.0.2.9"),
+        ({}, "seeder.example", ""),
+        ({}, "", ""),
+    ],
+)
+def test_a_host_has_the_address_of_its_default_route_or_of_its_ssh(
+    render: Render, facts: Any, ssh: str, address: str
+) -> None:
+    assert render("{{ facts | own_ip(ssh) }}", facts=facts, ssh=ssh) == address
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ({"lab_address": "192.0.2.1", "ansible_host": "192.0.2.9"}, "192.0.2.1"),
+        ({"lab_address": "seeder.example", "ansible_host": "192.0.2.9"}, "192.0.2.9"),
+        ({"lab_address": "seeder.example", "ansible_facts": {"default_ipv4": {"address": "192.0.2.2"}}}, "192.0.2.2"),
+        ({"lab_address": "seeder.example", "lab_ip": "192.0.2.3"}, "192.0.2.3"),  # the last run's word
+        ({"lab_address": "seeder.example"}, "seeder.example"),
+        ({}, ""),
+    ],
+)
+def test_an_ip_address_stands_behind_a_name(render: Render, host: Any, address: str) -> None:
+    assert render("{{ host | host_ip }}", host=host) == address
 
 
 @pytest.mark.parametrize(

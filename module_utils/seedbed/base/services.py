@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Mapping
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
@@ -13,6 +14,35 @@ class UnknownServiceError(SeedbedError):
 
 class AddressError(SeedbedError):
     """A host whose address nobody knows."""
+
+
+def is_ip(address: Any) -> bool:
+    """Return whether a text is an IP address, and not a name."""
+    try:
+        ipaddress.ip_address(str(address))
+    except ValueError:
+        return False
+    return True
+
+
+def own_ip(facts: Mapping[str, Any], ssh_address: Any) -> str:
+    """Return the IP address by which others see a host that names none itself; empty where nobody can know.
+
+    The one of its default route, IPv4 before IPv6; without such a route that by which SSH comes in.
+    """
+    for family in ("default_ipv4", "default_ipv6"):
+        address = (facts.get(family) or {}).get("address")
+        if address:
+            return str(address)
+    return str(ssh_address) if is_ip(ssh_address) else ""
+
+
+def host_ip(host: Mapping[str, Any], lab_address: str = "") -> str:
+    """Return the IP address of a host whose ``lab_address`` may be a name, from its variables; the name without one."""
+    address = str(lab_address or host.get("lab_address") or "")
+    if address and is_ip(address):
+        return address
+    return own_ip(host.get("ansible_facts") or {}, host.get("ansible_host")) or str(host.get("lab_ip") or address)
 
 
 def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -32,8 +62,8 @@ def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def host_address(host: Mapping[str, Any]) -> str:
     """Return the address by which the others reach a host, from its variables."""
-    facts = host.get("ansible_facts") or {}
-    address = host.get("lab_address") or facts.get("default_ipv4", {}).get("address") or host.get("ansible_host")
+    ssh = host.get("ansible_host")
+    address = host.get("lab_address") or own_ip(host.get("ansible_facts") or {}, ssh) or ssh
     if not address:
         name = host.get("inventory_hostname", "a host")
         raise AddressError(f"{name} has no known address; set lab_address, or gather its facts first")

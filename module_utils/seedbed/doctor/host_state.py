@@ -18,12 +18,19 @@ class HostState(TypedDict):
 
 
 def host_state(
-    answers: Mapping[str, Mapping[str, Any]], *, groups: list[str], address: str, tracker_port: Any, peer_port: Any
+    answers: Mapping[str, Mapping[str, Any]],
+    *,
+    groups: list[str],
+    address: str,
+    ip: str,
+    tracker_port: Any,
+    peer_port: Any,
 ) -> HostState:
     """Return the state of one host.
 
     answers: results of the tasks `facts`, `tracker` (opentracker_info), `seeder` (seeder_info) and `catalogue` (slurp);
-    those that were skipped have nothing. The ports are the inventory's; the daemon itself knows better.
+    those that were skipped have nothing. address: as it stands in announce addresses, perhaps a name; ip: as trackers
+    hand it out. The ports are the inventory's; the daemon itself knows better.
     """
     seeder = answers["seeder"]
     session = seeder.get("session") or {}
@@ -33,7 +40,7 @@ def host_state(
         if "trackers" in groups
         else None,
         "seeder": {
-            "address": address,
+            "address": ip,
             "peer_port": int(session.get("peer-port") or peer_port),
             "info": dict(seeder) if "active" in seeder else None,  # type: ignore[typeddict-item]
         }

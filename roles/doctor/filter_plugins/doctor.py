@@ -10,6 +10,7 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
+from ansible.module_utils.seedbed.base.services import host_ip
 from ansible.module_utils.seedbed.doctor.choice import Case, States, faults_before_asking, make_case
 from ansible.module_utils.seedbed.doctor.details import details
 from ansible.module_utils.seedbed.doctor.host_state import host_state
@@ -18,9 +19,11 @@ from ansible.module_utils.seedbed.doctor.report import CONTROLLER, ReportLine, c
 from ansible.module_utils.seedbed.torrent.model import Verdict, View, from_json, to_json
 
 
-def doctor_host(answers: Mapping[str, Mapping[str, Any]], **inventory: Any) -> str:
-    """Return what a host says about itself, as JSON text."""
-    return to_json(host_state(answers, **inventory))
+def doctor_host(
+    answers: Mapping[str, Mapping[str, Any]], *, host: Mapping[str, Any], address: str, **inventory: Any
+) -> str:
+    """Return what a host says about itself, as JSON text; host: its variables."""
+    return to_json(host_state(answers, address=address, ip=host_ip(host, address), **inventory))
 
 
 def doctor_verdicts(case: Case, *, view: View) -> list[Verdict]:
@@ -65,6 +68,7 @@ class FilterModule:
         return {
             "doctor_option_faults": faults_before_asking,
             "doctor_host": doctor_host,
+            "doctor_host_ip": host_ip,
             "doctor_case": make_case,
             "doctor_verdicts": doctor_verdicts,
             "doctor_details": doctor_details,

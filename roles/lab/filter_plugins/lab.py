@@ -26,11 +26,17 @@ def host_faults(
     groups: Sequence[str],
     distribution: str,
     version: str,
+    user: int = 0,
+    resolved: Sequence[str] | None = None,
 ) -> list[str]:
-    """Return what only the host itself can show to be wrong."""
+    """Return what only the host itself can show to be wrong.
+
+    user: the number of the user that asked. resolved: what the host finds behind its address, should that be a name.
+    """
     return [
-        *preflight.address_faults(address),
-        *preflight.foreign_port_faults(listeners, sockets),
+        *preflight.address_faults(address, resolved),
+        # Others' sockets have no names for those who are not root.
+        *(preflight.user_faults(int(user)) or preflight.foreign_port_faults(listeners, sockets)),
         *preflight.topology_faults(groups, distribution, version),
         *preflight.release_faults(listeners, distribution, version),
     ]
@@ -63,4 +69,7 @@ class FilterModule:
             "budget_faults": preflight.budget_faults,
             "endpoint": endpoint,
             "host_faults": host_faults,
+            "host_ip": services.host_ip,
+            "own_ip": services.own_ip,
+            "password_faults": preflight.password_faults,
         }

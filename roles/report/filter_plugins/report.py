@@ -10,6 +10,7 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
+from ansible.module_utils.seedbed.base import ssh
 from ansible.module_utils.seedbed.base.services import endpoint
 from ansible.module_utils.seedbed.base.sizes import format_size
 
@@ -50,6 +51,7 @@ def lab_summary(
             password = f", password in {secrets['flood_password']}" if "flood_password" in secrets else ""
             user = host["lab_services"]["flood"]["user"]
             lines.append(("Flood", f"http://{endpoint(host, 'flood')}/  user {user}{password}"))
+    lines += _from_afar(named[portal], tracker, seeder)
     lines += [("Magnet", item["magnet"]) for item in [item for item in items if item.get("magnet")][:1]]
     lines += [("Proven", _proof(leecher)) for leecher in leechers]
     verdicts = [verdict for leecher in leechers for verdict in leecher.get("__doctor_verdicts", [])]
@@ -66,6 +68,27 @@ def lab_summary(
         {"text": f"{head:10} {text}", **({"severity": "fault"} if head == "Doctor" and unwell else {})}
         for head, text in lines
     ]
+
+
+def _from_afar(portal: Variables, tracker: Variables, seeder: Variables) -> list[tuple[str, str]]:
+    """How somebody behind a jump host opens all of it: through the portal's host, which reaches the others anyway."""
+    way = ssh.route(portal)
+    if not way.jump:
+        return []
+    forwards: list[ssh.Forward] = []
+    opened = []
+    for host, service, key, path in (
+        (portal, "portal", "port", ""),
+        (tracker, "tracker", "port", tracker["lab_services"]["tracker"]["statistics"]),
+        (seeder, "seeder", "rpc_port", "transmission/web/"),
+        *([(seeder, "flood", "port", "")] if "flood" in seeder["lab_services"] else []),
+    ):
+        port = int(host["lab_services"][service][key])
+        here = port if port not in [forward[0] for forward in forwards] else port + 10000
+        same = host["inventory_hostname"] == portal["inventory_hostname"]
+        forwards.append((here, "127.0.0.1" if same else str(host["lab_address"]), port))
+        opened.append(f"http://localhost:{here}/{path}")
+    return [("From afar", ssh.tunnel(way, forwards)), ("", f"opens {' '.join(opened)}")]
 
 
 def _user(seeder: Variables) -> str:

@@ -11,6 +11,7 @@ class _Display:
 class ActionBase:
     _task: _Task
     _display: _Display
+    _connection: Any
     _templar: Any
     _loader: Any
     TRANSFERS_FILES: bool
