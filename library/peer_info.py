@@ -84,7 +84,11 @@ results:
       description: Whether the peer, which takes plain connections, refuses encrypted ones; null where it is not known.
       type: bool
     client: {description: 'The client, by its own word.', type: str}
-    share: {description: 'Share of the pieces that it holds, 0 to 1.', type: float}
+    share: {description: 'Share of the pieces that it holds, 0 to 1; null where it is not known.', type: float}
+    revealing:
+      description: Whether it shows what it has piece by piece, as a super-seeder does, so that it may have more.
+      type: bool
+    remarks: {description: What is odd about it and clients take all the same., type: list, elements: str}
     metadata:
       description:
         - C(ok), C(slow) where it was still coming when the time was up, or why the metadata cannot be had, such as
@@ -125,6 +129,8 @@ def main() -> None:
     params = module.params
     targets = [Target(entry["address"], entry["port"], entry["info_hash"].lower()) for entry in params.pop("targets")]
     for entry in targets:
+        if not 0 < entry.port < 65536:
+            module.fail_json(msg=f"targets has port {entry.port}; expected 1 to 65535")
         if not re.fullmatch("[0-9a-f]{40}", entry.info_hash):
             module.fail_json(msg=f"targets has info_hash {entry.info_hash!r}; expected 40 hexadecimal digits")
     module.exit_json(changed=False, results=meet_all(targets, PeerOptions(**params)))

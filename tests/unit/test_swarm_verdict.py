@@ -193,6 +193,15 @@ def test_what_clients_take_all_the_same_is_healthy_with_a_remark(
     assert (result["verdict"], result["more"], result["remarks"]) == ("healthy", [], expected), result
 
 
+def test_one_who_shows_piece_by_piece_what_he_has_may_be_the_seeder_that_trackers_count() -> None:
+    revealing = (PEER, {"share": 0.1, "revealing": True})
+    foreign = [("item.swarm", None), revealing]
+    assert judge(broken(*foreign))["verdict"] == "healthy"
+    counts = [(f"view.trackers.{index}.seeders", 0) for index in (0, 1)]
+    assert judge(broken(*foreign, *counts))["verdict"] == "partial"
+    assert judge(broken((PEER, {"share": 0.1})))["verdict"] == "partial"
+
+
 def test_a_torrent_with_a_password_is_judged_as_one_without_and_shows_none() -> None:
     url, shown = "http://me:secret@192.0.2.1:8888/announce", "http://(hidden)@192.0.2.1:8888/announce"
     seen = broken(

@@ -79,7 +79,7 @@ def resolve(host: str, port: int, family: str, deadline: Deadline) -> list[Addre
             for entry in socket.getaddrinfo(host, port, FAMILIES[family], socket.SOCK_STREAM):
                 if (entry[0], entry[4]) not in found:
                     found.append((entry[0], entry[4]))
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError, OverflowError) as error:  # a tracker may hand out any text as an address
             failure.append(str(error))
 
     thread = threading.Thread(target=ask, daemon=True)

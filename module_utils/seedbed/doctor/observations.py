@@ -183,7 +183,8 @@ def is_loopback(address: str) -> bool:
 
 def serves(subject: Subject, peer: PeerAnswer) -> bool:
     """Return whether a peer has what the seeders should have; loopback is reached from its own host alone."""
-    return peer["ok"] and not is_loopback(peer["address"]) and (share_held(peer) or 0) >= enough(subject)
+    whole = (share_held(peer) or 0) >= enough(subject) or bool(peer.get("revealing"))
+    return peer["ok"] and not is_loopback(peer["address"]) and whole
 
 
 def state_of(subject: Subject, info: SeederState | None) -> TorrentState | None:

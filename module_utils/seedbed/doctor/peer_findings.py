@@ -73,6 +73,10 @@ def foreign_findings(seen: Observations) -> list[Finding]:
 def share_findings(seen: Observations) -> list[Finding]:
     """Return whether the peers hold less than the catalogue says."""
     shares = [share for peer in seen.peers if peer["ok"] for share in [share_held(peer)] if share is not None]
+    # Who reveals piece by piece has what it has announced: where trackers count a seeder, it may be this one.
+    counted = any(answer.get("seeders") for answer in seen.announces if answer["ok"])
+    if counted and any(peer["ok"] and peer.get("revealing") for peer in seen.peers):
+        return []
     if not shares or max(shares) >= enough(seen.subject):
         return []
     return [finding("partial", detail=percent(max(shares)))]

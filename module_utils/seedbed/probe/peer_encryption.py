@@ -14,7 +14,9 @@ PRIME = int(
     "4FE1356D6D51C245E485B576625E7EC6F44C42E9A63A36210000000000090563",
     16,
 )
-RC4_ONLY = 2  # crypto_provide: the point is to see whether the peer can encrypt
+# crypto_provide: what a client that insists on encryption offers, and one that wants the handshake alone to be.
+RC4_ONLY, PLAIN_OR_RC4 = 2, 3
+PLAIN = 1
 KEY_BYTES = 96
 MAX_PADDING = 512
 
@@ -51,16 +53,24 @@ def sha1(*parts: bytes) -> bytes:
 
 
 def call(
-    send: Callable[[bytes], None], receive: Callable[[int], bytes], info_hash: bytes, first: bytes
-) -> tuple[Rc4, Rc4]:
-    """Agree on keys and deliver ``first`` encrypted; returns the ciphers (to send, to receive) for what follows."""
+    send: Callable[[bytes], None],
+    receive: Callable[[int], bytes],
+    info_hash: bytes,
+    first: bytes,
+    provide: int = PLAIN_OR_RC4,
+) -> tuple[Rc4, Rc4] | None:
+    """Agree on keys and deliver ``first`` encrypted.
+
+    Returns the ciphers (to send, to receive) for what follows; None where the peer wants that plain, as it may if that
+    is provided.
+    """
     private = int.from_bytes(os.urandom(20), "big")
     send(pow(2, private, PRIME).to_bytes(KEY_BYTES, "big"))
     secret = pow(int.from_bytes(receive(KEY_BYTES), "big"), private, PRIME).to_bytes(KEY_BYTES, "big")
     outgoing, incoming = Rc4(sha1(b"keyA", secret, info_hash)), Rc4(sha1(b"keyB", secret, info_hash))
     masked = bytes(a ^ b for a, b in zip(sha1(b"req2", info_hash), sha1(b"req3", secret)))
     constant = bytes(8)
-    head = constant + RC4_ONLY.to_bytes(4, "big") + bytes(2) + len(first).to_bytes(2, "big")
+    head = constant + provide.to_bytes(4, "big") + bytes(2) + len(first).to_bytes(2, "big")
     send(sha1(b"req1", secret) + masked + outgoing.crypt(head) + outgoing.crypt(first))
     # How long the peer's padding is shows only by the constant behind it.
     wanted = incoming.crypt(constant)
@@ -71,6 +81,6 @@ def call(
         seen += receive(1)
     select = int.from_bytes(incoming.crypt(receive(4)), "big")
     incoming.crypt(receive(int.from_bytes(incoming.crypt(receive(2)), "big")))
-    if select != RC4_ONLY:
-        raise NetError("not_encrypted", f"the peer chose encryption method {select}, offered was {RC4_ONLY}")
-    return outgoing, incoming
+    if select not in (PLAIN, RC4_ONLY) or not select & provide:
+        raise NetError("not_encrypted", f"the peer chose encryption method {select}, offered was {provide}")
+    return (outgoing, incoming) if select == RC4_ONLY else None

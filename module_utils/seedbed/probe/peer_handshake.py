@@ -38,25 +38,38 @@ class PeerOptions(NamedTuple):
     workers: int = 128
 
 
-def greet(
-    target: Target, options: PeerOptions, turn: ContextManager[Any] = NO_QUEUE, *, encrypted: bool
-) -> tuple[Wire, bytes]:
-    """Return a connection after the handshakes, and the peer's id; the time until it is our turn does not count."""
+class Greeting(NamedTuple):
+    """A connection after the handshakes, and what the peer said of itself in them."""
+
+    wire: Wire
+    reserved: bytes
+    peer_id: bytes
+
+    @property
+    def speaks_extensions(self) -> bool:
+        """Whether it speaks the extension protocol; one that does not may close on its messages."""
+        return bool(self.reserved[5] & RESERVED[5])
+
+
+def greet(target: Target, options: PeerOptions, turn: ContextManager[Any] = NO_QUEUE, *, provide: int = 0) -> Greeting:
+    """Return a connection; provide: of an encrypted handshake, what may follow it. Time in the queue does not count."""
     with turn:
         deadline = Deadline(options.timeout)
         address = resolve(target.address, target.port, "any", deadline)[0]
         wire = Wire(open_tcp(address, deadline, options.source), deadline)
         try:
-            return wire, _shake_hands(wire, bytes.fromhex(target.info_hash), encrypted=encrypted)
+            return _shake_hands(wire, bytes.fromhex(target.info_hash), provide)
         except NetError:
             wire.sock.close()
             raise
 
 
-def _shake_hands(wire: Wire, info_hash: bytes, *, encrypted: bool) -> bytes:
+def _shake_hands(wire: Wire, info_hash: bytes, provide: int) -> Greeting:
     hello = PROTOCOL + RESERVED + info_hash + b"-SB0100-" + os.urandom(6).hex().encode()
-    if encrypted:
-        wire.encrypt(call(wire.send, wire.receive, info_hash, hello))
+    if provide:
+        ciphers = call(wire.send, wire.receive, info_hash, hello, provide)
+        if ciphers:
+            wire.encrypt(ciphers)
     else:
         wire.send(hello)
     answer = wire.receive(68)
@@ -64,7 +77,7 @@ def _shake_hands(wire: Wire, info_hash: bytes, *, encrypted: bool) -> bytes:
         raise NetError("malformed", "the peer does not speak BitTorrent")
     if answer[28:48] != info_hash:
         raise NetError("wrong_hash", f"the peer answers with info hash {answer[28:48].hex()}")
-    return answer[48:]
+    return Greeting(wire, answer[20:28], answer[48:])
 
 
 def client_name(peer_id: bytes) -> str:

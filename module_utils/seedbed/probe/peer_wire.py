@@ -10,7 +10,7 @@ from ansible.module_utils.seedbed.probe.peer_encryption import Rc4
 
 CHOKE, UNCHOKE, INTERESTED, HAVE, BITFIELD, REQUEST, PIECE = 0, 1, 2, 4, 5, 6, 7
 # Fast extension (BEP 6) and extension protocol (BEP 10).
-HAVE_ALL, HAVE_NONE, EXTENDED = 14, 15, 20
+HAVE_ALL, HAVE_NONE, REJECT, EXTENDED = 14, 15, 16, 20
 MAX_MESSAGE = 4 * 1024 * 1024
 
 
@@ -30,6 +30,10 @@ class Wire:
     def encrypt(self, ciphers: tuple[Rc4, Rc4]) -> None:
         """Encrypt all that follows."""
         self._outgoing, self._incoming = ciphers
+
+    @property
+    def encrypted(self) -> bool:
+        return self._outgoing is not None
 
     def send(self, data: bytes) -> None:
         """Send raw bytes."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ContextManager, Sequence
 
 from ansible.module_utils.seedbed.base.net import NetError
+from ansible.module_utils.seedbed.probe.peer_encryption import PLAIN_OR_RC4, RC4_ONLY
 from ansible.module_utils.seedbed.probe.peer_handshake import NO_QUEUE, PeerOptions, Target, client_name, greet
 from ansible.module_utils.seedbed.probe.peer_visit import Visit
 from ansible.module_utils.seedbed.torrent.model import PeerAnswer
@@ -80,20 +81,19 @@ def _meet_again(
 
 def refuses_encryption(target: Target, options: PeerOptions) -> bool | None:
     """Return whether a peer that takes plain connections takes no encrypted ones; None where it cannot be told."""
-    reason = _greeting(target, options, encrypted=True)
+    reason = _greeting(target, options, RC4_ONLY)
     if reason not in ("closed", "reset", "malformed", "not_encrypted"):
         return None if reason else False
     # A client may also close on one who comes again so soon: then it closes on a plain connection, too.
-    return True if _greeting(target, options, encrypted=False) == "" else None
+    return True if _greeting(target, options, 0) == "" else None
 
 
-def _greeting(target: Target, options: PeerOptions, *, encrypted: bool) -> str:
+def _greeting(target: Target, options: PeerOptions, provide: int) -> str:
     """Return why a peer does not shake hands, or an empty text."""
     try:
-        wire, _ = greet(target, options, encrypted=encrypted)
+        greet(target, options, provide=provide).wire.sock.close()
     except NetError as error:
         return error.reason
-    wire.sock.close()
     return ""
 
 
@@ -116,10 +116,11 @@ def meet(target: Target, options: PeerOptions, turn: ContextManager[Any] = NO_QU
         "client": "",
         "share": None,
         "utp": "not probed",
+        "remarks": [],
     }
     try:
         try:
-            _visit(target, options, result, turn, encrypted=False)
+            _visit(target, options, result, turn, 0)
         except NetError as error:
             if error.reason not in ("closed", "reset", "malformed") or result["encryption"]:
                 raise
@@ -141,18 +142,18 @@ def _visit_encrypted(
 ) -> None:
     """Visit it encrypted, after the plain handshake failed; what is no peer at all stays what it was."""
     try:
-        _visit(target, options, result, turn, encrypted=True)
+        _visit(target, options, result, turn, PLAIN_OR_RC4)
     except NetError:
         if first.reason == "malformed":
             raise first from None
         raise
 
 
-def _visit(
-    target: Target, options: PeerOptions, result: PeerAnswer, turn: ContextManager[Any], *, encrypted: bool
-) -> None:
-    wire, peer_id = greet(target, options, turn, encrypted=encrypted)
-    with wire.sock:
-        result["ok"], result["encryption"] = True, "encrypted" if encrypted else "plain"
-        result["client"] = client_name(peer_id)
-        Visit(wire, target, options, result).run()
+def _visit(target: Target, options: PeerOptions, result: PeerAnswer, turn: ContextManager[Any], provide: int) -> None:
+    greeting = greet(target, options, turn, provide=provide)
+    with greeting.wire.sock:
+        result["ok"], result["encryption"] = True, "encrypted" if provide else "plain"
+        if provide and not greeting.wire.encrypted:
+            result["remarks"].append("it wants an encrypted handshake, and what follows plain")
+        result["client"] = client_name(greeting.peer_id)
+        Visit(greeting, target, options, result).run()

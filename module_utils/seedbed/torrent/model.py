@@ -429,6 +429,8 @@ class PeerAnswer(TypedDict, total=False):
     client: str
     share: float | None
     """0 to 1"""
+    revealing: bool
+    """Whether it shows what it has piece by piece, so that it may have more than the share says."""
     metadata: str
     metadata_message: str
     remarks: list[str]
