@@ -16,7 +16,7 @@ from ansible.module_utils.seedbed import preflight
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import add_all_plugin_dirs
 
-PARTS = ["services", "listeners", "faults"]
+PARTS = ["services", "listeners", "claims", "faults"]
 
 
 class ActionModule(ActionBase):
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
 
 
 class Contract:
-    """What one role says about a host: the values of ``__ROLE_services``, ``__ROLE_listeners``, ``__ROLE_faults``."""
+    """What one role says about a host: the values of ``__ROLE_services``, ``__ROLE_listeners`` and so on."""
 
     def __init__(
         self,
@@ -144,6 +144,8 @@ def evaluate(contracts: Sequence[Contract], parts: Sequence[str]) -> dict[str, A
     listeners = [listener for contract in contracts for listener in contract.part("listeners", [])]
     if "listeners" in parts:
         found["listeners"] = listeners
+    if "claims" in parts:
+        found["claims"] = [claim for contract in contracts for claim in contract.part("claims", [])]
     if "faults" in parts:
         # What the host's roles listen on together is the affair of role lab.
         faults += [fault for contract in contracts for fault in contract.part("faults", [], lab_listeners=listeners)]

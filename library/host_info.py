@@ -21,6 +21,13 @@ options:
     description: A name or IP address of the host, to see what the host itself takes it for; empty for none.
     type: str
     default: ""
+  claims:
+    description:
+      - What the lab would have for its own, dictionaries with C(kind) (of unit, user, directory and daemon), C(name)
+        and C(variable).
+    type: list
+    elements: dict
+    default: []
   gather_subset:
     description: The facts, as M(ansible.builtin.setup) takes them.
     type: list
@@ -70,6 +77,19 @@ resolved:
   returned: always
   type: list
   elements: str
+foreign:
+  description: Those of O(claims) that others have on this host, with C(what) they are.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {kind: directory, name: /srv/site, variable: portal_dir, what: index.html and 3 more}
+folders:
+  description: Directories that a Transmission daemon used before the lab took it over.
+  returned: always
+  type: list
+  elements: str
+  sample: [/srv/media]
 packages:
   description: The names of the installed packages.
   returned: always
@@ -78,6 +98,7 @@ packages:
   sample: [adduser, apt]
 """
 
+import os
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
@@ -85,8 +106,9 @@ from ansible.module_utils.facts import ansible_collector, default_collectors
 from ansible.module_utils.facts.namespace import PrefixFactNamespace
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
-from ansible.module_utils.seedbed.base.ownership import known
+from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages
+from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
 # What module setup takes as its subset "min".
 MINIMAL = frozenset(
@@ -126,6 +148,7 @@ def main() -> None:
             "first": {"type": "int", "required": True},
             "last": {"type": "int", "required": True},
             "name": {"type": "str", "default": ""},
+            "claims": {"type": "list", "elements": "dict", "default": []},
             "gather_subset": {
                 "type": "list",
                 "elements": "str",
@@ -147,13 +170,20 @@ def main() -> None:
     try:
         packages = installed_packages()
         owned = known()
-    except SeedbedError as error:
+        # Who is not root does not see what others have, and is told so by the preflight.
+        claims = module.params["claims"] if os.geteuid() == 0 else []
+        others = foreign(owned, [claim for claim in claims if claim["kind"] != "daemon"])
+        daemons = [claim for claim in claims if claim["kind"] == "daemon"]
+        daemon = foreign_daemon(owned) if daemons else None
+    except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
         ansible_facts=facts.collect(module=module),
         sockets=listening_sockets(module.params["first"], module.params["last"]),
         packages=packages,
+        foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
+        folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
         resolved=resolved(module.params["name"]),
     )

@@ -6,9 +6,9 @@ DOCUMENTATION = r"""
 module: role_contracts
 short_description: Evaluate what roles declare about a host
 description:
-  - Reads defaults, variables and argument specification of roles that lie beside the calling one, and evaluates three
-    of their variables with the variables of the host. Of role C(x) these are C(__x_services), C(__x_listeners) and
-    C(__x_faults).
+  - Reads defaults, variables and argument specification of roles that lie beside the calling one, and evaluates four
+    of their variables with the variables of the host. Of role C(x) these are C(__x_services), C(__x_listeners),
+    C(__x_claims) and C(__x_faults).
   - A role whose variables have wrong types is only asked for its services.
   - No connection to the host is needed.
 options:
@@ -21,8 +21,8 @@ options:
     description: What to evaluate.
     type: list
     elements: str
-    choices: [services, listeners, faults]
-    default: [services, listeners, faults]
+    choices: [services, listeners, claims, faults]
+    default: [services, listeners, claims, faults]
 attributes:
   check_mode:
     support: full
@@ -49,6 +49,13 @@ listeners:
   elements: dict
   sample:
     - {variable: opentracker_port, port: 8888, protocols: [tcp, udp], unit: opentracker.service}
+claims:
+  description: What the roles will make on the host and nobody else may have there.
+  returned: with O(parts) claims
+  type: list
+  elements: dict
+  sample:
+    - {kind: directory, name: /srv/seedbed/portal, variable: portal_dir}
 faults:
   description:
     - What is wrong with the variables, one sentence a fault. The types of all variables come first, then what the roles

@@ -58,6 +58,15 @@ options:
         is kept beside it. Without one nothing is noted.
     type: str
     default: ""
+  adopt:
+    description: Whether a daemon that is not ours is taken over. Without it such a one is refused, given a O(role).
+    type: bool
+    default: false
+  makes:
+    description: Directories that the unit makes where they are missing, noted with it.
+    type: list
+    elements: path
+    default: []
   folders:
     description: Folders of a daemon that is taken over, noted with it.
     type: list
@@ -127,6 +136,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.ownership import known
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.transmission.daemon import (
     DaemonPlan,
@@ -136,6 +146,7 @@ from ansible.module_utils.seedbed.transmission.daemon import (
     plan_daemon,
     udp_buffers,
 )
+from ansible.module_utils.seedbed.transmission.existing import ForeignDaemon, foreign_daemon
 from ansible.module_utils.seedbed.transmission.keys import unread_keys
 from ansible.module_utils.seedbed.transmission.settings import SettingChange, native_settings, stored_password
 
@@ -148,7 +159,9 @@ ARGUMENTS = {
     "program": {"type": "path", "default": "/usr/bin/transmission-daemon"},
     "owner": {"type": "str", "default": "debian-transmission"},
     "role": {"type": "str", "default": ""},
+    "adopt": {"type": "bool", "default": False},
     "folders": {"type": "list", "elements": "path", "default": []},
+    "makes": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 30},
 }
 
@@ -164,10 +177,18 @@ def difference(changes: list[SettingChange], plan: DaemonPlan) -> dict[str, Any]
     return {"before": before, "after": after}
 
 
+def refuse_foreign(spec: DaemonSpec) -> None:
+    """Refuse a daemon that somebody else has set up, before anything of it is touched."""
+    found = foreign_daemon(known())
+    if found and found.settings == spec.path:
+        raise ForeignDaemon(found)
+
+
 def main() -> None:
     """Read the arguments, compare, apply, report."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     arguments = dict(module.params)
+    adopt = arguments.pop("adopt")
     # A cut connection ends this process: as an exception, so that the daemon is not left stopped.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _frame: sys.exit(128 + number))
@@ -177,6 +198,8 @@ def main() -> None:
         unit = Unit(spec.unit)
         version = installed_version(spec.program)
         plan = plan_daemon(spec, unit, version)
+        if spec.role and plan.report is None and not adopt:
+            refuse_foreign(spec)
         changes, report = plan.changes, plan.report
         if report is None and not module.check_mode:
             changes, report = apply_daemon(spec, unit, version)

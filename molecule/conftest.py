@@ -82,6 +82,18 @@ class Lab:
             return False
         return True
 
+    def snapshot(self, name: str) -> list[str]:
+        """What that host is, in lines that can be compared."""
+        code = (ROOT / "molecule" / "snapshot.py").read_text(encoding="utf-8")
+        lines: list[str] = self[name].check_output("python3 -c %s", code).splitlines()
+        return lines
+
+    @staticmethod
+    def differences(before: list[str], after: list[str]) -> list[str]:
+        """What two snapshots do not share."""
+        gone, new = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+        return [f"- {line}" for line in gone] + [f"+ {line}" for line in new]
+
     def address(self, name: str) -> str:
         return str(self[name].check_output("hostname -I").split()[0])
 

@@ -226,6 +226,49 @@ def topology_faults(groups: Sequence[str], distribution: str, version: str) -> l
     return []
 
 
+def package_faults(groups: Sequence[str], packages: Sequence[str], distribution: str, version: str) -> list[str]:
+    """Return the packages of others that stand in the way of ours."""
+    if "portals" in groups and "nginx-light" in packages and distribution == "Debian" and _release(version) < 12:
+        return [
+            f"the host is in group portals with nginx-light of {distribution} {version}, which lacks what the portal "
+            "needs (module geo); install nginx-core or nginx-full in its place, or run the portal on another host"
+        ]
+    return []
+
+
+def foreign_faults(foreign: Sequence[Mapping[str, Any]], adopt: Sequence[str]) -> list[str]:
+    """Return what the lab would have for its own and others have, but for what was handed to it.
+
+    `foreign` is what module host_info tells of the claims of the host's roles.
+    """
+    return [
+        _FOREIGN[str(each["kind"])].format(**{"variable": "", **each})
+        for each in foreign
+        if each["name"] not in adopt and not each.get("adopted")
+    ]
+
+
+_FOREIGN = {
+    "directory": (
+        "{variable} is {name}, which was not made by Seedbed and is not empty ({what}); choose another directory, or "
+        "have the lab use it beside what is there with lab_adopt: ['{name}']"
+    ),
+    "user": (
+        "{variable} is {name}, a user that this host has and Seedbed did not make ({what}); choose another name, or "
+        "have the service run as that user with lab_adopt: ['{name}']"
+    ),
+    "unit": (
+        "the host has a unit {name} that Seedbed did not make ({what}); remove it, or have the lab put its own in its "
+        "place until it is taken back with lab_adopt: ['{name}']"
+    ),
+    "daemon": (
+        "the host has a Transmission that Seedbed did not set up, with {what} ({name}); hand it to the lab with "
+        "transmission_adopt: true, which keeps a dated copy of its settings, its torrents and their folders, or run "
+        "the seeder on another host"
+    ),
+}
+
+
 def release_faults(listeners: Sequence[Listener], distribution: str, version: str) -> list[str]:
     """Return the services that this release is too old for: a listener's ``releases`` names the first that has it."""
     return [

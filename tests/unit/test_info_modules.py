@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.seedbed.base import packages
 from ansible.module_utils.seedbed.base.commands import NOT_RUN, CommandError
+from ansible.module_utils.seedbed.base.owned_record import Owned
+from ansible.module_utils.seedbed.transmission.existing import ExistingDaemon
 from ansible.module_utils.testing import patch_module_args
 
 HASH = "2a" * 20
@@ -92,6 +94,31 @@ def test_host_info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         result["ansible_facts"]
     )
     assert all(set(entry) == {"protocol", "port", "pid", "process", "unit"} for entry in result["sockets"])
+
+
+def test_host_info_tells_what_is_ours_and_what_others_have(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").touch()
+    ours = Owned({"opentracker": {"units": ["opentracker.service"]}, "transmission": {"folders": ["/srv/media"]}})
+    daemon = ExistingDaemon("/etc/settings.json", "2 torrents", ["/srv/films"])
+    monkeypatch.setattr("host_info.installed_packages", list)
+    monkeypatch.setattr("host_info.os.geteuid", lambda: 0)
+    monkeypatch.setattr("host_info.known", lambda: ours)
+    monkeypatch.setattr("host_info.foreign_daemon", lambda owned: daemon)
+    directory = {"kind": "directory", "name": str(tmp_path), "variable": "portal_dir"}
+    claims = [directory, {"kind": "daemon", "name": "transmission-daemon.service", "adopted": False}]
+    arguments = {"first": 1, "last": 1, "gather_subset": ["!all", "!min"]}
+    result = run("host_info", capsys, claims=claims, **arguments)
+    assert result["made_for"] == {"opentracker": ["units"], "transmission": ["folders"]}
+    assert result["folders"] == ["/srv/films"]
+    assert result["foreign"] == [
+        {**directory, "what": "theirs"},
+        {"kind": "daemon", "name": "/etc/settings.json", "adopted": False, "what": "2 torrents"},
+    ]
+    # A host that runs no seeder is not asked for its daemon; once it is ours, its folders are in the record.
+    result = run("host_info", capsys, **arguments)
+    assert (result["foreign"], result["folders"]) == ([], ["/srv/media"])
 
 
 def test_installed_packages_are_those_that_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:

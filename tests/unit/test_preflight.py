@@ -13,9 +13,11 @@ from ansible.module_utils.seedbed.preflight import (
     archive_faults,
     argument_faults,
     fault_report,
+    foreign_faults,
     foreign_port_faults,
     group_faults,
     network_faults,
+    package_faults,
     password_faults,
     port_faults,
     range_faults,
@@ -316,3 +318,52 @@ def test_a_release_that_is_too_old(distribution: str, version: str, faults: list
         },
     ]
     assert release_faults(listeners, distribution, version) == faults
+
+
+FOREIGN = [
+    {"kind": "directory", "name": "/srv/site", "variable": "portal_dir", "what": "index.html and 3 more"},
+    {
+        "kind": "user",
+        "name": "tracker",
+        "variable": "opentracker_user",
+        "what": "number 1001, at home in /home/tracker",
+    },
+    {"kind": "unit", "name": "opentracker.service", "what": "/etc/systemd/system/opentracker.service"},
+    {"kind": "daemon", "name": "/etc/settings.json", "what": "2 torrents and settings of its own", "adopted": False},
+]
+
+
+def test_what_others_have_is_named_with_the_switch_that_hands_it_over() -> None:
+    directory, user, unit, daemon = foreign_faults(FOREIGN, [])
+    assert directory == (
+        "portal_dir is /srv/site, which was not made by Seedbed and is not empty (index.html and 3 more); choose "
+        "another directory, or have the lab use it beside what is there with lab_adopt: ['/srv/site']"
+    )
+    assert "opentracker_user is tracker, a user that this host has and Seedbed did not make (number 1001" in user
+    assert unit.endswith("with lab_adopt: ['opentracker.service']")
+    assert (
+        "2 torrents and settings of its own (/etc/settings.json); hand it to the lab with transmission_adopt" in daemon
+    )
+
+
+def test_what_was_handed_over_is_no_fault() -> None:
+    given = [{**each, "adopted": True} if each["kind"] == "daemon" else each for each in FOREIGN]
+    assert foreign_faults(given, ["/srv/site", "tracker", "opentracker.service"]) == []
+    assert len(foreign_faults(FOREIGN, ["/srv", "portal_dir"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("groups", "packages", "version", "count"),
+    [
+        (["portals"], ["nginx-light"], "11", 1),
+        (["portals"], ["nginx-light"], "12", 0),
+        (["portals"], ["nginx-core", "nginx"], "11", 0),
+        (["seeders"], ["nginx-light"], "11", 0),
+    ],
+)
+def test_an_nginx_without_what_the_portal_needs_is_named(
+    groups: list[str], packages: list[str], version: str, count: int
+) -> None:
+    faults = package_faults(groups, packages, "Debian", version)
+    assert len(faults) == count
+    assert all("install nginx-core or nginx-full in its place" in fault for fault in faults)

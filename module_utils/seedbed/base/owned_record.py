@@ -14,9 +14,9 @@ PLAIN = ("packages", "users", "units", "tables", "files", "trees", "directories"
 """Kinds of which a name says all. A tree is a directory with all that is in it; a directory goes when it is empty. Used
 is a directory that was there, empty or handed to us: it stays. Folders are those of a daemon that was taken over.
 Content says of what is ours by another kind that people may want to keep it when all else goes."""
-NOTED = ("kept", "states")
-"""Kinds with a note: of a file that was replaced the path of its copy, empty when there is none, and of a unit that was
-there what it was before, such as ``active enabled``."""
+NOTED = ("kept", "states", "modes")
+"""Kinds with a note: of a file that was replaced the path of its copy, empty when there is none; of a unit that was
+there what it was before, such as ``active enabled``; of a directory that was there its mode, such as ``2775``."""
 KINDS = PLAIN + NOTED
 
 Things = Mapping[str, Union[Iterable[str], Mapping[str, str]]]

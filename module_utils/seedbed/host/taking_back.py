@@ -54,6 +54,7 @@ KINDS = (
     "states",
     "files",
     "kept",
+    "modes",
     "tables",
     "packages",
     "trees",
@@ -144,6 +145,10 @@ def _remove_files(goes: dict[str, dict[str, str]], removed: list[str]) -> None:
     for path, copy in goes.get("kept", {}).items():
         if copy and os.path.lexists(copy):
             os.replace(copy, path)
+            touched.append(path)
+    for path, mode in goes.get("modes", {}).items():
+        if os.path.isdir(path) and stat.S_IMODE(os.stat(path).st_mode) != int(mode, 8):
+            os.chmod(path, int(mode, 8))
             touched.append(path)
     if any(within(path, UNITS) for path in touched):
         Unit("").reload_files()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import stat
 import subprocess
 import time
 from typing import Any, Mapping, NamedTuple, Sequence
@@ -64,6 +65,7 @@ class DaemonSpec(NamedTuple):
     timeout: float
     role: str = ""
     folders: Sequence[str] = ()
+    makes: Sequence[str] = ()
 
 
 def installed_version(program: str) -> Version:
@@ -211,8 +213,10 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         current = {} if old is None else parse_settings(old, spec.path)
         files = [spec.path, *[unit.drop_in] * (spec.drop_in is not None)]
         content = [path for path in [spec.settings.get("download-dir")] if path]
-        made = {"files": files, "states": {unit.name: state}, "folders": spec.folders, "content": content}
-        claim(spec.role, made)
+        directory = os.path.dirname(spec.path)
+        was = {directory: f"{stat.S_IMODE(os.stat(directory).st_mode):o}"} if os.path.isdir(directory) else {}
+        made = {"files": files, "directories": spec.makes, "states": {unit.name: state}, "modes": was}
+        claim(spec.role, {**made, "folders": spec.folders, "content": content})
         new, changes = merge_settings(current, spec.settings, spec.password, version)
         if changes or access_fault(spec.path, spec.owner, new.get("umask", DEFAULT_UMASK)):
             write_trusted(spec.path, render_settings(new), owner.pw_uid, owner.pw_gid)

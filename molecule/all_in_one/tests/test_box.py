@@ -237,7 +237,8 @@ def test_the_lab_can_be_taken_back_and_then_there_is_nothing_to_take(lab):
     ports = "'sport >= :8000 and sport <= :9000'"
     assert box.check_output(f"ss --no-header --listening --numeric --tcp --udp {ports}") == ""
     assert "inet seedbed" not in box.run("nft list tables").stdout
-    assert box.run("find /srv/seedbed /opt/seedbed /opt/opentracker /var/log/seedbed-portal -type f").stdout == ""
+    assert not box.file("/var/log/seedbed-portal").exists
     ours = "'seedbed*' 'opentracker*' 'transmission-daemon*'"
     assert box.check_output(f"systemctl list-units --all --plain --no-legend {ours}") == ""
-    assert box.run(f"systemctl list-unit-files --no-legend {ours}").stdout == ""
+    before = (lab.directory / "before").read_text(encoding="utf-8").splitlines()
+    assert lab.differences(before, lab.snapshot("box")) == []

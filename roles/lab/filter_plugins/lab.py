@@ -28,6 +28,9 @@ def host_faults(
     version: str,
     user: int = 0,
     resolved: Sequence[str] | None = None,
+    packages: Sequence[str] = (),
+    foreign: Sequence[Mapping[str, Any]] = (),
+    adopt: Sequence[str] = (),
 ) -> list[str]:
     """Return what only the host itself can show to be wrong.
 
@@ -39,6 +42,8 @@ def host_faults(
         *(preflight.user_faults(int(user)) or preflight.foreign_port_faults(listeners, sockets)),
         *preflight.topology_faults(groups, distribution, version),
         *preflight.release_faults(listeners, distribution, version),
+        *preflight.package_faults(groups, packages, distribution, version),
+        *preflight.foreign_faults(foreign, adopt),
     ]
 
 
