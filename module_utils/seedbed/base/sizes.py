@@ -18,6 +18,10 @@ for _power, _letter in enumerate("kMGT", start=1):
     _UNITS[_letter + "B"] = 1000**_power
     _UNITS[_letter.upper() + "iB"] = 1024**_power
 
+MAX_SECONDS = 30 * 86400
+_TIMES = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min|h)")
+
 _TERM = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)\s*([A-Za-z]*)")
 
 
@@ -60,6 +64,15 @@ def parse_rate(value: int | str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return parse_size(value)
     raise SizeError(value, "is not a rate: write it like 100KiB/s")
+
+
+def parse_seconds(value: int | float | str) -> float:
+    """Return the seconds of '20s', '500ms', '2min', '1h' or a plain number."""
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = float(match.group(1)) * _TIMES[match.group(2)] if match else value
+    if isinstance(number, (bool, str)) or not isinstance(number, (int, float)) or not 0 <= number <= MAX_SECONDS:
+        raise SizeError(value, "is not a time up to 30 days: write it like 20s, 500ms, 2min or 1h")
+    return float(number)
 
 
 def parse_share(value: int | float | str) -> int:

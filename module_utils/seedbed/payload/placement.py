@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from itertools import accumulate
 from typing import NamedTuple, Sequence
 
-from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import Stat, digest, stat_of
 from ansible.module_utils.seedbed.payload import content
@@ -16,6 +14,7 @@ from ansible.module_utils.seedbed.payload.layouts import ContentFile
 from ansible.module_utils.seedbed.payload.manifest import FileMark, Manifest, Manifests
 from ansible.module_utils.seedbed.payload.sources import Source
 from ansible.module_utils.seedbed.torrent.model import Spec
+from ansible.module_utils.seedbed.torrent.shares import held_pieces
 
 STAGE = ".seedbed"  # beside the payloads: what is being made, and links to content with another name
 
@@ -138,10 +137,7 @@ class Placement:
         if share is None or self._held_pieces is not None:
             return self._held_pieces
         count = -(-self.starts()[-1] // self.piece_length)
-        keep = min(count * share // sizes.WHOLE, max(0, count - 1))
-        order = sorted(range(count), key=lambda n: hashlib.sha256(f"{self.name}/{n}".encode()).digest())
-        chosen = set(order[:keep])
-        self._held_pieces = [number in chosen for number in range(count)]
+        self._held_pieces = held_pieces(self.name, count, share)
         return self._held_pieces
 
     def hash_work(self, payload_dir: str, *, written: bool) -> HashWork:

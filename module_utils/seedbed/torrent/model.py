@@ -504,6 +504,69 @@ class Tracker(TypedDict):
     active: bool | None
 
 
+# -- swarms that are played by script ---------------------------------------------------------------------------------
+
+
+class PromiseRule(TypedDict, total=False):
+    """What is expected of a client; `grade` is assert, bounded or tell (docs/bad-swarms.md)."""
+
+    grade: str
+    rule: str
+    value: int | str
+
+
+class Promise(TypedDict):
+    """What has to happen to a correct client in a swarm that is played by script."""
+
+    outcome: str
+    """completes, stalls or refused"""
+    magnet: str | None
+    """The same for a client that begins with a magnet, or no_metadata; None for a private torrent."""
+    available: str
+    """Such as 60%."""
+    never_pieces: list[int]
+    hard: bool
+    """Whether popular clients are known to fail although every piece is to be had."""
+    rules: list[PromiseRule]
+    testimony: str
+
+
+class ScriptedPeer(TypedDict):
+    """A peer that a daemon plays, and the script as the inventory has it."""
+
+    address: str
+    script: dict[str, Any]
+
+
+class ScriptedTorrent(TypedDict, total=False):
+    """A torrent that a daemon plays."""
+
+    info_hash: str
+    """Of v2 alone: the first 20 bytes."""
+    info_hash_v2: str
+    torrent: str
+    """The path of its metainfo."""
+    seed: str
+    source: str
+    """A file or directory that its content is read from, instead of computed from the seed."""
+    period: int
+    peers: list[ScriptedPeer]
+    trackers: dict[str, dict[str, Any]]
+    """By the name in the tracker's URL."""
+    webseed: dict[str, Any] | None
+    seeders: list[Peer]
+
+
+class ScriptedConfig(TypedDict, total=False):
+    """The file that a daemon of scripted peers reads."""
+
+    port: int
+    addresses: list[str]
+    networks: list[str]
+    """Who may see the testimony, besides the host itself."""
+    torrents: list[ScriptedTorrent]
+
+
 # -- the doctor -------------------------------------------------------------------------------------------------------
 
 

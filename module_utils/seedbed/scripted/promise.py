@@ -1,0 +1,212 @@
+"""What has to happen to a correct client in a swarm that is played by script, computed from the scripts alone.
+
+Three grades of rules: *assert* is what no client may break, *bounded* is what a client may do within limits, *tell* is
+what differs from client to client and is never a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Sequence
+
+from ansible.module_utils.seedbed.base.sizes import WHOLE, format_share
+from ansible.module_utils.seedbed.scripted.peer_script import PeerScript
+from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
+from ansible.module_utils.seedbed.scripted.vocabulary import is_picked
+from ansible.module_utils.seedbed.scripted.webseed_script import WebseedScript
+from ansible.module_utils.seedbed.torrent.model import Promise, PromiseRule
+from ansible.module_utils.seedbed.torrent.shares import held_pieces
+
+LIMIT = 300  # seconds that a client gets beyond what the ordered rates take
+REPEATS = 100  # requests for one block in a minute
+LISTED = 1000  # pieces that never come are listed up to so many
+
+# What keeps a peer from handing out a single piece, by facet.
+_NOTHING = {
+    "reach": ("mute", "garbage", "close", "reset", "http", "late", "refused", "dropped", "port-zero"),
+    "hello": ("other-hash", "other-protocol", "cut", "own-id"),
+    "bitfield": ("short", "long", "empty", "all-then-none"),
+    "choke": ("never",),
+    "have": ("none",),
+    "answer": ("ignore", "reject", "offset", "index", "short", "long", "empty", "huge"),
+    "noise": ("length", "have-beyond"),
+}
+# With whom a client never comes to an exchange of messages.
+_STRANGER = {"reach": _NOTHING["reach"], "hello": _NOTHING["hello"]}
+# What popular clients give up on although every piece is to be had: nothing is asserted where nobody else helps.
+_UNSURE_ALONE = {
+    "hello": ("zero-id",),
+    "bitfield": ("twice",),
+    "choke": ("cycle",),
+    "extensions": ("garbage",),
+    "have": ("grow", "super"),
+    "answer": ("drop", "reject-some", "unasked", "twice"),
+    "noise": ("keep-alives", "asks", "message", "extension"),
+}
+# What keeps popular clients from completing even beside an honest peer.
+_HARMS_OTHERS = {
+    "answer": ("offset", "index", "unasked", "twice", "huge"),
+    "corrupt": ("first-block",),
+    "metadata": ("ignore", "reject", "corrupt", "corrupt-once", "random", "longer", "size-2gib", "size-1tib"),
+}
+
+
+class Swarm(NamedTuple):
+    """All who take part in one item."""
+
+    name: str
+    pieces: int
+    size: int
+    private: bool = False
+    peers: Sequence[PeerScript] = ()
+    trackers: Sequence[Sequence[TrackerScript]] = ()  # by tier; none where trackers are real ones
+    webseed: WebseedScript | None = None
+    seeders: int = 0  # honest ones that are no scripts, with that share
+    seeded_share: int = WHOLE
+
+
+def promise(swarm: Swarm, testimony: str = "") -> Promise:
+    """Return what a client is promised by the scripts of a swarm."""
+    reached = any(map(_answers, (script for tier in swarm.trackers for script in tier))) or not swarm.trackers
+    peers = list(swarm.peers) if reached else [peer for peer in swarm.peers if peer.calls]
+    every = (1 << swarm.pieces) - 1
+    honest = _honest_pieces(swarm, peers, reached=reached)
+    never, share = _never_and_share(swarm, peers, honest)
+    outcome = "completes" if share == WHOLE else "stalls"
+    if swarm.pieces and not honest and not swarm.webseed and peers and all(map(_is_stranger, peers)):
+        outcome = "refused"
+    rules: list[PromiseRule] = [
+        {"grade": "assert", "rule": "bytes-right"},
+        {"grade": "assert", "rule": "at-most", "value": format_share(share)},
+    ]
+    if never:
+        rules.append({"grade": "assert", "rule": "never-has", "value": "never_pieces"})
+    if any(peer.hello == "own-id" for peer in peers):
+        rules.append({"grade": "assert", "rule": "own-id-dropped"})
+    hard = _is_hard(peers)
+    if outcome == "completes":
+        sure = honest == every and not hard
+        seconds = LIMIT + _latest(peers) + swarm.size // _slowest(swarm, peers)
+        rules.append({"grade": "assert" if sure else "tell", "rule": "completes-within", "value": seconds})
+    rules += [
+        {"grade": "bounded", "rule": "same-block-a-minute", "value": REPEATS},
+        {"grade": "bounded", "rule": "announces-by-interval"},
+        {"grade": "tell", "rule": "bans"},
+        {"grade": "tell", "rule": "comes-back-after"},
+    ]
+    return {
+        "outcome": outcome,
+        "magnet": None if swarm.private else _magnet_outcome(swarm, peers, outcome, reached=reached),
+        "available": format_share(share),
+        "never_pieces": never,
+        "hard": hard,
+        "rules": rules,
+        "testimony": testimony,
+    }
+
+
+def _has(script: PeerScript, table: dict[str, tuple[str, ...]]) -> bool:
+    return any(getattr(script, facet) in values for facet, values in table.items())
+
+
+def _answers(script: TrackerScript) -> bool:
+    """Whether a client hears of the peers through this tracker, sooner or later."""
+    if script.times:
+        return True
+    return script.answer == "right" and script.status == 200 and script.redirects < 1000
+
+
+def _is_stranger(script: PeerScript) -> bool:
+    return _has(script, _STRANGER)
+
+
+def given(script: PeerScript, swarm: Swarm) -> int:
+    """Return the pieces, as bits, that a peer hands out rightly in the end."""
+    if _has(script, _NOTHING):
+        return 0
+    bits = (1 << swarm.pieces) - 1
+    if script.have == "share":
+        bits = _bits(held_pieces(swarm.name, swarm.pieces, script.share))
+    if script.corrupt != "none" and not script.times:
+        bits &= ~_picked(script.pieces, swarm.pieces)
+    return bits
+
+
+def _bits(held: Sequence[bool]) -> int:
+    return int("".join("1" if one else "0" for one in reversed(held)) or "0", 2)
+
+
+def _picked(pieces: Any, count: int) -> int:
+    return _bits([is_picked(pieces, index) for index in range(count)])
+
+
+def _honest_pieces(swarm: Swarm, peers: Sequence[PeerScript], *, reached: bool) -> int:
+    """The pieces that come from somebody whom no correct client gives up on."""
+    bits = 0
+    for peer in peers:
+        if peer.stall == WHOLE and not _has(peer, _UNSURE_ALONE) and not peer.close_blocks:
+            bits |= given(peer, swarm)
+    if swarm.seeders and reached:
+        bits |= _bits(held_pieces(swarm.name, swarm.pieces, swarm.seeded_share))
+    seed = swarm.webseed
+    if seed and seed == WebseedScript(upload_limit=seed.upload_limit, delay=seed.delay):
+        bits |= (1 << swarm.pieces) - 1
+    return bits
+
+
+def _never_and_share(swarm: Swarm, peers: Sequence[PeerScript], honest: int) -> tuple[list[int], int]:
+    """The pieces that nobody gives rightly, and the share of the others that is to be had, in millionths."""
+    free, capped, room = honest, 0, 0
+    for peer in peers:
+        if peer.stall == WHOLE:
+            free |= given(peer, swarm)
+        else:
+            capped |= given(peer, swarm)
+            room += swarm.pieces * peer.stall // WHOLE
+    if swarm.webseed:
+        free |= _webseed_pieces(swarm.webseed, swarm.pieces)
+    reachable = free | capped
+    never = [index for index in range(swarm.pieces) if not reachable >> index & 1]
+    number = bin(free).count("1")
+    number += min(room, bin(reachable).count("1") - number)
+    share = number * WHOLE // swarm.pieces if swarm.pieces else WHOLE
+    return never[:LISTED], share
+
+
+def _webseed_pieces(script: WebseedScript, count: int) -> int:
+    broken = script.answer != "right" or script.status != 200 or script.redirects >= 1000
+    if broken and not script.times:
+        return 0
+    every = (1 << count) - 1
+    return every & ~_picked(script.pieces, count) if script.corrupt != "none" else every
+
+
+def _is_hard(peers: Sequence[PeerScript]) -> bool:
+    """Whether popular clients are known to fail although somebody honest is there."""
+    return any(_has(peer, _HARMS_OTHERS) or (peer.corrupt == "pieces" and peer.times) for peer in peers)
+
+
+def _magnet_outcome(swarm: Swarm, peers: Sequence[PeerScript], outcome: str, *, reached: bool) -> str:
+    """What happens to one who begins with the bare metadata hash."""
+    shown = any(
+        peer.metadata in ("right", "corrupt-once")
+        and peer.extensions == "right"
+        and not _is_stranger(peer)
+        and peer.noise not in ("length", "have-beyond")
+        and peer.bitfield in ("right", "twice")
+        for peer in peers
+    )
+    return outcome if shown or (swarm.seeders and reached) else "no_metadata"
+
+
+def _slowest(swarm: Swarm, peers: Sequence[PeerScript]) -> int:
+    """The bytes a second that come at least, by the limits that were ordered."""
+    limits = [peer.upload_limit for peer in peers if given(peer, swarm) and peer.upload_limit]
+    if swarm.webseed and swarm.webseed.upload_limit:
+        limits.append(swarm.webseed.upload_limit)
+    return min([*limits, 64 * 1024])
+
+
+def _latest(peers: Sequence[PeerScript]) -> int:
+    """The seconds until the last peer has begun to serve."""
+    return math.ceil(max((peer.after for peer in peers), default=0))
