@@ -53,8 +53,9 @@ TIMES ?= 5
 stress: setup-test ## Run every scenario TIMES times while two processes keep both cores busy
 	@scripts/parts --repeat $(TIMES) --busy 2 $(SCENARIOS)
 
-bench: setup-test ## Measure generation and hashing against their peers, in one run
+bench: setup-test ## Measure generation and hashing against their peers, and a scripted seeder against plain TCP
 	python bench/run.py
+	python bench/scripted.py
 
 bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots two hosts)
 	python bench/scale.py

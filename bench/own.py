@@ -3,6 +3,7 @@
 hash DIRECTORY PIECE_LENGTH v1|hybrid  prints the info hashes of what lies there
 make DIRECTORY BYTES FILES             makes content from a recipe there and hashes it, with SHA-256 of each file
 generate BYTES                         computes content on one core and throws it away
+scripted CONFIGURATION                 plays scripted peers until it is told to stop
 """
 
 # ruff: noqa: E402 - the package has to be set up before anything is imported from it
@@ -79,5 +80,9 @@ if __name__ == "__main__":
         hash_tree(arguments[0], int(arguments[1]), arguments[2])
     elif what == "make":
         make_tree(arguments[0], int(arguments[1]), int(arguments[2]))
+    elif what == "scripted":
+        from ansible.module_utils.seedbed.scripted.daemon import main
+
+        sys.exit(main(arguments))
     else:
         generate(int(arguments[0]))

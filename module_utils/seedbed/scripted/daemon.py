@@ -1,0 +1,88 @@
+"""The daemon that plays: ``daemon.py CONFIGURATION``. SIGHUP has it read its file again, SIGTERM ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import os
+import signal
+import socket
+import sys
+
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.payload import content
+from ansible.module_utils.seedbed.scripted.config import read_config
+from ansible.module_utils.seedbed.scripted.sockets import Sockets
+from ansible.module_utils.seedbed.scripted.stage import Stage
+
+
+def notify(state: str) -> None:
+    """Tell systemd (sd_notify), where it asked to be told."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(state.encode(), "\0" + path[1:] if path.startswith("@") else path)
+
+
+class Daemon:
+    """A stage with the file that says what is played on it."""
+
+    def __init__(self, path: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        config = read_config(path)
+        content.prepare()
+        self.stage = Stage(loop)
+        self._play()
+        self.sockets = Sockets(self.stage, config["port"])
+        gc.freeze()  # what was read stays: the collector need not look at it again and again
+
+    def _play(self) -> None:
+        config = read_config(self._path)
+        self.stage.networks = [ipaddress.ip_network(network) for network in config.get("networks", [])]
+        self.stage.follow(*self.stage.program.follow(config["torrents"]))
+
+    def reload(self) -> None:
+        """Read the file again; a faulty one changes nothing, and is told in status and journal."""
+        notify("RELOADING=1")
+        try:
+            self._play()
+            self.stage.reload_fault = ""
+        except SeedbedError as error:
+            self.stage.reload_fault = str(error)
+            print(f"the former configuration stays: {error}", file=sys.stderr, flush=True)
+        notify("READY=1")
+
+    def close(self) -> None:
+        """Close everything."""
+        self.sockets.close()
+        self.stage.close()
+
+
+async def run(path: str) -> None:
+    """Play until a signal says otherwise."""
+    loop = asyncio.get_running_loop()
+    daemon = Daemon(path, loop)
+    over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, over.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    notify("READY=1")
+    print(f"plays {len(daemon.stage.program.torrents)} torrents on port {daemon.stage.port}", flush=True)
+    await over.wait()
+    notify("STOPPING=1")
+    daemon.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Run as a program."""
+    if len(arguments) != 1:
+        print("usage: scripted CONFIGURATION", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(run(arguments[0]))
+    except SeedbedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,207 @@
+"""What the daemon saw each client do: counters by torrent, visit and scripted peer, in bounded memory.
+
+A visit begins with an announce of ``started`` under another peer id, or with whatever comes first of a client.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from typing import Any, Callable
+
+from ansible.module_utils.seedbed.base.text import printable
+
+RECORDS = 4096  # clients and torrents; who was not seen for longest is forgotten
+VISITS = 4  # of each that are kept
+EVENTS = 64
+PIECES = 4096  # of which requests are counted one by one
+REPEATED = 64
+NAMES = 8
+TIMES = 16
+
+Clock = Callable[[], float]
+
+
+class PeerLog:
+    """What one scripted peer saw in one visit; also what its script has to remember of it."""
+
+    __slots__ = (
+        *(
+            "asks",
+            "bad",
+            "blocks",
+            "bytes",
+            "cancels",
+            "closes",
+            "connected",
+            "connections",
+            "corrupt",
+            "corrupt_again",
+        ),
+        *("encrypted", "first_block", "grown", "haves", "interested", "keep_alives", "kept", "metadata", "names"),
+        *("next_free", "other_asks", "plain", "refused", "refused_until", "repeated", "revealed", "started"),
+    )
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.connections = self.plain = self.encrypted = self.refused = 0
+        self.connected: deque[float] = deque(maxlen=TIMES)
+        self.names: dict[str, None] = {}
+        self.first_block: float | None = None
+        self.bytes = self.blocks = self.other_asks = self.cancels = self.keep_alives = 0
+        self.bad = self.haves = self.interested = self.metadata = self.corrupt_again = 0
+        self.asks: dict[int, int] = {}  # requests by piece
+        self.repeated: dict[tuple[int, int], int] = {}  # of blocks that were asked for before
+        self.corrupt: dict[int, int] = {}  # wrong blocks sent, by piece
+        self.closes: deque[tuple[float, str]] = deque(maxlen=TIMES)
+        # of the script
+        self.kept: dict[tuple[int, int], int] = {}
+        self.grown = self.revealed = 0
+        self.next_free = self.refused_until = 0.0
+
+    def asked(self, index: int, begin: int, blocks: int) -> None:
+        """Count a request; those of a piece that was asked for as a whole are looked at more closely."""
+        asks = self.asks
+        seen = asks.get(index, 0)
+        if not seen and len(asks) >= PIECES:
+            self.other_asks += 1
+            return
+        asks[index] = seen + 1
+        if seen >= blocks:
+            self._repeat((index, begin))
+
+    def _repeat(self, block: tuple[int, int]) -> None:
+        """Misra and Gries: what is asked for most stays among a constant number of counters."""
+        repeated = self.repeated
+        if block in repeated or len(repeated) < REPEATED:
+            repeated[block] = repeated.get(block, 0) + 1
+            return
+        for other in list(repeated):
+            repeated[other] -= 1
+            if not repeated[other]:
+                del repeated[other]
+
+    def name(self, client: str) -> None:
+        """Note what the client calls itself."""
+        if len(self.names) < NAMES:
+            self.names[client] = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is told of it."""
+        most = max(self.repeated.items(), key=lambda pair: pair[1], default=None)
+        return {
+            "connections": self.connections,
+            "connected": [round(at, 3) for at in self.connected],
+            "refused": self.refused,
+            "plain": self.plain,
+            "encrypted": self.encrypted,
+            "clients": list(self.names),
+            "first_block": self.first_block,
+            "bytes": self.bytes,
+            "blocks": self.blocks,
+            "requests": sum(self.asks.values()) + self.other_asks,
+            "requests_by_piece": {str(piece): number for piece, number in sorted(self.asks.items())},
+            "most_repeated": most and {"piece": most[0][0], "begin": most[0][1], "times": most[1]},
+            "corrupt_sent": {str(piece): number for piece, number in sorted(self.corrupt.items())},
+            "corrupt_asked_again": self.corrupt_again,
+            "metadata_requests": self.metadata,
+            "haves": self.haves,
+            "cancels": self.cancels,
+            "interested": self.interested,
+            "keep_alives": self.keep_alives,
+            "bad_messages": self.bad,
+            "closes": [{"at": round(at, 3), "why": why} for at, why in self.closes],
+        }
+
+
+class Visit:
+    """One client at one torrent, from its start to its next start."""
+
+    def __init__(self, clock: Clock, peer_id: str) -> None:
+        self._clock, self._epoch = clock, time.time()
+        self._began = clock()
+        self.peer_id = peer_id
+        self.peers: dict[int, PeerLog] = {}
+        self.announces = 0
+        self.scrapes = 0
+        self.web_requests = 0
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        self._told = 0
+        self.calls = 0
+        self.tracker_asks: dict[str, int] = {}
+        self.web_asks = 0
+
+    def age(self) -> float:
+        """Seconds since it began."""
+        return self._clock() - self._began
+
+    def peer(self, number: int) -> PeerLog:
+        """Return the log of one of the torrent's peers."""
+        return self.peers.setdefault(number, PeerLog(self._clock()))
+
+    def event(self, what: str, **details: Any) -> None:
+        """Note something that happened; of many the last ones stay."""
+        self._told += 1
+        self._events.append({"number": self._told, "at": round(self.age(), 3), "what": what, **details})
+
+    def last_event(self) -> float:
+        """Return when something last happened, in seconds since 1970."""
+        return self._epoch + (self._events[-1]["at"] if self._events else 0.0)
+
+    def facts(self, since: float) -> dict[str, Any]:
+        """Return what is told of it, events from a time on."""
+        return {
+            "began": round(self._epoch, 3),
+            "peer_id": printable(self.peer_id),
+            "announces": self.announces,
+            "web_requests": self.web_requests,
+            "peers": {str(number): log.facts() for number, log in sorted(self.peers.items())},
+            "events": [event for event in self._events if self._epoch + event["at"] >= since],
+            "events_lost": self._told - len(self._events),
+        }
+
+
+class Testimony:
+    """Everything seen, by torrent and client."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._records: OrderedDict[tuple[bytes, str], deque[Visit]] = OrderedDict()
+
+    def visit(self, torrent: bytes, client: str) -> Visit:
+        """Return the visit at hand, a new one for who was never here."""
+        key = (torrent, client)
+        found = self._records.get(key)
+        if found is None:
+            found = self._records[key] = deque([Visit(self._clock, "")], maxlen=VISITS)
+            if len(self._records) > RECORDS:
+                self._records.popitem(last=False)
+        else:
+            self._records.move_to_end(key)
+        return found[-1]
+
+    def start(self, torrent: bytes, client: str, peer_id: str) -> Visit:
+        """Return the visit that an announce of ``started`` belongs to.
+
+        One that had no peer id yet becomes its; libtorrent announces once for every address that it listens on.
+        """
+        visit = self.visit(torrent, client)
+        if visit.peer_id and visit.peer_id != peer_id:
+            visit = Visit(self._clock, peer_id)
+            self._records[(torrent, client)].append(visit)
+        visit.peer_id = peer_id
+        return visit
+
+    def facts(self, torrent: bytes, client: str = "", since: float = 0.0) -> list[dict[str, Any]]:
+        """Return what is told of a torrent: of one client or of all, what happened from a time on."""
+        told = []
+        for (known, who), visits in self._records.items():
+            if known == torrent and client in ("", who):
+                shown = [visit.facts(since) for visit in visits if visit.last_event() >= since]
+                told.append({"client": who, "visits": shown})
+        return told
+
+    def forget(self, kept: set[bytes]) -> None:
+        """Forget the torrents that are played no more."""
+        for key in [key for key in self._records if key[0] not in kept]:
+            del self._records[key]
