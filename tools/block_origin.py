@@ -12,12 +12,13 @@ Needs nothing but Python and this repository.
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import mmap
 import os
 import sys
 import urllib.request
-from typing import Iterator, Mapping, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "module_utils"))
 
@@ -36,17 +37,25 @@ def read_catalogue(where: str) -> dict[bytes, OriginFile]:
     """Return every file that was made from a recipe, by its key."""
     if "://" in where:
         with urllib.request.urlopen(where, timeout=30) as answer:
-            listing = json.load(answer)
+            text = answer.read()
     else:
-        with open(where, encoding="utf-8") as file:
-            listing = json.load(file)
+        with open(where, "rb") as file:
+            text = file.read()
+    try:
+        return _recipe_files(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError("it is not the catalogue.json of a lab") from None
+
+
+def _recipe_files(listing: Any) -> dict[bytes, OriginFile]:
     known = {}
     for item in listing["items"]:
         recipe = item.get("recipe")
         if recipe and recipe["format"] == content.FORMAT:
             for file in item["files"]:
                 path = () if item["single_file"] else tuple(file["path"].split("/"))
-                known[content.file_key(recipe["seed"], path)] = OriginFile(item["name"], file["path"], file["length"])
+                origin = OriginFile(str(item["name"]), str(file["path"]), int(file["length"]))
+                known[content.file_key(recipe["seed"], path)] = origin
     return known
 
 
@@ -80,9 +89,21 @@ def main() -> int:
     options = parser.parse_args()
     try:
         known = read_catalogue(options.catalogue)
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"{options.catalogue} cannot be read as a catalogue: {error}")
-    with open(options.file, "rb") as file:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        sys.exit(f"{options.catalogue} cannot be read as a catalogue: {_words(error)}")
+    try:
+        return tell(options.file, known)
+    except (OSError, ValueError) as error:  # a path may hold a null character; a pipe has no map
+        sys.exit(f"{options.file} cannot be read: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def tell(path: str, known: Mapping[bytes, OriginFile]) -> int:
+    """Print what lies in a file; return 1 if nothing of it is the catalogue's."""
+    with open(path, "rb") as file:
         size = left = os.fstat(file.fileno()).st_size
         if not size:
             print("the file is empty")

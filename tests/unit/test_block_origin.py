@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import block_origin
+import pytest
 from ansible.module_utils.seedbed.payload import content
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "block_origin.py"
@@ -48,6 +49,35 @@ def test_mixed_up_blocks_are_told_apart(tmp_path: Path) -> None:
         "offset 64619: block 0 of one in one (its offset 0), cut after 100 bytes",
         f"{1000 + 16384 + 5000 + 14464 + 100} of 64719 bytes are the catalogue's",
     ]
+
+
+LISTING = '{"items": []}'
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "file", "sentence"),
+    [
+        ("[1, 2]", "here", "catalogue.json cannot be read as a catalogue: it is not the catalogue.json of a lab"),
+        ("5", "here", "catalogue.json cannot be read as a catalogue: it is not the catalogue.json of a lab"),
+        ('{"items": [5]}', "here", "catalogue.json cannot be read as a catalogue: it is not the catalogue.json"),
+        ('{"items": [{"recipe": 5}]}', "here", "catalogue.json cannot be read as a catalogue: it is not the"),
+        ("\xff", "here", "catalogue.json cannot be read as a catalogue: it is not the catalogue.json of a lab"),
+        ("[" * 90000, "here", "catalogue.json cannot be read as a catalogue: it is not the catalogue.json of a lab"),
+        (None, "here", "catalogue.json cannot be read as a catalogue: No such file or directory"),
+        (LISTING, "missing", "missing cannot be read: No such file or directory"),
+        (LISTING, ".", ". cannot be read: Is a directory"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, catalogue: str | None, file: str, sentence: str) -> None:
+    (tmp_path / "here").write_bytes(b"x")
+    if catalogue is not None:
+        (tmp_path / "catalogue.json").write_text(catalogue, encoding="latin-1")
+    done = subprocess.run(
+        [sys.executable, TOOL, "catalogue.json", file], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(sentence)
 
 
 def test_every_block_of_a_payload_is_found_wherever_it_begins() -> None:
