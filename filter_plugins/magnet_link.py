@@ -10,7 +10,7 @@ description:
 positional: _input
 options:
   _input:
-    description: The v1 info hash as 40 hexadecimal digits.
+    description: The v1 info hash as 40 hexadecimal digits; empty for a torrent of version 2 alone.
     type: str
     required: true
   name:
@@ -18,26 +18,23 @@ options:
     type: str
     default: ""
   info_hash_v2:
-    description: The v2 info hash as 64 hexadecimal digits, for hybrids.
+    description: The v2 info hash as 64 hexadecimal digits, for hybrids and version 2.
     type: str
     default: ""
   size:
     description: Bytes in all (C(xl)).
     type: int
   trackers:
-    description: Announce URLs (C(tr)).
-    type: list
-    elements: str
+    description: Announce URLs (C(tr)), or one as a text; tiers are taken, too.
+    type: raw
     default: []
   webseeds:
-    description: Web seeds (C(ws)).
-    type: list
-    elements: str
+    description: Web seeds (C(ws)), or one as a text.
+    type: raw
     default: []
   peers:
-    description: Peers as address:port (C(x.pe)).
-    type: list
-    elements: str
+    description: Peers as address:port (C(x.pe)), or one as a text.
+    type: raw
     default: []
   select:
     description: Numbers of the files to download (C(so)), like V(0,2,4-6).
@@ -67,7 +64,10 @@ import ansible.module_utils
 ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_utils"))
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent import magnet
+from ansible.module_utils.seedbed.torrent.model import flatten_tiers
+from ansible.module_utils.seedbed.torrent.trackers import as_texts, as_tiers
 
 
 def magnet_link(
@@ -76,25 +76,29 @@ def magnet_link(
     name: str = "",
     info_hash_v2: str = "",
     size: int | None = None,
-    trackers: Sequence[str] = (),
-    webseeds: Sequence[str] = (),
-    peers: Sequence[str] = (),
+    trackers: str | Sequence[str | Sequence[str]] = (),
+    webseeds: str | Sequence[str] = (),
+    peers: str | Sequence[str] = (),
     select: str = "",
 ) -> str:
     """A magnet link."""
-    for value, digits, pattern in ((info_hash, 40, "[0-9a-f]{40}"), (info_hash_v2, 64, "([0-9a-f]{64})?")):
+    v1 = "([0-9a-f]{40})?" if info_hash_v2 else "[0-9a-f]{40}"
+    for value, digits, pattern in ((info_hash, 40, v1), (info_hash_v2, 64, "([0-9a-f]{64})?")):
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise AnsibleFilterError(f"magnet_link: expected {digits} lower-case hexadecimal digits, got {value!r}")
-    return magnet.magnet_link(
-        info_hash,
-        name=name,
-        info_hash_v2=info_hash_v2,
-        size=size,
-        trackers=trackers,
-        webseeds=webseeds,
-        peers=peers,
-        select=select,
-    )
+    try:
+        return magnet.magnet_link(
+            info_hash,
+            name=name,
+            info_hash_v2=info_hash_v2,
+            size=size,
+            trackers=flatten_tiers(as_tiers(trackers)),
+            webseeds=as_texts(webseeds, "webseeds"),
+            peers=as_texts(peers, "peers"),
+            select=select,
+        )
+    except SeedbedError as error:
+        raise AnsibleFilterError(f"magnet_link: {error}") from error
 
 
 class FilterModule:

@@ -9,6 +9,7 @@ description:
   - Makes a metainfo file (BEP 3, 12, 19, 27, 47, 52) from a payload descriptor of module M(catalogue_payload).
   - The info hash depends on content, name, O(private) and O(tag) alone, so trackers may change under a running torrent.
     There is no date unless one is given, so that the same input gives the same bytes.
+  - Refuses, in a sentence, what any of libtorrent, Transmission and aria2 refuses or takes in another way.
 positional: _input
 options:
   _input:
@@ -16,18 +17,16 @@ options:
     type: dict
     required: true
   trackers:
-    description: Announce URLs in tiers (BEP 12).
-    type: list
-    elements: list
+    description: Announce URLs in tiers (BEP 12). A text is one URL; in a list of texts each is a tier of its own.
+    type: raw
     default: []
   private:
     description: Whether clients may find peers through trackers alone (BEP 27). There is no magnet then.
     type: bool
     default: false
   webseeds:
-    description: URLs of web seeds (BEP 19).
-    type: list
-    elements: str
+    description: URLs of web seeds (BEP 19), or one as a text.
+    type: raw
     default: []
   comment:
     description: A comment, outside the info section.
@@ -84,14 +83,15 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent import metainfo
 from ansible.module_utils.seedbed.torrent.model import MadeTorrent, Payload
+from ansible.module_utils.seedbed.torrent.trackers import as_texts, as_tiers
 
 
 def torrent_metainfo(
     payload: Payload,
     *,
-    trackers: Sequence[Sequence[str]] = (),
+    trackers: str | Sequence[str | Sequence[str]] = (),
     private: bool = False,
-    webseeds: Sequence[str] = (),
+    webseeds: str | Sequence[str] = (),
     comment: str = "",
     tag: str = "",
     creation_date: int = 0,
@@ -102,15 +102,19 @@ def torrent_metainfo(
     try:
         return metainfo.torrent_metainfo(
             payload,
-            trackers=trackers,
+            trackers=as_tiers(trackers),
             private=private,
-            webseeds=webseeds,
+            webseeds=as_texts(webseeds, "webseeds"),
             comment=comment,
             tag=tag,
             creation_date=creation_date,
         )
     except KeyError as error:
         raise AnsibleFilterError(f"torrent_metainfo: the payload descriptor lacks {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise AnsibleFilterError(
+            f"torrent_metainfo: the payload descriptor has a value of a wrong type: {error}"
+        ) from error
     except SeedbedError as error:
         raise AnsibleFilterError(f"torrent_metainfo: {error}") from error
 

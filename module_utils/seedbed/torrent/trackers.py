@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 from urllib.parse import urlsplit
 
+from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import quoted
+from ansible.module_utils.seedbed.torrent.model import Tiers
+
+
+class TrackersError(SeedbedError):
+    """Something that stands where URLs belong."""
 
 
 def tracker_fault(url: Any) -> str:
@@ -27,6 +33,28 @@ def tracker_fault(url: Any) -> str:
 
 def tiers_faults(tiers: Any) -> list[str]:
     """Return the faults of a list of tracker tiers."""
-    if not isinstance(tiers, list) or not all(isinstance(tier, list) and tier for tier in tiers):
+    if not _is_list(tiers) or not all(_is_list(tier) and tier for tier in tiers):
         return [f"is {quoted(tiers)}; a list of tiers, each a list of URLs, would be right"]
     return [fault for fault in (tracker_fault(url) for tier in tiers for url in tier) if fault]
+
+
+def as_tiers(trackers: Any) -> Tiers:
+    """Return tiers of announce URLs as a playbook may give them: a text is one, a list of texts has one a tier."""
+    given = [trackers] if isinstance(trackers, str) else trackers
+    tiers = [[tier] if isinstance(tier, str) else tier for tier in given] if _is_list(given) else given
+    faults = tiers_faults(tiers)
+    if faults:
+        raise TrackersError("trackers: " + "; ".join(faults))
+    return [list(tier) for tier in tiers]
+
+
+def as_texts(values: Any, what: str) -> list[str]:
+    """Return a list of texts as a playbook may give it: a text is a list of one."""
+    found = [values] if isinstance(values, str) else values
+    if not _is_list(found) or not all(isinstance(value, str) and value for value in found):
+        raise TrackersError(f"{what} is {quoted(values)}; a list of texts would be right")
+    return list(found)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
