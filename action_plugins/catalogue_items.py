@@ -28,6 +28,7 @@ SPEC = {
     "portals": {"type": "list", "elements": "str", "required": True},
     "lab": {"type": "str", "required": True},
     "malformed": {"type": "bool", "default": False},
+    "odd": {"type": "bool", "default": False},
 }
 
 
@@ -56,13 +57,16 @@ class ActionModule(ActionBase):
         except SeedbedError as error:
             raise AnsibleActionFail(str(error)) from error
         items = made["items"]
+        files = published_files(
+            items, lab=arguments["lab"], with_malformed=arguments["malformed"], with_odd=arguments["odd"]
+        )
         Display().v(f"{len(items)} items, {format_size(sum(item['size'] for item in items))}")
         return {
             **result,
             "changed": False,
             "items_json": to_json(items),
             "torrents_json": {host: to_json(host_torrents(items, host, made["gone"])) for host in results},
-            "files_json": to_json(published_files(items, lab=arguments["lab"], with_malformed=arguments["malformed"])),
+            "files_json": to_json(files),
             "gone": made["gone"],
             "failures": made["failures"],
             "notes": made["notes"],

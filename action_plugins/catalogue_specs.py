@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
 from ansible.module_utils.seedbed.catalogue.menu import menu_entries
 from ansible.module_utils.seedbed.catalogue.specs import holders_of, host_specs, resolve_entries
 from ansible.module_utils.seedbed.torrent.model import Tiers, to_json
+from ansible.module_utils.seedbed.torrent.odd import odd_entries
 from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles, torrent_reader
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -53,6 +54,7 @@ class ActionModule(ActionBase):
             entries = [
                 *variables.get("catalogue_torrents", []),
                 *menu_entries(variables.get("catalogue_menu", []), trackers=lab),
+                *(odd_entries() if variables.get("catalogue_odd") is True else []),
             ]
             resolved = resolve_entries(entries, seeders=asked[0], portals=asked[1], trackers=lab, torrents=torrents)
         except SeedbedError as error:

@@ -32,6 +32,10 @@ options:
     description: Whether to publish malformed C(.torrent) files, too.
     type: bool
     default: false
+  odd:
+    description: Whether to publish odd C(.torrent) files that every client loads, too.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

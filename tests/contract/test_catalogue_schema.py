@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.seedbed.catalogue import publication
 from ansible.module_utils.seedbed.catalogue.items import make_items
 from ansible.module_utils.seedbed.catalogue.specs import resolve_entries
+from ansible.module_utils.seedbed.torrent.odd import odd_entries
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "roles/portal/files/catalogue.schema.json").read_text(encoding="utf-8")
@@ -26,22 +27,27 @@ ENTRIES: list[dict[str, Any]] = [
 ]
 
 
-def published(with_malformed: bool = False) -> dict[str, Any]:
+def published(with_malformed: bool = False, with_odd: bool = False) -> dict[str, Any]:
     # Hashed by no host: the controller computes it.
-    held = [{"name": entry["name"], "download_dir": "/srv"} for entry in ENTRIES]
+    entries: list[Any] = ENTRIES + (odd_entries() if with_odd else [])
+    held = [{"name": entry["name"], "download_dir": "/srv"} for entry in entries]
     trackers = [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]]
     made = make_items(
-        resolve_entries(ENTRIES, seeders=["seeder1"], trackers=trackers),
+        resolve_entries(entries, seeders=["seeder1"], trackers=trackers),
         {"seeder1": {"payloads_json": json.dumps(held), "failures": []}},
         hosts=["seeder1"],
     )
     assert made["failures"] == []
-    published = publication.published_files(made["items"], lab="seedbed", with_malformed=with_malformed)
+    published = publication.published_files(
+        made["items"], lab="seedbed", with_malformed=with_malformed, with_odd=with_odd
+    )
     files = {file["path"]: file["content"] for file in published}
     assert {one["torrent"] for one in json.loads(base64.b64decode(files["catalogue.json"]))["malformed"]} == {
         path for path in files if path.startswith("malformed/") and path.endswith(".torrent")
     }
-    return json.loads(base64.b64decode(files["catalogue.json"]))
+    told: dict[str, Any] = json.loads(base64.b64decode(files["catalogue.json"]))
+    assert {one["torrent"] for one in told["odd"]} <= set(files)
+    return told
 
 
 def test_the_schema_is_one() -> None:
@@ -59,6 +65,14 @@ def test_malformed_files_are_told_where_they_are_published() -> None:
     jsonschema.validate(told, SCHEMA)
     assert len(told["malformed"]) > 20
     assert published()["malformed"] == []
+
+
+def test_odd_files_are_told_where_they_are_published() -> None:
+    told = published(with_odd=True)
+    jsonschema.validate(told, SCHEMA)
+    assert len(told["odd"]) > 20
+    assert len(told["items"]) == len(ENTRIES) + len(odd_entries())
+    assert published()["odd"] == []
 
 
 def test_the_schema_describes_every_key() -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed.catalogue.page import announce_urls, promises, shown_item
+from ansible.module_utils.seedbed.torrent.odd import ODD
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from qr_svg import qr_svg
@@ -126,6 +127,12 @@ def test_a_thousand_items_are_one_small_page() -> None:
     first = [made[name] for name in ("index.en.html", "portal.css", "portal.js")]
     # As nginx sends them; the codes come when they are opened.
     assert sum(len(gzip.compress(text.encode(), 6)) for text in first) < 100_000
+
+
+def test_odd_files_are_listed_where_they_are_published() -> None:
+    page = files(odd=True)["index.en.html"]
+    assert page.count('href="odd/') + page.count('href="torrents/odd-') == len(ODD)
+    assert 'class="files odd"' not in files()["index.en.html"]
 
 
 def test_malformed_files_are_listed_where_they_are_published() -> None:

@@ -18,6 +18,7 @@ from ansible.module_utils.seedbed.torrent.model import (
     Spec,
     from_json,
 )
+from ansible.module_utils.seedbed.torrent.odd import make_odd
 
 Compute = Callable[[Spec], Payload]  # the descriptor of a recipe, without a file on any disk
 Held = Dict[str, Dict[str, Payload]]  # by name, then host
@@ -92,6 +93,8 @@ def _own_torrent(resolved: ResolvedEntry, payload: Payload, webseed_urls: Sequen
         tag=entry.get("source_tag", ""),
         creation_date=entry.get("creation_date", 0),
     )
+    if "odd" in entry:
+        return make_odd(entry["odd"], made)
     return {
         **made,
         "version": "hybrid" if payload.get("hybrid") else "v1",

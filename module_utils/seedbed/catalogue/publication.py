@@ -10,6 +10,7 @@ from ansible.module_utils.seedbed.catalogue.items import failure_sentences
 from ansible.module_utils.seedbed.catalogue.specs import Faults
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
 from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile
+from ansible.module_utils.seedbed.torrent.odd import odd_files, odd_list
 
 
 def host_torrents(items: Sequence[Item], host: str, gone: Sequence[str] = ()) -> list[SeededTorrent]:
@@ -55,11 +56,14 @@ def _file(path: str, data: bytes) -> WebFile:
     return {"path": path, "content": base64.b64encode(data).decode()}
 
 
-def published_files(items: Sequence[Item], *, lab: str, with_malformed: bool = False) -> list[WebFile]:
+def published_files(
+    items: Sequence[Item], *, lab: str, with_malformed: bool = False, with_odd: bool = False
+) -> list[WebFile]:
     """Return the .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
     files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
     public = [{key: value for key, value in item.items() if key not in _INTERNAL} for item in items]
     whole: dict[str, Any] = {"schema_version": 1, "lab": lab, "items": public}
     whole["malformed"] = malformed_list() if with_malformed else []
+    whole["odd"] = odd_list() if with_odd else []
     files.append(_file("catalogue.json", (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()))
-    return files + (malformed_files() if with_malformed else [])
+    return files + (malformed_files() if with_malformed else []) + (odd_files() if with_odd else [])

@@ -179,6 +179,18 @@ def test_transmission_show_reads_the_same_info_hashes(lab, items):
     assert [name for name, item in items.items() if item["info_hash"] not in seen] == ["zero-bytes"]
 
 
+def test_odd_torrents_are_published_with_their_reasons_and_loaded(lab, items):
+    index = lab["new"].file(f"{PUBLISHED}/odd/index.tsv").content_string
+    published = dict(line.split("\t") for line in index.splitlines())
+    script = f'cd {PUBLISHED}/odd && for torrent in *.torrent; do transmission-show "$torrent" > /dev/null 2>&1; '
+    ended = lab["new"].check_output(script + 'echo "$? $torrent"; done').splitlines()
+    assert sorted(ended) == sorted(f"0 {name}" for name in published)
+    # The others are items like any, on the oldest and the newest seeder.
+    seeded = {name: item["swarm"]["seeders"] for name, item in items.items() if name.startswith("odd-")}
+    assert len(seeded) >= 10
+    assert all(sorted(seeders) == sorted(SEEDERS) for seeders in seeded.values())
+
+
 def test_malformed_torrents_are_published_with_their_reasons_and_crash_no_reader(lab):
     index = lab["new"].file(f"{PUBLISHED}/malformed/index.tsv").content_string
     table = dict(line.split("\t") for line in index.splitlines())

@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.catalogue import page
 from ansible.module_utils.seedbed.host import portal_config
 from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
+from ansible.module_utils.seedbed.torrent.odd import odd_list
 
 
 @jinja2.pass_environment
@@ -30,6 +31,7 @@ def portal_files(
     seeders: Sequence[str] = (),
     aria2_ui: bool = False,
     malformed: bool = False,
+    odd: bool = False,
 ) -> list[WebFile]:
     """Return the parameter `files` of module torrent_file: pages, QR codes of public items, and the role's own files.
 
@@ -50,7 +52,7 @@ def portal_files(
         "trackers": trackers,
         "seeders": seeders,
         "aria2_ui": aria2_ui,
-        "malformed": malformed_list() if malformed else [],
+        "file_lists": {"odd": odd_list() if odd else [], "malformed": malformed_list() if malformed else []},
         "languages": {language: words["language"] for language, words in texts.items()},
     }
     template = environment.get_template("index.html.j2")
