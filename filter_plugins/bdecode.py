@@ -18,7 +18,9 @@ options:
     type: str
     required: true
   strict:
-    description: Whether to refuse dictionary keys that are out of order, which live torrents do contain.
+    description: >-
+      Whether to refuse what clients read although it is no bencode, such as keys out of order or leading zeros. Of a
+      key that stands there twice, the first counts.
     type: bool
     default: true
 seealso:

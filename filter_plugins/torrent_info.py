@@ -6,8 +6,10 @@ DOCUMENTATION = r"""
 name: torrent_info
 short_description: What a .torrent file says
 description:
-  - Reads any metainfo file, v1, hybrid or v2, made by anybody. Input is bounded in size, depth and the number of
-    values; whatever is wrong with it ends in one sentence, for bencode with the byte offset.
+  - Reads any metainfo file, v1, hybrid or v2, made by anybody, as liberally as clients do; C(remarks) tells what is
+    odd about it. Input is bounded in size, depth and the number of values. What no two of libtorrent, Transmission
+    3.00, Transmission 4 and aria2 load ends in one sentence, for bencode with the byte offset.
+  - Names are safe to use as parts of a path; clients may write odd ones in another way.
 positional: _input
 options:
   _input:
@@ -29,7 +31,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the file says. Info hashes are hex, piece hashes base64, sizes bytes.
+  description: >-
+    What the file says. Info hashes are hex, and info_hash is empty for version 2 alone; piece hashes are base64, sizes
+    bytes. Each remark is a sentence on an oddity and on what clients make of it.
   type: dict
   sample:
     name: hello.txt
@@ -53,6 +57,7 @@ _value:
     source: ""
     created_by: Seedbed
     creation_date: 0
+    remarks: []
 """
 
 import base64

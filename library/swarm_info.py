@@ -17,7 +17,8 @@ options:
     required: true
     description:
       - The torrents, a list or the same as JSON text, each with C(info_hash), C(trackers) (tiers, each a list of
-        announce addresses) and, where seeders are known that should be there, C(swarm.seeders), their names.
+        announce addresses) and, where they are known, C(swarm.seeders), the names of seeders that should be there, and
+        C(peers), others to meet, each with C(address) and C(port).
   seeders:
     type: raw
     default: {}

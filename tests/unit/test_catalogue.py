@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.torrent import metainfo_reader
+from ansible.module_utils.seedbed.torrent.bencode import encode
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -125,6 +126,14 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ({"name": "a", "synthetic": {"sizes": {"min": "1TiB", "max": "1TiB"}, "files": 100}}, "makes 6553600 pieces"),
         ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16 MiB makes 2097152 pieces; at most 1048576"),
         ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
+        (
+            {**GOOD, "version": "hybrid", "synthetic": {"size": 5, "layout": "nested", "depth": 27, "fanout": 2}},
+            "lies 27 directories deep, and Transmission 4 refuses hybrids of more than 26; fewer directories or",
+        ),
+        ({**GOOD, "version": "hybrid", "synthetic": {"size": 5, "layout": "deep"}}, "lies 60 directories deep"),
+        ({**GOOD, "name": "a\tb"}, "name 'a\\tb' holds a tab, line end or backspace, for which aria2 refuses the"),
+        ({**GOOD, "name": " ."}, "name ' .' is nothing but spaces and dots, for which Transmission 3.00 refuses the"),
+        ({**GOOD, "name": "\\"}, "name is a backslash alone, for which libtorrent refuses the torrent"),
         ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),
         ({**GOOD, "private": "yes"}, "private is 'yes'; true or false would be right"),
         ({**GOOD, "comment": 5}, "comment is 5; a text would be right"),
@@ -369,3 +378,41 @@ def test_tracker_tiers() -> None:
         addresses.tracker_tier(asked)
     with pytest.raises(UnknownServiceError, match="nobody asked tracker1 about its services"):
         addresses.tracker_tier({"inventory_hostname": "tracker1", "lab_address": "192.0.2.1"})
+
+
+def test_hybrids_may_be_as_deep_as_transmission_4_reads_them() -> None:
+    recipe = {"size": 5, "layout": "nested", "depth": 26, "fanout": 2}
+    assert faults_of([{**GOOD, "version": "hybrid", "synthetic": recipe}]) == []
+    assert faults_of([{**GOOD, "synthetic": {**recipe, "depth": 60}}]) == []
+
+
+@pytest.mark.parametrize(
+    ("outer", "info", "behind", "fault"),
+    [
+        ({}, {}, b"", ""),
+        # What stands outside of the info dictionary is published without its oddities.
+        ({"comment": 5, "creation date": "x", "announce-list": ["http://x/"]}, {}, b"\n", ""),
+        ({}, {"source": 5, "private": "1"}, b"", ""),
+        ({}, {"name": b"\xe4"}, b"", "is not loaded alike by every client: name is not UTF-8"),
+        (
+            {},
+            {"piece length": 2**30},
+            b"",
+            "is not loaded alike by every client: piece length is 1073741824",
+        ),
+        ({}, {"name": "x" * 300}, b"", "is not loaded alike by every client: name has 300 bytes"),
+    ],
+)
+def test_torrents_of_others_are_seeded_where_every_client_loads_them_alike(
+    tmp_path: Path, outer: dict[str, Any], info: dict[str, Any], behind: bytes, fault: str
+) -> None:
+    whole = {"name": "x", "length": 5, "piece length": 16384, "pieces": bytes(20), **info}
+    (tmp_path / "x.torrent").write_bytes(encode({**outer, "info": whole}) + behind)
+    faults = catalogue_faults(
+        {
+            "catalogue_torrents": [{"torrent": "x.torrent", "source": "/srv/x"}],
+            "catalogue_torrent_dir": str(tmp_path),
+        }
+    )
+    assert fault in " ".join(faults)
+    assert bool(faults) == bool(fault)

@@ -13,7 +13,8 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.doctor.choice import catalogue_subjects, make_case
 from ansible.module_utils.seedbed.doctor.host_state import host_state
 from ansible.module_utils.seedbed.doctor.options import option_faults
-from ansible.module_utils.seedbed.torrent.magnet import read_magnet
+from ansible.module_utils.seedbed.torrent.bencode import encode
+from ansible.module_utils.seedbed.torrent.magnet_reader import read_magnet
 from ansible.module_utils.seedbed.torrent.model import to_json
 from doctor_lab import HASH, lab
 from hypothesis import given
@@ -125,6 +126,96 @@ def test_magnets_in_all_spellings() -> None:
     assert read_magnet("magnet:?xt=urn:btih:" + "FIVCUKRKFIVCUKRKFIVCUKRKFIVCUKRK")["info_hash"] == HASH
     live = read_magnet(f"MAGNET:?xt=urn:btih:{HASH}&dn=Live #1&tr.1=http://x/announce")
     assert (live["name"], live["trackers"]) == ("Live #1", [["http://x/announce"]])
+
+
+X = f"magnet:?xt=urn:btih:{HASH}"
+MAGNETS = {
+    "numbers behind": f"magnet:?xt.1=urn:btih:{HASH}&dn.1=x&tr.1=http://a/announce&tr.2=udp://b:1",
+    "capital letters": f"magnet:?XT=urn:btih:{HASH}&DN=x&TR=http://a/announce&X.PE=192.0.2.1:5",
+    "both": f"magnet:?XT.1=urn:btih:{HASH}&TR.9=http://a/announce",
+    "a raw # in the name": f"{X}&dn=Live #1 #2&tr=http://a/announce",
+    "a raw # in a tracker": f"{X}&tr=http://a/announce#x&dn=y",
+    "peers alone": f"{X}&x.pe=192.0.2.1:6881&x.pe=[2001:db8::1]:5",
+    "peers of all sorts": f"{X}&x.pe=name.example:9&x.pe=bad&x.pe=192.0.2.1:0&x.pe=192.0.2.1:7",
+    "the hash last": f"magnet:?dn=x&tr=http://a/announce&xt=urn%3Abtih%3A{HASH}",
+    "two hashes": f"{X}&xt=urn:btih:{'cc' * 20}",
+    "two names": f"{X}&dn=a&dn=b",
+    "another kind of hash": f"magnet:?xt=urn:sha1:AAAA&xt=urn:btih:{HASH}",
+    "of a hybrid": f"magnet:?xt=urn:btmh:1220{'bb' * 32}&xt=urn:btih:{HASH}",
+    "plus signs": f"{X}&dn=a+b%20c",
+    "an empty tracker": f"{X}&tr=&tr=http://b/announce?x=1",
+    "fields that nobody knows": f"{X}&xl=5&so=0,2&tr.x=http://c/a&foo=bar&ws=http://w/x",
+}
+
+
+@pytest.mark.parametrize("name", MAGNETS)
+def test_magnets_are_read_as_libtorrent_reads_them(name: str) -> None:
+    theirs = lt.parse_magnet_uri(MAGNETS[name])
+    ours = read_magnet(MAGNETS[name])
+    assert ours["info_hash"] == str(theirs.info_hashes.v1)
+    assert ours["name"] == (theirs.name or ours["info_hash"])
+    assert ours["trackers"] == [[url] for url in theirs.trackers]
+    assert [(peer["address"], peer["port"]) for peer in ours["peers"]] == theirs.peers
+
+
+@pytest.mark.parametrize(
+    ("magnet", "remark"),
+    [
+        (X, ""),
+        (MAGNETS["numbers behind"], "it has 'xt.1' for xt (and 3 more like it); libtorrent and Transmission know"),
+        (MAGNETS["a raw # in the name"], "it has an unescaped #; clients read on behind it"),
+        (MAGNETS["peers alone"], "it names peers (x.pe); libtorrent meets them, Transmission does not"),
+        (MAGNETS["two hashes"], "it names several v1 info hashes; libtorrent takes the last"),
+        (f"{X}&amp;tr=http://a/announce", "it has &amp; where & belongs; clients lose the parts behind it"),
+        (f"{X}&dn=Tom & Jerry&tr=http://a/announce", "it has a part without =; libtorrent loses the one behind it"),
+        (f"MAGNET:?xt=urn:btih:{HASH}", "it begins with MAGNET:; libtorrent takes magnet: in small letters alone"),
+        (f"{X}&tr= http://a/announce", "a tracker is empty or has white space around it"),
+    ],
+)
+def test_odd_magnets_are_remarked_on(magnet: str, remark: str) -> None:
+    found = read_magnet(magnet)["remarks"]
+    assert [one[: len(remark)] for one in found] == [remark] * bool(remark)
+
+
+@pytest.mark.parametrize(
+    ("magnet", "fault"),
+    [
+        (f"magnet:?xt=urn:btmh:1220{'bb' * 32}", "which is of version 2 alone (btmh); the doctor knows v1 and hybrid"),
+        (f"magnet:?xt=urn:btih:{HASH}xx", "which has no v1 info hash"),
+        (f"magnet:xt=urn:btih:{HASH}", "which has no v1 info hash"),
+        (HASH, "which has no v1 info hash"),
+        ("", "which has no v1 info hash"),
+    ],
+)
+def test_magnets_that_cannot_be_looked_at(magnet: str, fault: str) -> None:
+    with pytest.raises(SeedbedError) as caught:
+        read_magnet(magnet)
+    assert fault in str(caught.value)
+
+
+PARTS = ("xt", "=", "urn:btih:", HASH, "&", "tr", ".1", "#", "%zz", "%", "x.pe", "[::1]:5", ":", "dn", "&amp;", " ",
+         "\0", "é", "xt=urn:btih:" + HASH)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS) | st.text(max_size=3)))
+def test_any_magnet_ends_in_a_subject_or_a_sentence(parts: list[str]) -> None:
+    try:
+        subject = read_magnet("magnet:?" + "".join(parts))
+    except SeedbedError as error:
+        assert str(error).startswith("magnet is ")
+    else:
+        assert subject["name"]
+        assert all("\n" not in remark for remark in subject["remarks"])
+
+
+def test_the_remarks_on_a_torrent_reach_the_case(tmp_path: Path) -> None:
+    path = tmp_path / "x.torrent"
+    info = {"name": "x", "length": 5, "piece length": 16384, "pieces": bytes(20)}
+    path.write_bytes(encode({"announce": "http://x/announce", "info": info}) + b"\n")
+    [subject] = json.loads(case(doctor_torrent_file=str(path))["subjects_json"])
+    assert subject["remarks"] == [
+        "1 byte behind the end; libtorrent, Transmission and aria2 ignore them, strict parsers may not"
+    ]
 
 
 def test_the_state_of_a_host() -> None:

@@ -407,6 +407,31 @@ def test_odd_sources_are_refused(lab: Lab, tmp_path: Path) -> None:
     ]
 
 
+def test_sources_that_some_client_refuses_fail_with_their_reason(lab: Lab, tmp_path: Path) -> None:
+    for path in (
+        "tab/a\tb",
+        "blank/ ",
+        "deep/" + "d/" * 27 + "f",
+        "fine/" + "d/" * 26 + "f",
+        "deeper/" + "d/" * 100 + "f",
+    ):
+        where = tmp_path / path
+        where.parent.mkdir(parents=True)
+        where.write_text("x")
+    entries: list[Any] = [{"name": name, "source": str(tmp_path / name)} for name in ("tab", "blank", "deeper")]
+    entries += [{"name": name, "source": str(tmp_path / name), "version": "hybrid"} for name in ("deep", "fine")]
+    _payloads, made = lab.run(*entries)
+    said = {failure["name"]: failure["reason"] for failure in made.failures}
+    assert said["tab"] == "'a\\tb' holds a tab, line end or backspace, for which aria2 refuses the torrent"
+    assert said["blank"] == "' ' is nothing but spaces and dots, for which Transmission 3.00 refuses the torrent"
+    assert said["deep"].endswith(
+        "lies 27 directories deep, and Transmission 4 refuses hybrids of more than 26; "
+        "fewer directories or version v1 would be right"
+    )
+    assert said["deeper"].endswith("has 101 parts, and libtorrent refuses torrents with more than 100")
+    assert "fine" not in said
+
+
 def test_a_collection_follows_its_folder(lab: Lab, tmp_path: Path) -> None:
     folder = tmp_path / "media"
     folder.mkdir()

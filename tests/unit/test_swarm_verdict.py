@@ -30,6 +30,11 @@ DEAD = [
 NOBODY = [("view.trackers.0.peers", []), ("view.trackers.1.peers", [])]
 
 SEEDLESS = [("item.swarm", {"seeders": []}), *NOBODY, ("view.peers", [])]
+# A magnet that names a peer, and no tracker.
+BY_PEERS: list[tuple[str, Any]] = [
+    ("view.trackers", []),
+    ("item", {"trackers": [], "swarm": None, "peers": [{"address": "192.0.2.2", "port": 8082}]}),
+]
 UNSEEN = [("item.swarm", {"seeders": []}), *TRACKERLESS, ("view.peers", [])]
 
 
@@ -78,6 +83,8 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
          "tracker_down", "not running on tracker2; others"),
         ([("view.trackers", []), ("item", {"trackers": [], "swarm": None})], "no_tracker", "no tracker"),
         (UNSEEN, "no_tracker", "no tracker"),
+        ([*BY_PEERS, (PEER, {"ok": False, "reason": "refused"})],
+         "peer_port_closed", "192.0.2.2:8082"),
         ([*TRACKERLESS, ("item.swarm", None), ("item.webseeds", [WEB])], "no_tracker", "no tracker"),
         ([*TRACKERLESS, (TORRENT, {"state": "stopped"})], "torrent_paused", "paused on seeder1"),
         ([*SEEDLESS, ("item.webseeds", [WEB]), *failing("refused"), ("trackers.tracker1.active", False)],
@@ -150,6 +157,9 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
             "50% of it is seeded",
         ),
         ([("seeders.seeder1.info.version", "3.00")], "about 8 MB/s"),
+        ([("item.remarks", ["1 byte behind the end; clients ignore it"])], "1 byte behind the end; clients ignore it"),
+        ([*BY_PEERS, ("item.remarks", ["it names peers (x.pe); x"])],
+         "it names peers (x.pe)"),
         (
             [("item.swarm", GROWING), (PEER, {"share": 0.7}), (TORRENT, {"state": "downloading", "left": 30})],
             "seeder1 began with 50% of it, has 70%, and fetches the rest from whoever has it",

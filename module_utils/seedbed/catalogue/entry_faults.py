@@ -8,9 +8,9 @@ from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import is_text, quoted
 from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
-from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, lengths
+from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, is_single, lengths
 from ansible.module_utils.seedbed.torrent.model import Recipe
-from ansible.module_utils.seedbed.torrent.names import name_faults
+from ansible.module_utils.seedbed.torrent.names import name_faults, path_fault
 from ansible.module_utils.seedbed.torrent.piece_lengths import fit_piece_length, parse_piece_length
 from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
 
@@ -178,7 +178,18 @@ def _version_faults(entry: Mapping[str, Any]) -> Faults:
     version = entry.get("version", "v1")
     if version == "v2":
         return ["version is 'v2': no version of Transmission seeds v2-only torrents; v1 or hybrid would be right"]
-    return [] if version in ("v1", "hybrid") else [f"version is {quoted(version)}; v1 or hybrid would be right"]
+    if version == "hybrid":
+        return _hybrid_faults(entry.get("synthetic"))
+    return [] if version == "v1" else [f"version is {quoted(version)}; v1 or hybrid would be right"]
+
+
+def _hybrid_faults(recipe: Any) -> Faults:
+    """Directories too deep for a hybrid, of a recipe without other faults."""
+    if not isinstance(recipe, Mapping) or _recipe_faults(recipe) or is_single(recipe):  # type: ignore[arg-type]
+        return []
+    path = LAYOUTS[recipe.get("layout", "flat")].path(0, recipe)  # type: ignore[arg-type]
+    fault = path_fault(path, hybrid=True)
+    return [f"synthetic: {fault}"] if fault else []
 
 
 def _piece_faults(entry: Mapping[str, Any]) -> Faults:

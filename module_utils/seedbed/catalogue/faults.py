@@ -11,6 +11,7 @@ from ansible.module_utils.seedbed.catalogue.entry_faults import entry_faults
 from ansible.module_utils.seedbed.catalogue.menu import menu_faults
 from ansible.module_utils.seedbed.catalogue.specs import Faults, kind_of
 from ansible.module_utils.seedbed.torrent.names import name_faults
+from ansible.module_utils.seedbed.torrent.odd import odd_entries
 from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles, torrent_reader
 from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
 
@@ -33,6 +34,12 @@ def catalogue_faults(
     faults = [f"catalogue_trackers {fault}" for fault in tiers_faults(variables.get("catalogue_trackers", []))]
     names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
     faults += [f"catalogue_menu {fault}" for fault in menu_faults(menu, names)]
+    if variables.get("catalogue_odd") is True:
+        faults += [
+            f"catalogue_odd adds {entry['name']!r}, a name that an entry of catalogue_torrents has"
+            for entry in odd_entries()
+            if entry["name"] in names
+        ]
     faults += _plain_faults(variables)
     directory = variables.get("catalogue_torrent_dir", ".")
     if not is_text(directory) or "\0" in directory:
@@ -91,4 +98,6 @@ def _torrent_faults(path: str, torrents: TorrentFiles) -> tuple[str | None, Faul
         return None, [f"torrent: {path}: {error}"]
     if info["version"] == "v2":
         return info["name"], [f"torrent: {path} is v2-only, which no version of Transmission seeds"]
-    return info["name"], name_faults(info["name"])
+    return info["name"], name_faults(info["name"]) + [
+        f"torrent: {path} is not loaded alike by every client: {sentence}" for sentence in torrents.get(path).unfit
+    ]

@@ -108,7 +108,7 @@ def _foreign_torrent(torrent: ReadTorrent, trackers: Tiers, *, keep: bool) -> Pu
         torrent.info_section,
         name=info["name"],
         size=info["size"],
-        hybrid=info["version"] == "hybrid",
+        version=info["version"],
         private=info["private"],
         trackers=flatten_tiers(tiers),
     )

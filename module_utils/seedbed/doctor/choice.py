@@ -11,7 +11,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.doctor.host_state import HostState
 from ansible.module_utils.seedbed.doctor.options import TEXTS, item_names, option_faults
 from ansible.module_utils.seedbed.torrent import metainfo_reader
-from ansible.module_utils.seedbed.torrent.magnet import read_magnet
+from ansible.module_utils.seedbed.torrent.magnet_reader import read_magnet
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAddress,
     Seeder,
@@ -161,5 +161,6 @@ def torrent_subject(path: str) -> Subject:
         "info_hash": info["info_hash"],
         "private": info["private"],
         "trackers": info["trackers"],
+        "remarks": info["remarks"],
         "swarm": None,
     }

@@ -164,6 +164,11 @@ def listed_peers(answers: Iterable[TrackerAnswer]) -> set[tuple[str, int]]:
     return {(peer["address"], peer["port"]) for answer in answers for peer in answer.get("peers", []) if answer["ok"]}
 
 
+def named_peers(subject: Subject) -> set[tuple[str, int]]:
+    """Return address and port of the peers that a magnet names."""
+    return {(peer["address"], peer["port"]) for peer in subject.get("peers", [])}
+
+
 def peer_address(seeder: Seeder) -> tuple[str, int]:
     return seeder["address"], int(seeder["peer_port"])
 

@@ -8,6 +8,7 @@ from ansible.module_utils.seedbed.doctor.observations import (
     enough,
     is_version_3,
     listed_peers,
+    named_peers,
     serves,
     share_held,
     state_of,
@@ -54,8 +55,8 @@ def _not_served_by_3(seen: Observations, peer: PeerAnswer, info: SeederState) ->
 
 
 def foreign_findings(seen: Observations) -> list[Finding]:
-    """Return what is wrong with a torrent of which no seeder is known: all there is are the trackers' peers."""
-    listed = listed_peers(seen.announces)
+    """Return what is wrong with a torrent of which no seeder is known: those that trackers and magnet name are all."""
+    listed = listed_peers(seen.announces) | named_peers(seen.subject)
     if not listed:
         return [finding("nobody")]
     problems = [peer_findings(seen, peer, None) for peer in seen.peers if peer["ok"]]

@@ -48,7 +48,8 @@ def _odd_answers(seen: Observations) -> list[str]:
 
 def remarks(seen: Observations) -> list[str]:
     """Return what a client has to know of a torrent that is well."""
-    subject, texts = seen.subject, []
+    subject = seen.subject
+    texts = [*subject.get("remarks", [])]
     if subject["private"]:
         texts.append(REMARKS["private_magnet"])
     if peerless_on_purpose(subject):

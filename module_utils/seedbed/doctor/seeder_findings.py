@@ -9,6 +9,7 @@ from ansible.module_utils.seedbed.doctor.observations import (
     available,
     is_loopback,
     listed_peers,
+    named_peers,
     peer_address,
     peerless_on_purpose,
     serves,
@@ -37,7 +38,8 @@ def swarm_findings(seen: Observations) -> list[Finding]:
     """Return what is wrong with all that should serve a torrent, each seeder's root first."""
     expected = seen.expected
     if not expected:
-        judged = seen.tracker_answered and not peerless_on_purpose(seen.subject)
+        somebody = seen.tracker_answered or bool(named_peers(seen.subject))
+        judged = somebody and not peerless_on_purpose(seen.subject)
         return foreign_findings(seen) if judged else []
     addresses = [peer_address(seeder) for seeder in expected.values()]
     others = [peer for peer in seen.peers if (peer["address"], peer["port"]) not in addresses]

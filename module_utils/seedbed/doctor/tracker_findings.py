@@ -37,10 +37,10 @@ def tracker_findings(seen: Observations) -> list[Finding]:
     """Return a finding for each tracker that does not do its part."""
     announces = seen.announces
     if not announces:
-        if seen.answers:
+        if seen.answers and not seen.subject.get("peers"):
             names = ", ".join(dict.fromkeys(map(tracker_name, seen.answers)))
             return [finding("tracker_for_browsers", detail=names)]
-        if trackerless_on_purpose(seen.subject) or peerless_on_purpose(seen.subject):
+        if seen.subject.get("peers") or trackerless_on_purpose(seen.subject) or peerless_on_purpose(seen.subject):
             return []
         return [finding("private_without_tracker" if seen.subject["private"] else "no_tracker")]
     bad = [answer for answer in announces if not answer["ok"]]

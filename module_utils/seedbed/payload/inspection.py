@@ -22,6 +22,7 @@ from ansible.module_utils.seedbed.payload.placement import (
 from ansible.module_utils.seedbed.payload.sources import Source
 from ansible.module_utils.seedbed.torrent.client_names import name_on_3, path_on_3
 from ansible.module_utils.seedbed.torrent.model import Spec
+from ansible.module_utils.seedbed.torrent.names import path_fault
 from ansible.module_utils.seedbed.torrent.piece_lengths import fit_piece_length
 
 PAD = ".pad"
@@ -57,6 +58,14 @@ def inspect_entry(spec: Spec, host: PayloadHost) -> Placement:
             entry.missing.append(number)
     entry.changed |= bool(entry.missing or (set(marks) | set(entry.manifest.get("links", []))) - entry.wanted_paths())
     return entry
+
+
+def _check_paths(entry: Placement) -> None:
+    """Refuse files of others whose names some client does not take."""
+    for file in entry.files:
+        fault = path_fault((entry.name, *file.path)[bool(file.path) :], hybrid=entry.hybrid)
+        if fault:
+            raise EntryError(fault)
 
 
 def _set_piece_length(entry: Placement) -> None:
@@ -137,6 +146,7 @@ def _inspect_source(entry: Placement, host: PayloadHost) -> None:
         entry.files = [ContentFile((), os.stat(path).st_size)]
     else:
         raise EntryError(f"{path} is neither a file nor a directory")
+    _check_paths(entry)
     _set_piece_length(entry)
     entry.sources = [Source(file.length, "/".join((path, *file.path))) for file in entry.files]
     _link(entry, host)

@@ -47,7 +47,8 @@ def ask_swarms(
 def targets(
     subjects: Sequence[Subject], answers: Sequence[TrackerAnswer], seeders: Mapping[str, PeerAddress], own: Peer
 ) -> list[Target]:
-    """Return whom to meet of each torrent: the seeders that should be there, then what the trackers hand out."""
+    """Return whom to meet of each torrent: the seeders that should be there, those that its magnet
+    names, then what the trackers hand out."""
     listed: dict[str, list[tuple[str, int]]] = {}
     for answer in answers:
         peers = listed.setdefault(answer["info_hash"], [])
@@ -56,7 +57,8 @@ def targets(
     for subject in subjects:
         names = (subject.get("swarm") or {}).get("seeders") or []
         expected = [(seeders[name]["address"], seeders[name]["peer_port"]) for name in names if name in seeders]
-        candidates = dict.fromkeys(expected + listed.get(subject["info_hash"], []))
+        named = [(peer["address"], peer["port"]) for peer in subject.get("peers", [])]
+        candidates = dict.fromkeys(expected + named + listed.get(subject["info_hash"], []))
         found += [
             Target(address, port, subject["info_hash"])
             for address, port in list(candidates)[:MAX_PEERS]

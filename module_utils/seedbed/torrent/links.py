@@ -14,16 +14,19 @@ def links_for(
     *,
     name: str,
     size: int,
-    hybrid: bool,
+    version: str,
     private: bool,
     trackers: Sequence[str],
     webseeds: Sequence[str] = (),
 ) -> Links:
-    """Return hashes and links of an info section; a private torrent has no magnet: nobody serves its metadata."""
-    info_hash = hashlib.sha1(info).hexdigest()
-    v2 = hashlib.sha256(info).hexdigest() if hybrid else ""
+    """Return hashes and links of an info section; version: v1, hybrid or v2, which has no v1 info hash.
+
+    A private torrent has no magnet: nobody serves its metadata.
+    """
+    info_hash = "" if version == "v2" else hashlib.sha1(info).hexdigest()
+    v2 = "" if version == "v1" else hashlib.sha256(info).hexdigest()
     full = bare = None
     if not private:
         full = magnet_link(info_hash, name=name, info_hash_v2=v2, size=size, trackers=trackers, webseeds=webseeds)
-        bare = magnet_link(info_hash)
+        bare = magnet_link(info_hash, info_hash_v2="" if info_hash else v2)
     return {"info_hash": info_hash, "info_hash_v2": v2, "magnet": full, "bare_magnet": bare}

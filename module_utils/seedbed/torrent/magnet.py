@@ -1,15 +1,9 @@
-"""Magnet links (BEP 9, 53): written and read."""
+"""Magnet links (BEP 9, 53), written by the letter."""
 
 from __future__ import annotations
 
-import base64
-import re
 from typing import Sequence
-from urllib.parse import parse_qs, quote
-
-from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.text import quoted
-from ansible.module_utils.seedbed.torrent.model import Subject
+from urllib.parse import quote
 
 
 def magnet_link(
@@ -23,8 +17,8 @@ def magnet_link(
     peers: Sequence[str] = (),
     select: str = "",
 ) -> str:
-    """Return a magnet link (BEP 9, 53); everything but the info hash is optional."""
-    terms = [f"xt=urn:btih:{info_hash}"]
+    """Return a magnet link (BEP 9, 53); everything but one info hash is optional."""
+    terms = [f"xt=urn:btih:{info_hash}"] if info_hash else []
     if info_hash_v2:
         terms.append(f"xt=urn:btmh:1220{info_hash_v2}")
     if name:
@@ -37,25 +31,3 @@ def magnet_link(
     if select:
         terms.append("so=" + select)
     return "magnet:?" + "&".join(terms)
-
-
-class MagnetError(SeedbedError):
-    """A magnet without a usable v1 info hash."""
-
-
-def read_magnet(magnet: str) -> Subject:
-    """Return what a magnet names: name, info hash, trackers (BEP 9); clients take an unescaped # in a name as it is."""
-    scheme, _question, query = magnet.strip().partition("?")
-    fields = parse_qs(query) if scheme.lower() == "magnet:" else {}
-    for topic in fields.get("xt", []):
-        match = re.fullmatch(r"urn:btih:([0-9a-fA-F]{40}|[A-Za-z2-7]{32})", topic)
-        if match:
-            text = match.group(1)
-            info_hash = text.lower() if len(text) == 40 else base64.b32decode(text.upper()).hex()
-            name = fields.get("dn", [info_hash])[0]
-            trackers = [[url] for key in fields if re.fullmatch(r"tr(\.\d+)?", key) for url in fields[key]]
-            return {"name": name, "info_hash": info_hash, "private": False, "trackers": trackers, "swarm": None}
-    raise MagnetError(
-        f"magnet is {quoted(magnet)}, which has no v1 info hash; "
-        "expected magnet:?xt=urn:btih: and 40 hexadecimal digits"
-    )

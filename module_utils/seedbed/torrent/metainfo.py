@@ -1,4 +1,4 @@
-"""Metainfo files of our own making (BEP 3, 12, 19, 27, 47, 52).
+"""Metainfo files of our own making (BEP 3, 12, 19, 27, 47, 52), such as every client takes.
 
 The info dictionary is made of content, names and options alone: trackers, comments and web seeds stand
 outside it, so that they may change without changing the info hash.
@@ -11,6 +11,7 @@ from typing import Any, Sequence
 
 from ansible.module_utils.seedbed.torrent.bencode import Encoded, encode
 from ansible.module_utils.seedbed.torrent.links import links_for
+from ansible.module_utils.seedbed.torrent.metainfo_reader import MetainfoError, torrent_info
 from ansible.module_utils.seedbed.torrent.model import MadeTorrent, Payload, PayloadFile, flatten_tiers
 
 CREATOR = "Seedbed"
@@ -101,10 +102,18 @@ def torrent_metainfo(
         info,
         name=payload["name"],
         size=payload["length"],
-        hybrid=bool(payload.get("hybrid")),
+        version="hybrid" if payload.get("hybrid") else "v1",
         private=private,
         trackers=flatten_tiers(trackers),
         webseeds=webseeds,
     )
-    metainfo = base64.b64encode(encode({**outer, "info": Encoded(info)})).decode()
-    return {"name": payload["name"], "metainfo": metainfo, **links}
+    made = encode({**outer, "info": Encoded(info)})
+    _refuse_odd(made)
+    return {"name": payload["name"], "metainfo": base64.b64encode(made).decode(), **links}
+
+
+def _refuse_odd(made: bytes) -> None:
+    """Raise what the reader of everybody's torrents finds odd in ours: some client would not take it as it is meant."""
+    remarks = torrent_info(made)["remarks"]
+    if remarks:
+        raise MetainfoError("; ".join(remarks))

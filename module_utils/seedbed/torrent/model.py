@@ -86,6 +86,8 @@ class TorrentInfo(Links):
     source: str
     created_by: str
     creation_date: int
+    remarks: list[str]
+    """What is odd about it, and what clients make of that."""
 
 
 class PublishedTorrent(MadeTorrent):
@@ -148,6 +150,8 @@ class Entry(TypedDict, total=False):
     creation_date: int
     state: str
     swarm: SwarmWish
+    odd: str
+    """In which way a torrent of the odd menu is odd; nobody can write it."""
 
 
 # -- from the controller to a host, and back --------------------------------------------------------------------------
@@ -587,6 +591,10 @@ class Subject(TypedDict, total=False):
     trackers: Tiers
     webseeds: list[str]
     size: int
+    peers: list[Peer]
+    """Those that a magnet names."""
+    remarks: list[str]
+    """What is odd about the .torrent or the magnet."""
     swarm: SubjectSwarm | None
     """None for what is not the catalogue's: then nothing of it is odd on purpose."""
 
