@@ -37,7 +37,8 @@ options:
     default: []
     suboptions:
       path: {type: path, required: true, description: Where it lies. Missing directories are made.}
-      content: {type: str, description: 'Its content. Without content, secret content and link there shall be no file.'}
+      content: {type: str, description: 'Its content. Without any content and link there shall be no file.'}
+      content_base64: {type: str, description: 'Its content, of any bytes.'}
       secret_content: {type: str, description: 'Its content, which is never shown.'}
       link: {type: str, description: Where a symbolic link at this path leads.}
       mode: {type: str, choices: ["0600", "0640", "0644", "0755"], default: "0644", description: Its mode.}
@@ -140,6 +141,7 @@ status:
   sample: 200
 """
 
+import base64
 import signal
 import sys
 from typing import Any
@@ -162,6 +164,7 @@ from ansible.module_utils.seedbed.host.service_unit import (
 FILE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
+    "content_base64": {"type": "str"},
     "secret_content": {"type": "str", "no_log": True},
     "link": {"type": "str"},
     "mode": {"type": "str", "choices": ["0600", "0640", "0644", "0755"], "default": "0644"},
@@ -177,7 +180,7 @@ ARGUMENTS: dict[str, Any] = {
         "elements": "dict",
         "default": [],
         "options": FILE,
-        "mutually_exclusive": [["content", "secret_content", "link"]],
+        "mutually_exclusive": [["content", "content_base64", "secret_content", "link"]],
     },
     "state": {"type": "str", "choices": ["started", "present", "absent"], "default": "started"},
     "enabled": {"type": "bool"},
@@ -206,10 +209,15 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
     def encoded(text: str | None) -> bytes | None:
         return None if gone or text is None else text.encode()
 
+    def content_of(file: dict[str, Any]) -> bytes | None:
+        if file["content_base64"] is not None and not gone:
+            return base64.b64decode(file["content_base64"])
+        return encoded(file["content"] if file["secret_content"] is None else file["secret_content"])
+
     files = [
         ServiceFile(
             file["path"],
-            encoded(file["content"] if file["secret_content"] is None else file["secret_content"]),
+            content_of(file),
             "" if gone else file["link"] or "",
             int(file["mode"], 8),
             file["validate"],

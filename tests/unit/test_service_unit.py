@@ -386,7 +386,7 @@ def test_absent_takes_everything_away(unit: FakeUnit, port: int) -> None:
         "files": [{"path": str(unit.config), "content": "x", "secret_content": None, "mode": "0644", "link": None}],
         "state": "absent",
     }
-    parameters["files"][0].update({"validate": [], "reload": False})
+    parameters["files"][0].update({"content_base64": None, "validate": [], "reload": False})
     gone = module.service_of(parameters, unit)
     converge(gone, unit)
     assert (unit.enabled, unit.server, unit.config.exists(), Path(unit.path).exists()) == (

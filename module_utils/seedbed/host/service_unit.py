@@ -8,6 +8,7 @@ to hold its ports itself, to answer, and to have read its files after they were 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import os
 import re
@@ -461,4 +462,7 @@ def _text(content: Former, secret: bool) -> str:
         return ""
     if content.link:
         return f"-> {content.link}\n"
-    return "(a secret)\n" if secret else (content.content or b"").decode("utf-8", "replace")
+    data = content.content or b""
+    if b"\0" in data:
+        return f"({len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()})\n"
+    return "(a secret)\n" if secret else data.decode("utf-8", "replace")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=inventories/local"
 UNKNOWN = "01" * 20
+ANNOUNCER = "seedbed-announcer.service"
 
 
 def url(address: str, port: int, path: str = "/", scheme: str = "http") -> str:
@@ -156,7 +158,23 @@ def test_every_item_can_be_fetched_in_every_way(lab: Any, published: list[dict[s
     }
 
 
+def test_restarted_tracker_knows_the_seeders_again_by_itself(
+    lab: Any, published: list[dict[str, Any]], wait_until: Any
+) -> None:
+    lab["tracker1"].check_output("systemctl restart opentracker")
+    wait_until(lambda: {seeders(lab, item) for item in published} == {1}, what="the announces of every torrent")
+    said = "has been restarted: announced [0-9]* of [0-9]* torrents anew"
+    assert lab["seeder1"].run(f"journalctl --unit={ANNOUNCER} | grep -q '{said}'").rc == 0
+
+
+def test_announcer_is_shut_in(lab: Any) -> None:
+    exposure = lab["seeder1"].check_output(f"systemd-analyze security --no-pager {ANNOUNCER} | tail -n 1")
+    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3
+    assert lab["seeder1"].check_output("stat -c '%%U %%a' /etc/seedbed/announcer.json") == "root 600"
+
+
 def test_restarted_tracker_knows_the_seeders_again_after_a_run(lab: Any, published: list[dict[str, Any]]) -> None:
+    lab["seeder1"].check_output(f"systemctl stop {ANNOUNCER}")
     lab["tracker1"].check_output("systemctl restart opentracker")
     run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars=lab_acceptance=never")
     assert run.returncode == 0, run.stdout[-3000:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import preflight
 from ansible.module_utils.seedbed.base import services
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.host.program_archive import program_archive
 
 
 def host_faults(
@@ -67,6 +69,14 @@ def endpoint(host: Mapping[str, Any], name: str, port: str = "port") -> str:
         raise AnsibleFilterError(str(error)) from error
 
 
+def host_program(name: str) -> str:
+    """Return a program of ``module_utils/seedbed/programs`` as one file for a host's Python, in base64."""
+    try:
+        return base64.b64encode(program_archive(os.path.join(ROOT, "module_utils", "seedbed"), name)).decode()
+    except SeedbedError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -75,6 +85,7 @@ class FilterModule:
             "endpoint": endpoint,
             "host_faults": host_faults,
             "host_ip": services.host_ip,
+            "host_program": host_program,
             "own_ip": services.own_ip,
             "password_faults": preflight.password_faults,
         }
