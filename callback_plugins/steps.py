@@ -33,11 +33,14 @@ class Step:
 
 def step_name(task: Any) -> str | None:
     """Return the name of the outermost include that a task belongs to, else of its role; None for a play's own task."""
-    include = role = None
+    include: Any = None
+    role: Any = None
     while task is not None:  # blocks and tasks alike know their parent and, when they come from one, their role
         include = task if isinstance(task, IncludeRole) else include
         role, task = getattr(task, "_role", None) or role, getattr(task, "_parent", None)
-    name: str | None = include.name if include and "{{" not in str(include.name) else role and role.get_name()
+    # An include that takes one role after the other is a step for each of them.
+    one = include and not include.loop and "{{" not in str(include.name)
+    name: str | None = include.name if one else role and role.get_name()
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ansible.module_utils.seedbed.base import files
 from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import OperatingSystemError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import link_atomically, read_file, remove_files, write_atomically
-from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.base.systemd import Unit, notify
 from ansible.module_utils.seedbed.base.users import UserError, give_directory, user_ids
 
 
@@ -131,3 +132,16 @@ def test_a_unit_that_is_not_there_is_not_active() -> None:
     unit = Unit("seedbed-never-there.service")
     assert unit.active() is False
     assert unit.user() is None
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_service_tells_systemd_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool) -> None:
+    path = f"{tmp_path}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + path[1:] if abstract else path)
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + path[1:] if abstract else path)
+        notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify("READY=1")  # nobody has asked

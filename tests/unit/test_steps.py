@@ -23,6 +23,16 @@ PLAYBOOK = """
       ansible.builtin.import_role:
         name: writer
       when: inventory_hostname == 'a'
+- name: Prepare more
+  hosts: all
+  gather_facts: false
+  strategy: {strategy}
+  tasks:
+    - name: Run one role after the other
+      ansible.builtin.include_role:
+        name: "{{{{ role }}}}"
+      loop: [reader, writer]
+      loop_control: {{loop_var: role}}
 - name: Tell
   hosts: a
   gather_facts: false
@@ -69,6 +79,9 @@ def play(directory: Path, *arguments: str, strategy: str = "linear", command: st
     (directory / "roles" / "writer" / "handlers").mkdir(exist_ok=True)
     (directory / "roles" / "writer" / "handlers" / "main.yml").write_text(HANDLER, encoding="utf-8")
     (tasks / "more.yml").write_text(MORE, encoding="utf-8")
+    reader = directory / "roles" / "reader" / "tasks"
+    reader.mkdir(parents=True, exist_ok=True)
+    (reader / "main.yml").write_text(MORE, encoding="utf-8")
     playbook = directory / "playbook.yml"
     playbook.write_text(PLAYBOOK.format(strategy=strategy, command=command), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if "COLOR" not in name}
@@ -98,6 +111,8 @@ def test_a_step_is_a_line_with_its_hosts_and_its_time(failed: str) -> None:
     assert steps(failed) == [
         "Write what is wanted: 3 hosts, 2 changed",
         "Leave two alone: 2 hosts, 1 changed",
+        "reader: 3 hosts",
+        "writer: 3 hosts, 2 changed",
         "Tell: 1 host",
     ]
     for hidden in ("Remember something", "included:", "ASYNC"):
@@ -116,7 +131,9 @@ def test_the_lines_for_people_come_last(failed: str) -> None:
 
 def test_hosts_at_their_own_pace_are_counted_in_the_same_steps(tmp_path: Path) -> None:
     shown = play(tmp_path, strategy="free")
-    assert {line.split(":")[0] for line in steps(shown)} == {"Write what is wanted", "Leave two alone", "Tell"}
+    assert {line.split(":")[0] for line in steps(shown)} == {
+        *("Write what is wanted", "Leave two alone", "reader", "writer", "Tell")
+    }
 
 
 def test_verbose_shows_every_task_and_colours_are_for_who_asks(tmp_path: Path, failed: str) -> None:

@@ -1,8 +1,10 @@
-"""systemd's units, by way of systemctl: nothing else in this package calls it."""
+"""systemd's units, by way of systemctl: nothing else in this package calls it. And a service's own word to systemd."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from typing import Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError, run
@@ -90,3 +92,11 @@ class Unit:
 def run_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:
     """Start a program as a unit that is gone when it ends; properties are further options of systemd-run."""
     run(["systemd-run", "--quiet", "--collect", "--unit", unit, *properties, *argv])
+
+
+def notify(state: str) -> None:
+    """Tell systemd the state of this service, such as ``READY=1`` (sd_notify(3)), where systemd has asked."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(state.encode(), "\0" + path[1:] if path.startswith("@") else path)

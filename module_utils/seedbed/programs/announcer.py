@@ -16,6 +16,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypedDict
 from urllib.parse import urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.systemd import notify
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 from ansible.module_utils.seedbed.transmission.torrent_rpc import TorrentRpc
 from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
@@ -132,6 +133,7 @@ def main(arguments: Sequence[str]) -> int:
     with open(arguments[0], encoding="utf-8") as file:
         config: AnnouncerConfig = json.load(file)
     announcer = Announcer(config)
+    notify("READY=1")
     while True:
         announcer.look()
         time.sleep(config["seconds"])
