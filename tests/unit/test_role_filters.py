@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,29 @@ def test_the_seeder_declares_every_port_that_it_may_draw(in_role: Render) -> Non
     assert ports == [8081, 8100, 8101]
     given = "{{ 'x.service' | transmission_listeners(rpc_port=1, peer_port=2, random=false, first=3, last=4) }}"
     assert [listener["port"] for listener in in_role("transmission", given)] == [1, 2]
+
+
+def test_the_announcer_knows_the_trackers_by_their_contracts(in_role: Render) -> None:
+    services = {"tracker": {"port": 8889, "statistics": "stats"}}
+    hosts = {"one": {"lab_address": "192.0.2.1", "lab_services": services}, "two": {"lab_address": "::2"}}
+    facts = {
+        "groups": {"trackers": ["one"]},
+        "hostvars": hosts,
+        "transmission_rpc_address": "::",
+        "transmission_rpc_password": "secret",
+    }
+    assert in_role("transmission", "{{ __transmission_announcer_settings }}", **facts) == {
+        "rpc": ["::1", 8081],
+        "login": ["seedbed", "secret"],
+        "trackers": [{"place": "192.0.2.1:8889", "statistics": "http://192.0.2.1:8889/stats?mode=everything"}],
+        "seconds": 15,
+    }
+    assert in_role("transmission", "{{ hosts | watched_trackers }}", hosts=[]) == []
+    watched = in_role(
+        "transmission", "{{ __transmission_announcer_settings }}", **facts, transmission_watch_trackers="false"
+    )
+    assert watched["trackers"] == []
+
+
+def test_a_program_is_one_file(in_role: Render) -> None:
+    assert base64.b64decode(in_role("lab", "{{ 'announcer' | host_program }}")).startswith(b"PK")
