@@ -26,6 +26,11 @@ HANDED_OVER = [
 CONSENT = json.dumps({"lab_adopt": HANDED_OVER, "transmission_adopt": True})
 
 
+def plain(text: str) -> str:
+    """The text without colours, which Molecule asks for."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 @pytest.fixture(scope="module")
 def before(lab) -> list[str]:
     """The host with its neighbours, before the lab."""
@@ -52,7 +57,7 @@ def test_the_lab_runs_where_they_are_handed_over(lab, before):
     run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
     assert run.returncode == 0, run.stdout[-5000:]
     again = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
-    assert re.search(r"box +: ok=\d+ +changed=0 ", again.stdout), again.stdout[-5000:]
+    assert "changed=0 " in again.stdout, again.stdout[-5000:]
 
 
 def test_it_runs_beside_the_neighbours(lab):
@@ -81,8 +86,8 @@ def test_content_stays_where_it_is_to_be_kept(lab):
     # Another host is down the first time.
     command = (INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=true")
     first, second = lab.playbook("--inventory=nowhere.invalid,", *command), lab.playbook(*command)
-    assert re.search("nowhere.invalid +: .*unreachable=1", first.stdout), first.stdout[-5000:]
-    assert re.search("box +: .*unreachable=0 +failed=0", first.stdout), first.stdout[-5000:]
+    assert re.search("nowhere.invalid +: .*unreachable=1", plain(first.stdout)), first.stdout[-5000:]
+    assert re.search("box +: .*unreachable=0 +failed=0", plain(first.stdout)), first.stdout[-5000:]
     assert second.returncode == 0, second.stdout[-5000:]
     assert "changed=0 " in second.stdout, second.stdout[-3000:]
     assert lab["box"].file("/srv/seedbed/payload/single").size == 1048576
