@@ -89,8 +89,13 @@ options:
     description: For which role what is written is noted as ours, see M(owned). Without one nothing is noted.
     type: str
     default: ""
-  trees:
+  directories:
     description: Directories that the unit makes itself, noted as ours where they are not there yet.
+    type: list
+    elements: path
+    default: []
+  trees:
+    description: The same, of directories that are ours with all that is in them.
     type: list
     elements: path
     default: []
@@ -197,6 +202,7 @@ ARGUMENTS: dict[str, Any] = {
     "journal_faults": {"type": "list", "elements": "str", "default": []},
     "renews_workers": {"type": "bool", "default": False},
     "role": {"type": "str", "default": ""},
+    "directories": {"type": "list", "elements": "path", "default": []},
     "trees": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "float", "default": 30},
 }
@@ -242,6 +248,7 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
         params["renews_workers"],
         params["seconds"],
         params["role"],
+        params["directories"],
         params["trees"],
     )
 

@@ -83,6 +83,7 @@ class Service(NamedTuple):
     renews_workers: bool = False
     seconds: float = 30
     role: str = ""
+    directories: Sequence[str] = ()
     trees: Sequence[str] = ()
 
 
@@ -174,7 +175,8 @@ def apply_service(service: Service, unit: Unit, plan: ServicePlan) -> None:
     was_active = unit.active()
     written = [item.file.path for item in plan.differences if _desired(item.file).exists()]
     own = [unit.name] if any(file.path == unit.path and file.content is not None for file in service.files) else []
-    claim(service.role, {"files": written, "units": own, "trees": service.trees})
+    made = {"directories": service.directories, "trees": service.trees}
+    claim(service.role, {"files": written, "units": own, **made})
     try:
         for item in plan.differences:
             _put(item.file.path, _desired(item.file))
