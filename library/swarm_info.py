@@ -10,6 +10,7 @@ description:
   - Asks the trackers of each torrent as M(tracker_info) does, then meets the peers that they hand out, and the seeders
     that should be among them, as M(peer_info) does.
   - At most 20 peers of a torrent are met.
+  - Web seeds are asked for HEAD and for the ranges of I(subjects[].sample), which are compared with its hash.
   - What does not answer, refuses or answers nonsense is a result with a reason, not a failure of the task.
 options:
   subjects:
@@ -60,6 +61,12 @@ EXAMPLES = r"""
 RETURN = r"""
 trackers: {description: What each tracker answered as the results of M(tracker_info)., type: list, elements: dict,
   returned: always}
+webseeds:
+  description: What each web seed showed, with C(url), C(info_hash), C(ok), C(reason), C(message), what was C(compared)
+    and is right, C(remarks) and C(seconds).
+  type: list
+  elements: dict
+  returned: always
 peers: {description: What each peer showed as the results of M(peer_info)., type: list, elements: dict,
   returned: always}
 """

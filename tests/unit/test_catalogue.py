@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.base.services import AddressError, UnknownServiceError
-from ansible.module_utils.seedbed.catalogue import addresses, publication
+from ansible.module_utils.seedbed.catalogue import addresses, page, publication
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
 from ansible.module_utils.seedbed.catalogue.items import MadeCatalogue, make_items
 from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
@@ -364,6 +364,21 @@ def test_the_published_files() -> None:
     assert told["items"][0]["torrent"] == "torrents/%E7%9B%B2%20%E9%81%93.torrent"
     assert "metainfo" not in told["items"][0]
     assert "download_dirs" not in told["items"][0]
+
+
+def test_the_password_of_a_tracker_is_in_the_torrent_alone() -> None:
+    results = {"seeder1": {"payloads_json": [payload()], "failures": []}}
+    url = "http://me:secret@192.0.2.9:80/announce"
+    items = catalogue_items([GOOD], results, seeders=SEEDERS, trackers=[[url]])["items"]
+    torrent, listing = publication.published_files(items, lab="lab")
+    assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["trackers"] == [[url]]
+    assert items[0]["trackers"] == [[url]]  # as the seeders need it
+    told = base64.b64decode(listing["content"])
+    assert b"secret" not in told
+    assert json.loads(told)["items"][0]["trackers"] == [["http://(hidden)@192.0.2.9:80/announce"]]
+    assert "tr=http%3A%2F%2F192.0.2.9%3A80%2Fannounce" in json.loads(told)["items"][0]["magnet"]
+    shown = [page.shown_item(item) for item in items], page.announce_urls(items)
+    assert "secret" not in repr(shown)
 
 
 def test_tracker_tiers() -> None:

@@ -115,11 +115,13 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
     addresses = json.loads(render_own("main.yml", "{{ __doctor_case.addresses_json }}", **variables))
     assert addresses == {"seeder1": {"address": "192.0.2.2", "peer_port": 8082}}
 
-    answers = {"trackers": seen["view"]["trackers"], "peers": seen["view"]["peers"]}
+    web = {"url": "http://192.0.2.1/x", "info_hash": HASH, "ok": True, "reason": "", "message": "", "compared": "x"}
+    answers = {"trackers": seen["view"]["trackers"], "peers": seen["view"]["peers"], "webseeds": [web]}
     verdicts = render_own(
         "main.yml",
         "{{ __doctor_case | doctor_verdicts(view={'from': __doctor_view, 'address': __doctor_own_address, "
-        "'clock': now().timestamp() | int, 'trackers': __doctor_answers.trackers, 'peers': __doctor_answers.peers}) }}",
+        "'clock': now().timestamp() | int, 'trackers': __doctor_answers.trackers, 'peers': __doctor_answers.peers, "
+        "'webseeds': __doctor_answers.webseeds}) }}",
         **variables, inventory_hostname="leecher1", lab_address="192.0.2.3", lab_services={}, __doctor_answers=answers,
     )  # fmt: skip
     assert [(verdict["from"], verdict["verdict"]) for verdict in verdicts] == [("leecher1", "clock_skew")]
@@ -130,6 +132,7 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
         **variables, host="leecher1",
     )  # fmt: skip
     assert lines[0]["text"] == f"item ({HASH}) as leecher1 sees it"
+    assert "    http://192.0.2.1/x  serves ranges, x is right" in [line["text"] for line in lines]
     table = render_own(
         "report.yml", "{{ __doctor_found | doctor_report(every_item=doctor_every_item | bool) }}", **variables
     )

@@ -19,6 +19,8 @@ from ansible.module_utils.seedbed.probe.announce import AnnounceOptions
 from ansible.module_utils.seedbed.probe.http_answer import HttpAnswer
 from ansible.module_utils.seedbed.probe.tracker_answers import announced, decoded, refusal, scraped
 from ansible.module_utils.seedbed.torrent import bencode
+from ansible.module_utils.seedbed.torrent.credentials import magnet_without_passwords, without_password
+from ansible.module_utils.seedbed.torrent.magnet import magnet_link
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback_trackers import PATIENT, PEER, announce_body, http, http_tracker, one, raw_server, udp_reply, udp_tracker
@@ -291,6 +293,44 @@ def test_no_failure_shows_a_password(reason: str, free_port: int) -> None:
         result = one(trackers[reason])
     assert result["reason"] == reason
     assert "cret" not in repr(result), result
+
+
+def test_a_password_that_the_catalogue_hides_is_not_sent_as_one() -> None:
+    seen: list[bytes] = []
+
+    def serve(client: socket.socket) -> None:
+        seen.append(client.recv(65536))
+        client.sendall(http(BODY))
+
+    with raw_server(serve) as port:
+        result = one(f"http://(hidden)@127.0.0.1:{port}/announce")
+    assert result["ok"] and result["remarks"] == ["catalogue.json does not tell its password, so it was asked without"]
+    assert not any(b"Authorization" in request for request in seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:p@h/announce", "http://(hidden)@h/announce"),
+        ("http://u:p@p@h:80/a?x=http://a:b@c", "http://(hidden)@h:80/a?x=http://(hidden)@c"),
+        ("see http://u:p@h/, or udp://token@h:1", "see http://(hidden)@h/, or udp://(hidden)@h:1"),
+        ("http://u:p/q@h/announce", "http://(hidden)@h/announce"),
+        ("http://h/@x", "http://h/@x"),
+        ("a@b", "a@b"),
+    ],
+)
+def test_passwords_are_hidden_in_urls_and_texts(text: str, shown: str) -> None:
+    assert without_password(text) == shown
+
+
+def test_magnets_are_shown_without_passwords() -> None:
+    trackers = ["http://u:s%40cret@h:80/announce?a=b&c", "udp://h:1/announce"]
+    magnet = magnet_link("2a" * 20, name="a&b", trackers=trackers, webseeds=["http://u:secret@w/"])
+    shown = magnet_without_passwords(magnet)
+    assert shown == magnet_link(
+        "2a" * 20, name="a&b", trackers=["http://h:80/announce?a=b&c", trackers[1]], webseeds=["http://w/"]
+    )
+    assert magnet_without_passwords(shown) == shown
 
 
 def test_a_tracker_for_browsers_is_not_asked() -> None:

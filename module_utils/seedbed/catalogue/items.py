@@ -8,6 +8,7 @@ from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.catalogue.addresses import web_path
 from ansible.module_utils.seedbed.catalogue.specs import Faults, holders_of
 from ansible.module_utils.seedbed.payload.virtual import virtual_payload
+from ansible.module_utils.seedbed.torrent.credentials import magnet_without_passwords
 from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo
 from ansible.module_utils.seedbed.torrent.model import (
     Failure,
@@ -110,8 +111,10 @@ def _item(
 ) -> Item:
     spec, swarm = resolved["spec"], resolved["entry"].get("swarm", {})
     limit, share = swarm.get("upload_limit"), spec.get("available")
+    torrent = resolved["torrent"] or _own_torrent(resolved, payload, webseed_urls)
     return {
-        **(resolved["torrent"] or _own_torrent(resolved, payload, webseed_urls)),
+        **torrent,
+        "magnet": torrent["magnet"] and magnet_without_passwords(torrent["magnet"]),
         "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
         "single_file": payload["single_file"],
         "size": payload["length"],

@@ -6,6 +6,7 @@ from typing import Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import printable
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import PublicItem, flatten_tiers
 
 
@@ -77,4 +78,4 @@ def shown_item(item: PublicItem) -> ShownItem:
 
 def announce_urls(items: Sequence[PublicItem]) -> list[str]:
     """Return every tracker that an item names, in order, each once."""
-    return flatten_tiers(tier for item in items for tier in item["trackers"])
+    return flatten_tiers(map(without_password, tier) for item in items for tier in item["trackers"])

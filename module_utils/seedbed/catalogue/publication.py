@@ -8,6 +8,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.seedbed.catalogue.items import failure_sentences
 from ansible.module_utils.seedbed.catalogue.specs import Faults
+from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
 from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile
 from ansible.module_utils.seedbed.torrent.odd import odd_files, odd_list
@@ -56,12 +57,20 @@ def _file(path: str, data: bytes) -> WebFile:
     return {"path": path, "content": base64.b64encode(data).decode()}
 
 
+def _shown(item: Item) -> dict[str, Any]:
+    """Return what everybody may know of an item: who has its .torrent has the passwords of its trackers, too."""
+    shown = {key: value for key, value in item.items() if key not in _INTERNAL}
+    shown["trackers"] = [[without_password(url) for url in tier] for tier in item["trackers"]]
+    shown["webseeds"] = [without_password(url) for url in item["webseeds"]]
+    return shown
+
+
 def published_files(
     items: Sequence[Item], *, lab: str, with_malformed: bool = False, with_odd: bool = False
 ) -> list[WebFile]:
     """Return the .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
     files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
-    public = [{key: value for key, value in item.items() if key not in _INTERNAL} for item in items]
+    public = [_shown(item) for item in items]
     whole: dict[str, Any] = {"schema_version": 1, "lab": lab, "items": public}
     whole["malformed"] = malformed_list() if with_malformed else []
     whole["odd"] = odd_list() if with_odd else []

@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence, TypedDict, cast
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.doctor.host_state import HostState
 from ansible.module_utils.seedbed.doctor.options import TEXTS, item_names, option_faults
+from ansible.module_utils.seedbed.doctor.web_samples import file_sample, piece_sample
 from ansible.module_utils.seedbed.torrent import metainfo_reader
 from ansible.module_utils.seedbed.torrent.magnet_reader import read_magnet
 from ansible.module_utils.seedbed.torrent.model import (
@@ -141,7 +142,7 @@ def _subject(item: Mapping[str, Any]) -> Subject:
         raise TypeError
     if not re.fullmatch("[0-9a-f]{40}", subject["info_hash"]):
         raise ValueError
-    return subject
+    return {**subject, "sample": file_sample(item)} if subject.get("webseeds") else subject
 
 
 def torrent_subject(path: str) -> Subject:
@@ -151,9 +152,10 @@ def torrent_subject(path: str) -> Subject:
     except SeedbedError as error:
         raise ChoiceError(f"torrent_file: {error}") from error
     try:
-        info = metainfo_reader.torrent_info(data)
+        read = metainfo_reader.read_torrent(data)
     except SeedbedError as error:
         raise ChoiceError(f"torrent_file is {path}, which is no .torrent: {error}") from error
+    info = read.info
     if info["version"] == "v2":
         raise ChoiceError(f"torrent_file is {path}, which is of version 2 alone; the doctor knows v1 and hybrid")
     return {
@@ -163,4 +165,6 @@ def torrent_subject(path: str) -> Subject:
         "trackers": info["trackers"],
         "remarks": info["remarks"],
         "swarm": None,
+        "size": info["size"],
+        **({"webseeds": info["webseeds"], "sample": piece_sample(info, read.stream)} if info["webseeds"] else {}),
     }

@@ -7,13 +7,17 @@ from typing import Sequence
 from ansible.module_utils.seedbed.doctor.observations import share_held
 from ansible.module_utils.seedbed.doctor.report import ReportLine, report_line
 from ansible.module_utils.seedbed.doctor.verdicts import count, percent
-from ansible.module_utils.seedbed.torrent.model import PeerAnswer, Subject, TrackerAnswer
+from ansible.module_utils.seedbed.torrent.model import PeerAnswer, Subject, TrackerAnswer, WebSeedAnswer
 
 
 def details(
-    subjects: Sequence[Subject], answers: Sequence[TrackerAnswer], peers: Sequence[PeerAnswer], view: str
+    subjects: Sequence[Subject],
+    answers: Sequence[TrackerAnswer],
+    peers: Sequence[PeerAnswer],
+    view: str,
+    webseeds: Sequence[WebSeedAnswer] = (),
 ) -> list[ReportLine]:
-    """Return what each tracker and each peer showed of each torrent, as lines for people."""
+    """Return what each tracker, peer and web seed showed of each torrent, as lines for people."""
     lines = []
     for subject in subjects:
         kind = ", private" if subject["private"] else ""
@@ -28,8 +32,24 @@ def details(
         lines.append(report_line("", "  peers, over TCP (uTP is not probed)" if met else "  no peers to meet"))
         for peer in met:
             lines += [_peer_line(peer), *_remark_lines(peer.get("remarks", []))]
+        asked = [answer for answer in webseeds if answer["info_hash"] == subject["info_hash"]]
+        if asked:
+            lines.append(report_line("", "  web seeds"))
+        for seed in asked:
+            lines += [_web_line(seed), *_remark_lines(seed.get("remarks", []))]
         lines.append(report_line("", ""))
     return lines
+
+
+def _web_line(answer: WebSeedAnswer) -> ReportLine:
+    head = f"    {answer['url']}  "
+    if not answer["ok"]:
+        return report_line("fault", f"{head}{answer['reason']}: {answer['message'] or 'no reason given'}")
+    return report_line("", f"{head}serves ranges, {answer['compared'] or 'nothing to compare'}{_is_right(answer)}")
+
+
+def _is_right(answer: WebSeedAnswer) -> str:
+    return " is right" if answer["compared"] else ""
 
 
 def _remark_lines(remarks: Sequence[str]) -> list[ReportLine]:

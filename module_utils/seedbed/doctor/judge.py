@@ -9,20 +9,28 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping
 
-from ansible.module_utils.seedbed.doctor.findings import Finding, finding
-from ansible.module_utils.seedbed.doctor.observations import observations, url_parts
+from ansible.module_utils.seedbed.doctor.findings import Finding, as_warnings, finding, has_fault
+from ansible.module_utils.seedbed.doctor.observations import (
+    Observations,
+    observations,
+    peerless_on_purpose,
+    url_parts,
+)
 from ansible.module_utils.seedbed.doctor.remarks import oddities, remarks
 from ansible.module_utils.seedbed.doctor.seeder_findings import swarm_findings
 from ansible.module_utils.seedbed.doctor.tracker_findings import tracker_findings
 from ansible.module_utils.seedbed.doctor.verdicts import SEVERITIES, count
 from ansible.module_utils.seedbed.torrent.model import Seeder, Subject, Tracker, TrackerAnswer, Verdict, View
 
+# What is no fault where a web seed serves: there need be nobody else.
+_NOBODY_ELSE = ("nobody", "no_tracker", "private_without_tracker", "only_leechers", "partial")
+
 
 def verdict(subject: Subject, view: View, seeders: Mapping[str, Seeder], trackers: Mapping[str, Tracker]) -> Verdict:
     """Return the verdict on one torrent, seen from one viewpoint."""
     seen = observations(subject, view, seeders, trackers)
     by_cause: dict[str, Finding] = {}
-    for problem in [*tracker_findings(seen), *swarm_findings(seen), *oddities(seen)]:
+    for problem in [*_findings(seen), *oddities(seen)]:
         by_cause.setdefault(problem["cause"], problem)  # what a tracker's two protocols show alike is one finding
     ranked = sorted(by_cause.values(), key=lambda problem: SEVERITIES.index(problem["severity"]))  # the root first
     chosen = ranked[0] if ranked else finding("healthy", detail=swarm_size(seen.answers))
@@ -34,6 +42,17 @@ def verdict(subject: Subject, view: View, seeders: Mapping[str, Seeder], tracker
         "more": [problem["cause"] for problem in ranked[1:]],
         "remarks": remarks(seen),
     }
+
+
+def _findings(seen: Observations) -> list[Finding]:
+    """Return what is wrong with trackers, peers and web seeds: who has all of it makes the others' faults warnings."""
+    web = [finding("web_seed_broken", where=a["url"], detail=a["message"]) for a in seen.webseeds if not a["ok"]]
+    swarm = [*tracker_findings(seen), *swarm_findings(seen)]
+    if seen.web_seeds_that_serve:
+        lonely = [problem for problem in swarm if problem["verdict"] not in _NOBODY_ELSE]
+        return as_warnings([*web, *lonely])
+    alone = has_fault(swarm) or peerless_on_purpose(seen.subject)
+    return [*web, *swarm] if alone else [*swarm, *as_warnings(web)]
 
 
 def swarm_size(answers: Iterable[TrackerAnswer]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterable, Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
@@ -20,6 +20,7 @@ from ansible.module_utils.seedbed.torrent.model import (
     Tracker,
     TrackerAnswer,
     View,
+    WebSeedAnswer,
     flatten_tiers,
 )
 
@@ -38,6 +39,11 @@ class Observations(NamedTuple):
     seeders: Mapping[str, Seeder]
     """All of the lab."""
     trackers: Mapping[str, Tracker]
+    webseeds: Sequence[WebSeedAnswer] = ()
+
+    @property
+    def web_seeds_that_serve(self) -> list[str]:
+        return [answer["url"] for answer in self.webseeds if answer["ok"]]
 
     @property
     def announces(self) -> list[TrackerAnswer]:
@@ -65,7 +71,8 @@ def observations(
     peers = [peer for peer in view["peers"] if peer["info_hash"] == info_hash]
     # Answers name their trackers so, too: nobody is shown a password.
     shown: Subject = {**subject, "trackers": [[without_password(url) for url in tier] for tier in subject["trackers"]]}
-    return Observations(shown, view, answers, peers, seeders, trackers)
+    webseeds = [answer for answer in view.get("webseeds", []) if answer["info_hash"] == info_hash]
+    return Observations(shown, view, answers, peers, seeders, trackers, webseeds)
 
 
 # -- the subject ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ansible.module_utils.seedbed.doctor.observations import (
     dead_on_purpose,
     is_version_3,
     peerless_on_purpose,
+    serves,
     state_of,
     swarm,
     tracker_name,
@@ -42,6 +43,7 @@ def oddities(seen: Observations) -> list[Finding]:
 def _odd_answers(seen: Observations) -> list[str]:
     """Return what is odd about the answers of trackers and peers, and what clients take all the same."""
     odd = [(tracker_name(answer), text) for answer in seen.answers for text in answer.get("remarks", [])]
+    odd += [(answer["url"], text) for answer in seen.webseeds for text in answer.get("remarks", [])]
     odd += [(f"{peer['address']}:{peer['port']}", text) for peer in seen.peers for text in peer.get("remarks", [])]
     return [REMARKS["odd_answer"].format(where=where, detail=text) for where, text in dict.fromkeys(odd)]
 
@@ -54,6 +56,8 @@ def remarks(seen: Observations) -> list[str]:
         texts.append(REMARKS["private_magnet"])
     if peerless_on_purpose(subject):
         texts.append(REMARKS["empty_on_purpose" if subject.get("size") == 0 else "web_seed_on_purpose"])
+    elif seen.web_seeds_that_serve and not any(serves(subject, peer) for peer in seen.peers):
+        texts += [REMARKS["web_seed_alone"].format(where=url) for url in seen.web_seeds_that_serve]
     elif trackerless_on_purpose(subject):
         texts.append(REMARKS["trackerless_on_purpose"])
     dead = dict.fromkeys(map(tracker_name, dead_on_purpose(seen)))

@@ -186,6 +186,11 @@ VERDICTS = {
     "metadata_unavailable": Kind(
         "fault", "no peer sends the metadata, so a magnet does not work: {detail}", "hand out the .torrent file"
     ),
+    "web_seed_broken": Kind(
+        "fault",
+        "the web seed {where} does not serve it: {detail}",
+        "correct its address in the torrent, or put the torrent's own content there; it has to serve ranges",
+    ),
     "udp_only": Kind(
         "warning",
         "the torrent has UDP trackers alone, and an aria2 without DHT cannot use them",
@@ -202,7 +207,9 @@ REMARKS = {
     "private_magnet": "private: use the .torrent, its magnet can never work",
     "empty_on_purpose": "it has no bytes and no seeder: its .torrent is all that a client needs, a magnet finds nobody",
     "web_seed_on_purpose": "no peer seeds it, as the catalogue says: a client with its .torrent gets it from the web "
-    "seed, which was not asked",
+    "seed",
+    "web_seed_alone": "no peer that was met has all of it: a client with its .torrent gets it from the web seed "
+    "{where}",
     "trackerless_on_purpose": "it has no tracker, as the catalogue says: a client has to be told a seeder's address, "
     "or to find it by DHT, peer exchange or local discovery",
     "dead_on_purpose": "{where}, none of the lab's trackers, does not answer: a client has to go on to the others, "

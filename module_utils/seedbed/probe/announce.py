@@ -34,7 +34,7 @@ from ansible.module_utils.seedbed.probe.tracker_answers import (
     unpacked,
 )
 from ansible.module_utils.seedbed.probe.tracker_urls import host_of, scrape_path, split_tracker, url_data, with_query
-from ansible.module_utils.seedbed.torrent.credentials import without_password
+from ansible.module_utils.seedbed.torrent.credentials import HIDDEN, without_password
 from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
 PROBE_PORT = 1
@@ -143,6 +143,8 @@ def _answer_to(question: Question, options: AnnounceOptions) -> TrackerAnswer:
     try:
         if question.tracker != question.tracker.strip():
             result["remarks"].append("there are blanks around its address; not every client passes over them")
+        if f"//{HIDDEN}@" in question.tracker:
+            result["remarks"].append("catalogue.json does not tell its password, so it was asked without")
         parts = split_tracker(question.tracker)
         asking = _ask_udp if parts.scheme == "udp" else _ask_http
         asking(parts, question, options, result)

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
 from ansible.module_utils.seedbed.base.net import Address, Deadline, NetError, net_error, open_tcp, resolve, try_each
 from ansible.module_utils.seedbed.probe.http_answer import HttpAnswer
-from ansible.module_utils.seedbed.torrent.credentials import without_password
+from ansible.module_utils.seedbed.torrent.credentials import HIDDEN, without_password
 
 MAX_ANSWER = 8 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -31,11 +31,12 @@ class Answer(NamedTuple):
 
 
 class HttpRequest(NamedTuple):
-    """What is asked of an address, and how much of an answer is read."""
+    """What is asked of an address, and how much of an answer is read; unpack: as clients do with trackers' answers."""
 
     method: str = "GET"
     headers: Mapping[str, str] = {"Accept-Encoding": "gzip"}
     max_body: int = MAX_ANSWER
+    unpack: bool = True
 
 
 PLAIN = HttpRequest()
@@ -48,7 +49,9 @@ def ask_http(url: str, family: str, deadline: Deadline, request: HttpRequest = P
         answer, address, own = _ask_any(url, family, deadline, request)
         location = answer.headers.get("location", "")
         if answer.status not in (301, 302, 303, 307, 308) or not location:
-            body = _unpack(answer.headers.get("content-encoding", ""), bytes(answer.body), request.max_body, address)
+            body = bytes(answer.body)
+            if request.unpack:
+                body = _unpack(answer.headers.get("content-encoding", ""), body, request.max_body, address)
             return Answer(answer.status, answer.headers, body, address, own, redirects, answer.remarks)
         url = _redirected(url, location, address)
         redirects.append(without_password(url))
@@ -105,7 +108,7 @@ def _head(parts: SplitResult, request: HttpRequest) -> bytes:
     target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
     userinfo, at, host = parts.netloc.rpartition("@")
     headers = {"Host": _ascii_host(host), "User-Agent": "seedbed", **request.headers, "Connection": "close"}
-    if at:
+    if at and userinfo != HIDDEN:
         user, _, password = userinfo.partition(":")
         secret = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
         headers["Authorization"] = "Basic " + base64.b64encode(secret).decode("ascii")

@@ -7,12 +7,14 @@ from typing import Mapping, Sequence, TypedDict
 from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question, ask
 from ansible.module_utils.seedbed.probe.peer_handshake import PeerOptions, Target
 from ansible.module_utils.seedbed.probe.peers import meet_all
+from ansible.module_utils.seedbed.probe.web_seeds import WebOptions, ask_web_seeds
 from ansible.module_utils.seedbed.torrent.model import (
     Peer,
     PeerAddress,
     PeerAnswer,
     Subject,
     TrackerAnswer,
+    WebSeedAnswer,
     flatten_tiers,
 )
 
@@ -24,6 +26,7 @@ class SwarmAnswers(TypedDict):
 
     trackers: list[TrackerAnswer]
     peers: list[PeerAnswer]
+    webseeds: list[WebSeedAnswer]
 
 
 def ask_swarms(
@@ -33,7 +36,7 @@ def ask_swarms(
     announce_options: AnnounceOptions,
     peer_options: PeerOptions,
 ) -> SwarmAnswers:
-    """Return the answers of all trackers and peers; `own` is this host's own client, which is not met."""
+    """Return the answers of all trackers, peers and web seeds; `own` is this host's own client, which is not met."""
     questions = [
         Question(tracker, kind, subject["info_hash"])
         for subject in subjects
@@ -41,7 +44,11 @@ def ask_swarms(
         for kind in ("scrape", "announce")
     ]
     answers = ask(questions, announce_options)
-    return {"trackers": answers, "peers": meet_all(targets(subjects, answers, seeders, own), peer_options)}
+    return {
+        "trackers": answers,
+        "peers": meet_all(targets(subjects, answers, seeders, own), peer_options),
+        "webseeds": ask_web_seeds(subjects, WebOptions(announce_options.timeout, peer_options.piece_timeout)),
+    }
 
 
 def targets(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 HIDDEN = "(hidden)"
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"]*@")
@@ -18,3 +18,17 @@ def without_password(text: str) -> str:
     except ValueError:
         return _ANYTHING.sub(f"{HIDDEN}@", text)
     return _USERINFO.sub(f"{HIDDEN}@", text)
+
+
+def magnet_without_passwords(magnet: str) -> str:
+    """Return a magnet whose trackers and web seeds are asked without users and passwords: it is shown to everybody."""
+    head, question, query = magnet.partition("?")
+    fields = [_field_without_password(field) for field in query.split("&")]
+    return head + question + "&".join(fields)
+
+
+def _field_without_password(field: str) -> str:
+    key, _, value = field.partition("=")
+    url = unquote(value)
+    shown = without_password(url)
+    return field if shown == url else f"{key}={quote(shown.replace(f'{HIDDEN}@', ''), safe='')}"

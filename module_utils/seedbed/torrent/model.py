@@ -444,6 +444,43 @@ class PeerAnswer(TypedDict, total=False):
     seconds: float
 
 
+class WebRange(TypedDict):
+    """A part of one file, or of padding, which nobody serves."""
+
+    path: list[str]
+    length: int
+    """Of the whole file."""
+    offset: int
+    size: int
+    pad: bool
+
+
+class WebSample(TypedDict):
+    """What a web seed is asked for, and what its bytes hash to together; no hash where nothing is known of them."""
+
+    single_file: bool
+    name: str
+    ranges: list[WebRange]
+    digest: str
+    hash: str
+    what: str
+    """What the hash is of, for people."""
+
+
+class WebSeedAnswer(TypedDict, total=False):
+    """What one web seed showed of one torrent."""
+
+    url: str
+    info_hash: str
+    ok: bool
+    reason: str
+    message: str
+    compared: str
+    """What was compared and is right."""
+    remarks: list[str]
+    seconds: float
+
+
 class SeederTracker(TypedDict):
     """A tracker as a seeder's daemon sees it."""
 
@@ -590,6 +627,8 @@ class Subject(TypedDict, total=False):
     private: bool
     trackers: Tiers
     webseeds: list[str]
+    sample: WebSample | None
+    """What its web seeds are asked for."""
     size: int
     peers: list[Peer]
     """Those that a magnet names."""
@@ -601,7 +640,14 @@ class Subject(TypedDict, total=False):
 
 View = TypedDict(
     "View",
-    {"from": str, "address": str, "clock": int, "trackers": List[TrackerAnswer], "peers": List[PeerAnswer]},
+    {
+        "from": str,
+        "address": str,
+        "clock": int,
+        "trackers": List[TrackerAnswer],
+        "peers": List[PeerAnswer],
+        "webseeds": List[WebSeedAnswer],
+    },
     total=False,
 )
 """What was seen from one host."""

@@ -35,7 +35,8 @@ def doctor_verdicts(case: Case, *, view: View) -> list[Verdict]:
 
 def doctor_details(case: Case, *, answers: Mapping[str, Any], host: str) -> list[ReportLine]:
     """Return what trackers and peers showed one host, as lines for people."""
-    return details(from_json(case["subjects_json"]), answers["trackers"], answers["peers"], _view_name(host))
+    subjects = from_json(case["subjects_json"])
+    return details(subjects, answers["trackers"], answers["peers"], _view_name(host), answers.get("webseeds", ()))
 
 
 def doctor_report(found: Mapping[str, Sequence[Verdict]], *, every_item: bool) -> list[ReportLine]:
