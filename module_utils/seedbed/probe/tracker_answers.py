@@ -7,17 +7,27 @@ import struct
 from typing import Any, Callable, Sequence
 
 from ansible.module_utils.seedbed.base.net import NetError
-from ansible.module_utils.seedbed.torrent.bencode import BencodeError, decode_head
+from ansible.module_utils.seedbed.torrent.bencode import BencodeError, decode_closely
 from ansible.module_utils.seedbed.torrent.model import Peer, TrackerAnswer
 
 Remark = Callable[[str], None]
 """Takes what is odd about an answer, as half a sentence."""
 
 
+# What is no bencode by the letter, and what clients make of it; keys out of order are read by all.
+_FORMS = {
+    "duplicate": "its answer has a key twice; libtorrent and Transmission take the first value, aria2 the last one",
+    "zero": "its answer has a number with a leading zero; Transmission refuses it",
+    "minus zero": "its answer has the number -0; clients take it for 0, strict parsers may not",
+    "length zero": "its answer has the length of a text with a leading zero; clients read it, strict parsers may not",
+    "sign": "its answer has a number with a plus sign; libtorrent refuses it",
+}
+
+
 def decoded(raw: bytes, remark: Remark) -> dict[bytes, Any]:
     """Return the dictionary that an answer begins with."""
     try:
-        body, _, end = decode_head(raw)
+        (body, _, end), oddities, _ = decode_closely(raw)
     except BencodeError as error:
         hint = ""
         if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"d" and raw[:1] != b"d":
@@ -25,6 +35,9 @@ def decoded(raw: bytes, remark: Remark) -> dict[bytes, Any]:
         raise NetError("not_bencode", f"the answer is not bencode: {error}{hint}") from error
     if not isinstance(body, dict):
         raise NetError("not_bencode", "the answer is bencode, but no dictionary")
+    for kind in oddities:
+        if kind in _FORMS:
+            remark(_FORMS[kind])
     if end < len(raw):
         remark(f"{_bytes(len(raw) - end)} behind the end of its answer; clients pass over them, strict parsers may not")
     return body
