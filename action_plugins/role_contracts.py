@@ -16,7 +16,7 @@ from ansible.module_utils.seedbed import preflight
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import add_all_plugin_dirs
 
-PARTS = ["services", "listeners", "claims", "faults"]
+PARTS = ["services", "listeners", "claims", "faults", "host_faults", "notes"]
 
 
 class ActionModule(ActionBase):
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(
             {
                 "roles": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": PARTS, "default": PARTS},
+                "parts": {"type": "list", "elements": "str", "choices": PARTS, "default": PARTS[:4]},
             }
         )
         variables = task_vars or {}
@@ -41,7 +41,10 @@ class ActionModule(ActionBase):
 
 
 class Contract:
-    """What one role says about a host: the values of ``__ROLE_services``, ``__ROLE_listeners`` and so on."""
+    """What one role says about a host: the values of ``__ROLE_services``, ``__ROLE_listeners`` and so on.
+
+    And, once the host was observed, ``__ROLE_host_faults`` and ``__ROLE_notes``.
+    """
 
     def __init__(
         self,
@@ -151,4 +154,9 @@ def evaluate(contracts: Sequence[Contract], parts: Sequence[str]) -> dict[str, A
         faults += [fault for contract in contracts for fault in contract.part("faults", [], lab_listeners=listeners)]
         faults += [fault for contract in contracts for fault in contract.uncomputed]
         found["faults"] = list(dict.fromkeys(faults))
+    # What the host itself has shown. Whatever cannot be computed of it is a fault of the host, too.
+    for part in [part for part in ("notes", "host_faults") if part in parts]:
+        found[part] = list(dict.fromkeys(said for contract in contracts for said in contract.part(part, [])))
+    if "host_faults" in parts:
+        found["host_faults"] += [fault for contract in contracts for fault in contract.uncomputed]
     return found

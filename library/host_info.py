@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: host_info
 short_description: Answers in one call what roles ask a host before they decide
 description:
-  - Gathers facts, and says what listens on a range of ports and which packages are installed. Changes nothing.
+  - Gathers facts, and says what listens on a range of ports, which packages are installed, and what the host filters
+    with. Changes nothing.
 options:
   first:
     description: The first port of the range.
@@ -27,6 +28,16 @@ options:
         and C(variable).
     type: list
     elements: dict
+    default: []
+  listeners:
+    description: What shall be reached on the host, each with C(port) and C(protocols); for RV(firewall).
+    type: list
+    elements: dict
+    default: []
+  networks:
+    description: From where it shall be reached, in CIDR form; for RV(firewall).
+    type: list
+    elements: str
     default: []
   gather_subset:
     description: The facts, as M(ansible.builtin.setup) takes them.
@@ -90,6 +101,29 @@ folders:
   type: list
   elements: str
   sample: [/srv/media]
+firewall:
+  description: What else filters on the host beside the lab's own table.
+  returned: always
+  type: dict
+  contains:
+    backend:
+      description: Who decides, V(firewalld) or V(ufw); V(nftables) where neither runs.
+      type: str
+    obstacles: {description: Why that one cannot be told of the listeners now., type: list, elements: str}
+    closing:
+      description: Rules of others that seem to keep the networks out of the listeners' ports.
+      type: list
+      elements: dict
+      sample: [{where: inet filter input, rule: policy drop, ports: [8888/tcp, 8888/udp]}]
+    redirected:
+      description: Ports of the range that are sent elsewhere, as container engines publish them.
+      type: list
+      elements: dict
+      sample:
+        - {where: ip nat DOCKER, rule: tcp dport 8888 dnat to 172.17.0.2:80, protocols: [tcp], first: 8888, last: 8888}
+    tracking: {description: A rule of others that asks the connection tracking., type: list, elements: dict}
+    ssh_ports: {description: By which the host is reached over SSH., type: list, elements: int}
+    opened: {description: 'In which of firewalld and ufw the lab has opened something.', type: list, elements: str}
 packages:
   description: The names of the installed packages.
   returned: always
@@ -108,6 +142,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages
+from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
 # What module setup takes as its subset "min".
@@ -149,6 +184,8 @@ def main() -> None:
             "last": {"type": "int", "required": True},
             "name": {"type": "str", "default": ""},
             "claims": {"type": "list", "elements": "dict", "default": []},
+            "listeners": {"type": "list", "elements": "dict", "default": []},
+            "networks": {"type": "list", "elements": "str", "default": []},
             "gather_subset": {
                 "type": "list",
                 "elements": "str",
@@ -167,6 +204,9 @@ def main() -> None:
         gather_timeout=module.params["gather_timeout"],
         minimal_gather_subset=MINIMAL,
     )
+    params = module.params
+    port_range = params["first"], params["last"]
+    sockets = listening_sockets(*port_range)
     try:
         packages = installed_packages()
         owned = known()
@@ -175,17 +215,19 @@ def main() -> None:
         others = foreign(owned, [claim for claim in claims if claim["kind"] != "daemon"])
         daemons = [claim for claim in claims if claim["kind"] == "daemon"]
         daemon = foreign_daemon(owned) if daemons else None
+        firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
         ansible_facts=facts.collect(module=module),
-        sockets=listening_sockets(module.params["first"], module.params["last"]),
+        sockets=sockets,
         packages=packages,
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
         resolved=resolved(module.params["name"]),
+        firewall=firewall,
     )
 
 

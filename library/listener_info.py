@@ -41,6 +41,7 @@ sockets:
   sample:
     - protocol: tcp
       port: 8888
+      loopback: false
       pid: 812
       process: opentracker
       unit: opentracker.service

@@ -79,11 +79,6 @@ waiting:
   description: Whether the live rules go away again unless they are confirmed.
   type: bool
   returned: state is present
-other_dropping_tables:
-  description: Tables of other owners whose input chain drops by default; they can close what this one opens.
-  type: list
-  elements: str
-  returned: state is present
 """
 
 import os
@@ -107,7 +102,7 @@ def boot_unit(module: AnsibleModule) -> bool:
     if read_file(unit.path) == text.encode() and enabled:
         return False
     if not module.check_mode:
-        nft_table.write_durably(unit.path, text, 0o644)
+        nft_table.write_durably(unit.path, text)
         unit.reload_files()
         unit.enable()
     return True
@@ -117,7 +112,7 @@ def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
     """Bring kernel, file and unit to the wanted state."""
     table, rules = module.params["table"], module.params["rules"]
     if module.check_mode and not shutil.which("nft"):
-        return {"changed": True, "waiting": False, "other_dropping_tables": []}
+        return {"changed": True, "waiting": False}
     live, wanted, kept = nft_table.compare_table(table, rules, paths)
     differs = live != wanted
     if not module.check_mode:
@@ -132,7 +127,6 @@ def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
     return {
         "changed": boot_unit(module) or differs or not kept,
         "waiting": differs and not module.check_mode,
-        "other_dropping_tables": nft_table.dropping_chains(table),
         "diff": {"before_header": table, "after_header": table, "before": live, "after": wanted},
     }
 

@@ -6,9 +6,9 @@ DOCUMENTATION = r"""
 module: role_contracts
 short_description: Evaluate what roles declare about a host
 description:
-  - Reads defaults, variables and argument specification of roles that lie beside the calling one, and evaluates four
+  - Reads defaults, variables and argument specification of roles that lie beside the calling one, and evaluates some
     of their variables with the variables of the host. Of role C(x) these are C(__x_services), C(__x_listeners),
-    C(__x_claims) and C(__x_faults).
+    C(__x_claims) and C(__x_faults), and once the host was observed C(__x_host_faults) and C(__x_notes).
   - A role whose variables have wrong types is only asked for its services.
   - No connection to the host is needed.
 options:
@@ -21,7 +21,7 @@ options:
     description: What to evaluate.
     type: list
     elements: str
-    choices: [services, listeners, claims, faults]
+    choices: [services, listeners, claims, faults, host_faults, notes]
     default: [services, listeners, claims, faults]
 attributes:
   check_mode:
@@ -65,4 +65,18 @@ faults:
   elements: str
   sample:
     - transmission_rpc_password is not set; it takes the password of the remote control
+host_faults:
+  description: What the host itself has shown to be wrong, one sentence a fault.
+  returned: with O(parts) host_faults
+  type: list
+  elements: str
+  sample:
+    - portal_port is 8000, but tcp port 8000 is held by caddy (caddy.service); stop that or choose another port
+notes:
+  description: What people should know of the host, though it stops nothing.
+  returned: with O(parts) notes
+  type: list
+  elements: str
+  sample:
+    - "inet filter input: policy drop seems to close 8888/tcp to lab_networks; ..."
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-import pytest
 from ansible.module_utils.seedbed.host import nft_table
 
 
@@ -17,28 +16,7 @@ def test_a_table_is_replaced_in_one_transaction() -> None:
 def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "made" / "rules"
     nft_table.write_durably(str(path), "old")
-    nft_table.write_durably(str(path), "new", 0o644)
+    nft_table.write_durably(str(path), "new")
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [child.name for child in path.parent.iterdir()] == ["rules"]
-
-
-LISTED = """table inet filter {
-	chain input {
-		type filter hook input priority filter; policy drop;
-	}
-	chain output {
-		type filter hook output priority filter; policy drop;
-	}
-}
-table inet seedbed {
-	chain input {
-		type filter hook input priority filter - 10; policy accept;
-	}
-}
-"""
-
-
-def test_tables_that_can_close_what_ours_opens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nft_table, "run", lambda argv, text=None: LISTED)
-    assert nft_table.dropping_chains("inet seedbed") == ["inet filter"]

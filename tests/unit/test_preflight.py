@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.base.listeners import _unit, listening_sockets
+from ansible.module_utils.seedbed.base.listeners import _is_loopback, _unit, listening_sockets
 from ansible.module_utils.seedbed.preflight import (
     address_faults,
     archive_faults,
@@ -232,9 +233,26 @@ def test_listening_sockets_of_this_machine_are_found_with_their_holder() -> None
             own = comm.read().strip()
         numbers = [port for _, port in ports]
         found = listening_sockets(min(numbers), max(numbers))
-        assert ports <= {(entry["protocol"], entry["port"]) for entry in found if entry["process"] == own}
+        mine = [entry for entry in found if entry["process"] == own]
+        assert ports <= {(entry["protocol"], entry["port"]) for entry in mine}
+        assert {entry["loopback"] for entry in mine if (entry["protocol"], entry["port"]) in ports} == {True}
     left = listening_sockets(min(numbers), max(numbers))
     assert not ports & {(entry["protocol"], entry["port"]) for entry in left if entry["process"] == own}
+
+
+@pytest.mark.parametrize(
+    ("address", "alone"),
+    [
+        ("0100007F", True),  # as this machine writes 127.0.0.1
+        ("00000000", False),
+        ("00000000000000000000000001000000", True),
+        ("0000000000000000FFFF00000100007F", True),
+        ("000080FE00000000FF005450B6AD1DFE", False),
+    ],
+)
+@pytest.mark.skipif(sys.byteorder != "little", reason="the words of /proc are in the machine's own order")
+def test_who_listens_on_loopback_is_known(address: str, alone: bool) -> None:
+    assert _is_loopback(address) is alone
 
 
 @pytest.mark.parametrize(

@@ -73,4 +73,4 @@ def test_listener_info_answers_in_json(capsys: pytest.CaptureFixture[str]) -> No
         listener_info.main()
     answer = json.loads(capsys.readouterr().out)
     assert answer["changed"] is False
-    assert all(set(entry) == {"protocol", "port", "pid", "process", "unit"} for entry in answer["sockets"])
+    assert all(set(entry) == {"protocol", "port", "loopback", "pid", "process", "unit"} for entry in answer["sockets"])

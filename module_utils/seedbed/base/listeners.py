@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+import struct
 from typing import Iterator, TypedDict
 
 # Socket states (include/net/tcp_states.h): a TCP socket listens in state 0A, a bound UDP socket shows 07.
@@ -15,6 +17,8 @@ class Socket(TypedDict):
 
     protocol: str
     port: int
+    loopback: bool
+    """Nobody but this host itself reaches it."""
     pid: int
     process: str
     unit: str
@@ -23,11 +27,11 @@ class Socket(TypedDict):
 def listening_sockets(first: int, last: int, proc: str = "/proc") -> list[Socket]:
     """Return the sockets that listen on a port from first to last, both included."""
     bound = [entry for entry in _bound(proc) if first <= entry[1] <= last]
-    owners = _owners({inode for _, _, inode in bound}, proc) if bound else {}
+    owners = _owners({entry[3] for entry in bound}, proc) if bound else {}
     sockets: list[Socket] = []
-    for protocol, port, inode in bound:
+    for protocol, port, loopback, inode in bound:
         pid, process, unit = owners.get(inode, (0, "", ""))
-        socket = Socket(protocol=protocol, port=port, pid=pid, process=process, unit=unit)
+        socket = Socket(protocol=protocol, port=port, loopback=loopback, pid=pid, process=process, unit=unit)
         if socket not in sockets:
             sockets.append(socket)
     return sockets
@@ -42,16 +46,25 @@ def holders(port: int, proc: str = "/proc") -> dict[int, str]:
     }
 
 
-def _bound(proc: str) -> Iterator[tuple[str, int, str]]:
+def _bound(proc: str) -> Iterator[tuple[str, int, bool, str]]:
     for table, protocol, state in _TABLES:
         try:
             with open(f"{proc}/net/{table}", encoding="ascii") as lines:
                 for line in list(lines)[1:]:
                     field = line.split()
                     if field[3] == state:
-                        yield protocol, int(field[1].rsplit(":", 1)[1], 16), field[9]
+                        address, port = field[1].rsplit(":", 1)
+                        yield protocol, int(port, 16), _is_loopback(address), field[9]
         except FileNotFoundError:  # a kernel without IPv6
             continue
+
+
+def _is_loopback(address: str) -> bool:
+    """Return whether an address of /proc is one; its words have the machine's own order of bytes."""
+    raw = b"".join(struct.pack("=I", int(address[at : at + 8], 16)) for at in range(0, len(address), 8))
+    parsed = ipaddress.ip_address(raw)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return bool((mapped or parsed).is_loopback)
 
 
 def _owners(inodes: set[str], proc: str) -> dict[str, tuple[int, str, str]]:

@@ -10,9 +10,22 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 RECORD = "/var/lib/seedbed/owned.json"
 FORMAT = 1
 
-PLAIN = ("packages", "users", "units", "tables", "files", "trees", "directories", "used", "folders", "content")
+PLAIN = (
+    "packages",
+    "users",
+    "units",
+    "openings",
+    "tables",
+    "files",
+    "trees",
+    "directories",
+    "used",
+    "folders",
+    "content",
+)
 """Kinds of which a name says all. A tree is a directory with all that is in it; a directory goes when it is empty. Used
-is a directory that was there, empty or handed to us: it stays. Folders are those of a daemon that was taken over.
+is a directory that was there, empty or handed to us: it stays. Openings are the host's own firewalls that were told of
+ports. Folders are those of a daemon that was taken over.
 Content says of what is ours by another kind that people may want to keep it when all else goes."""
 NOTED = ("kept", "states", "modes")
 """Kinds with a note: of a file that was replaced the path of its copy, empty when there is none; of a unit that was

@@ -8,16 +8,13 @@ be compared word for word, the rules are proven loadable, and nothing of the hos
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
-from ansible.module_utils.seedbed.base.commands import CommandError, run
-from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
-from ansible.module_utils.seedbed.base.files import read_file, remove_files, write_atomically
-from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
-
-
-class NftError(SeedbedError):
-    """nft, unshare or systemd refused a command; the text holds their own words."""
+from ansible.module_utils.seedbed.base.commands import run
+from ansible.module_utils.seedbed.base.errors import os_errors_reported
+from ansible.module_utils.seedbed.base.files import make_directory, read_file, remove_files, write_atomically
+from ansible.module_utils.seedbed.host import way_back
 
 
 class TablePaths(NamedTuple):
@@ -62,50 +59,26 @@ def live_listing(table: str) -> str:
     return run(["nft", "-s", "list", "table", *table.split()])
 
 
-def dropping_chains(table: str) -> list[str]:
-    """Return the input chains of other tables that drop by default: they can close what this table opens."""
-    found = []
-    current = ""
-    for line in run(["nft", "list", "chains"]).splitlines():
-        words = line.split()
-        if words[:1] == ["table"]:
-            current = " ".join(words[1:3])
-        elif "hook input" in line and "policy drop" in line and current != table:
-            found.append(current)
-    return found
-
-
 @os_errors_reported()
-def write_durably(path: str, text: str, mode: int = 0o600) -> None:
-    """Replace a file durably: a boot finds the old text or the new, never a part."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    write_atomically(path, text.encode(), mode=mode, durable=True)
+def write_durably(path: str, text: str) -> None:
+    """Replace a file durably: a boot finds the old text or the new, never a part. The unit's own user reads it."""
+    make_directory(os.path.dirname(path))
+    write_atomically(path, text.encode(), durable=True)
 
 
 def load_with_rollback(table: str, rules: str, paths: TablePaths, timer: str, seconds: int) -> None:
     """Make the rules live, with the former ones coming back unless `confirm` is called in time."""
-    cancel_rollback(timer)
+    way_back.disarm(timer)
     write_durably(paths.candidate, replacing(table, rules))
     write_durably(paths.rollback, replacing(table, live_listing(table)))
-    when = ["--on-active", str(seconds), "--timer-property=AccuracySec=1s"]
-    run_transient(timer, when, ["nft", "-f", paths.rollback])
+    way_back.arm(timer, seconds, ["nft", "-f", paths.rollback])
     run(["nft", "-f", paths.candidate])
-
-
-def cancel_rollback(timer: str) -> bool:
-    """Stop the timer of the rollback; return whether it was still waiting."""
-    try:
-        Unit(timer + ".timer").stop()
-    except CommandError:
-        return False
-    return True
 
 
 @os_errors_reported()
 def confirm(paths: TablePaths, timer: str) -> None:
     """Keep the live rules, from now on at every boot too."""
-    if not cancel_rollback(timer):
-        raise NftError("the rollback was no longer waiting: the host has its former rules again")
+    way_back.confirm(timer)
     os.replace(paths.candidate, paths.rules)
     remove_files([paths.rollback])
 
@@ -113,4 +86,7 @@ def confirm(paths: TablePaths, timer: str) -> None:
 @os_errors_reported()
 def compare_table(table: str, rules: str, paths: TablePaths) -> tuple[str, str, bool]:
     """Return the live listing, the wanted one, and whether the file for the next boot is as it should be."""
-    return live_listing(table), wanted_listing(table, rules), read_file(paths.rules) == replacing(table, rules).encode()
+    kept = read_file(paths.rules) == replacing(table, rules).encode() and bool(
+        os.stat(paths.rules).st_mode & stat.S_IROTH
+    )
+    return live_listing(table), wanted_listing(table, rules), kept

@@ -15,7 +15,7 @@ from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.ownership import user_exists
 from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
 from ansible.module_utils.seedbed.base.users import user_ids
-from ansible.module_utils.seedbed.host import package_manager
+from ansible.module_utils.seedbed.host import host_firewall, package_manager
 
 PATHS = ("files", "trees", "directories")
 
@@ -52,6 +52,7 @@ def plan_taking(owned: Owned, roles: Sequence[str], keep: Sequence[str] = ()) ->
 KINDS = (
     "units",
     "states",
+    "openings",
     "files",
     "kept",
     "modes",
@@ -86,6 +87,7 @@ def take_back(owned: Owned, roles: Sequence[str], keep: Sequence[str] = ()) -> T
     removed: list[str] = []
     left = list(stays)
     _stop(goes, removed)
+    removed += [f"ports in {name}" for name in host_firewall.remove(list(goes.get("openings", {})))]
     _remove_files(goes, removed)
     _restore_units(goes, removed)
     for table in goes.get("tables", {}):

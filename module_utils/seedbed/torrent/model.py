@@ -668,3 +668,42 @@ Verdict = TypedDict(
     },
 )
 """What is wrong with one torrent, seen from one host; `where` is the host, tracker or peer to blame."""
+
+
+# -- firewalls --------------------------------------------------------------------------------------------------------
+
+
+class ClosingRule(TypedDict):
+    """A rule of somebody else on a host that seems to keep others out of ports of the lab."""
+
+    where: str
+    """Such as "inet filter input"."""
+    rule: str
+    ports: list[str]
+    """Such as 8888/tcp."""
+
+
+class Redirection(TypedDict):
+    """Ports that the host sends elsewhere before any input chain sees them, as container engines publish them."""
+
+    where: str
+    rule: str
+    protocols: list[str]
+    first: int
+    last: int
+
+
+class Firewalls(TypedDict):
+    """What a host filters with, as module host_info finds it."""
+
+    backend: str
+    """Who decides beside our own table: firewalld, ufw, or nftables for nobody."""
+    obstacles: list[str]
+    """Why that one cannot be told of ports now, one sentence each."""
+    closing: list[ClosingRule]
+    redirected: list[Redirection]
+    tracking: list[ClosingRule]
+    ssh_ports: list[int]
+    """By which Ansible and others come in: that of this very connection, and whatever sshd holds."""
+    opened: list[str]
+    """Where something of ours stands: firewalld, ufw."""

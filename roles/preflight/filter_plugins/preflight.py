@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Sequence, TypeVar
 
 import ansible.module_utils
 
@@ -31,10 +31,16 @@ def with_role_filters(value: Value) -> Value:
     return value
 
 
+def note_lines(notes: Sequence[str]) -> list[dict[str, str]]:
+    """Return notes as lines for people."""
+    return [{"severity": "warning", "text": f"note  {note}"} for note in notes]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "fault_report": fault_report,
             "group_faults": group_faults,
+            "note_lines": note_lines,
             "with_role_filters": with_role_filters,
         }
