@@ -707,3 +707,31 @@ class Firewalls(TypedDict):
     """By which Ansible and others come in: that of this very connection, and whatever sshd holds."""
     opened: list[str]
     """Where something of ours stands: firewalld, ufw."""
+
+
+class Knock(TypedDict):
+    """A port of a host at which another one knocks."""
+
+    host: str
+    address: str
+    protocol: str
+    port: int
+    variable: str
+    """That holds the port."""
+
+
+class KnockAnswer(Knock, total=False):
+    """What came of it: `open`, `silent` (over UDP) or a reason of module tracker_info."""
+
+    reason: str
+    message: str
+    prober: str
+
+
+class TracedPort(TypedDict):
+    """Where the kernel ended packets to a port; `where` and `rule` are empty for those that came through."""
+
+    protocol: str
+    port: int
+    where: str
+    rule: str

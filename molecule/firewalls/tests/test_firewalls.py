@@ -1,10 +1,10 @@
 """Four hosts whose operators filter in their own way, and a service of the lab on each.
 
 Where firewalld or ufw decides it was told of the port: others reach the service over TCP and UDP, and nothing else of
-the range. The port moves, and the old one is closed. Then the operators do what operators do: rules in memory alone, a
-flushed rule set, a container engine that publishes the port, a service of their own inside the range; each is refused
-with a sentence before anything is changed. Rules that lock SSH out come back by themselves. In the end the lab leaves
-each firewall as it was.
+the range. Where the operator's own rules close it, the proof names the rule. The port moves, and the old one is closed.
+Then the operators do what operators do: rules in memory alone, a flushed rule set, a container engine that publishes
+the port, a service of their own inside the range; each is refused with a sentence before anything is changed. Rules
+that lock SSH out come back by themselves. In the end the lab leaves each firewall as it was.
 """
 
 from __future__ import annotations
@@ -64,6 +64,23 @@ def test_what_the_operator_does_to_their_firewall_leaves_it_open(lab: Any, name:
     lab[name].check_output(reload)
     assert reached(lab.address(name), PORT) == BOTH
     assert reached(lab.address(name), UNDECLARED) == NEITHER
+
+
+def test_the_proof_names_the_rule_that_keeps_others_out(lab: Any) -> None:
+    proof = run(lab, "prove.yml")
+    assert proof.returncode != 0
+    for protocol in ("tcp", "udp"):
+        assert (
+            f"echo_port: {PORT}/{protocol} on rules is closed to simple (unreachable), "
+            "by inet operator input: reject with icmpx admin-prohibited"
+        ) in said(proof)
+    assert said(proof).count("is closed to") == said(proof).count("on rules is closed to")
+    assert "seedbed_trace" not in lab["rules"].check_output("nft list tables")
+    assert not lab["rules"].file("/run/seedbed-trace").exists
+    # Of one host alone nobody can say.
+    alone = run(lab, "prove.yml", "--limit=rules")
+    assert alone.returncode == 0
+    assert "rules: not probed from outside" in said(alone)
 
 
 def test_the_firewalls_unit_has_no_power_but_one(lab: Any) -> None:
