@@ -3,7 +3,7 @@
 
     bench/scripted.py [--size MIB] [--rounds N]
 
-The daemon runs as a process of its own and computes what it serves; the sink asks for every block of a torrent, 1,000
+The daemon runs as a process of its own and computes what it serves; the sink asks for every block of a torrent, 400
 ahead, and throws away what comes. The stream is a process that writes the same megabyte again and again: what loopback
 and this Python take at most. All of it stays on loopback, and needs no root.
 """
@@ -37,7 +37,7 @@ from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo  # no
 
 MIB = 2**20
 PIECE = 4 * MIB
-AHEAD = 1000  # blocks that are asked for before they come
+AHEAD = 400  # blocks that are asked for before they come
 FRAMED = BLOCK + 13
 STREAM = """
 import socket, sys

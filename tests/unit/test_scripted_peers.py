@@ -22,7 +22,7 @@ from ansible.module_utils.seedbed.probe.peer_wire import REQUEST, UNCHOKE, Wire
 from ansible.module_utils.seedbed.probe.peers import meet, refuses_encryption
 from ansible.module_utils.seedbed.scripted import peer_session, stage
 from ansible.module_utils.seedbed.scripted.daemon import main
-from ansible.module_utils.seedbed.scripted.messages import BLOCK, read_triple
+from ansible.module_utils.seedbed.scripted.messages import BLOCK, extended, read_triple
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, REACH, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
 from scripted_lab import PATIENCE, PIECE, ScriptedLab, make_torrent, peers, wait_until
@@ -30,6 +30,8 @@ from scripted_lab import PATIENCE, PIECE, ScriptedLab, make_torrent, peers, wait
 PATIENT = PeerOptions(timeout=60.0, piece=True)
 QUICK = PeerOptions(timeout=1.0, metadata_timeout=1.0, piece=True, piece_timeout=1.0)
 PIECES = 32
+MIB = 2**20
+TRUTH = content.read(content.file_key("item", ()), 0, PIECES * PIECE)
 
 
 def played(name: str, **facets: Any) -> dict[str, Any]:
@@ -221,7 +223,7 @@ def test_libtorrent_completes_from_an_honest_peer(tmp_path: Path, kind: str) -> 
         handle = download(judge, source, tmp_path / "lt", ("127.0.0.1", lab.port))
         wait_until(lambda: handle.status().is_seeding, "the download")
         judge.pause()
-    expect(tmp_path / "lt/item", content.read(content.file_key("item", ()), 0, PIECES * PIECE))
+    expect(tmp_path / "lt/item", TRUTH)
 
 
 @pytest.mark.parametrize("kind", ["file", "magnet"])
@@ -278,7 +280,7 @@ def test_aria2_completes_encrypted(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout
         seen = lab.seen(torrent)
-    assert (tmp_path / "a/item").read_bytes() == content.read(content.file_key("item", ()), 0, PIECES * PIECE)
+    assert (tmp_path / "a/item").read_bytes() == TRUTH
     assert (seen["encrypted"], seen["plain"], seen["bytes"]) == (1, 0, PIECES * PIECE)
 
 
@@ -340,10 +342,10 @@ def test_noise_ends_the_connection(tmp_path: Path, noise: bytes) -> None:
         wait_until(lambda: json.loads(lab.get("/status.json")[1])["connections"] == 1, "the end")
 
 
-def test_connections_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "LINKS", 20)
+def test_connections_are_bounded(tmp_path: Path) -> None:
     torrent = {**make_torrent(tmp_path), "peers": peers({})}
     with ScriptedLab(tmp_path, torrent) as lab:
+        lab.daemon.stage.room = 20
         crowd = [socket.create_connection(("127.0.0.1", lab.port)) for _ in range(100)]
         wait_until(lambda: lab.daemon.stage.turned_away == 80, "the crowd's turning away")
         for sock in crowd:
@@ -376,6 +378,39 @@ def test_who_talks_without_end_is_not_listened_to_for_a_while(tmp_path: Path, mo
         assert rests
         most = lab.seen(torrent)["most_repeated"]
     assert most["times"] == 1000 - 2  # of which the first two are the two blocks of the piece
+
+
+def test_who_asks_and_does_not_read_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_session, "CROWDED", MIB)
+    torrent = {**make_torrent(tmp_path, size=8 * MIB, piece=MIB), "peers": peers({})}
+    blocks = [(at // MIB, at % MIB, BLOCK) for at in range(0, 8 * MIB, BLOCK)]
+    asks = b"".join(struct.pack(">IBIII", 13, REQUEST, *block) for block in blocks[:400])
+    part = extended(3, {"msg_type": 0, "piece": 0}) * 400
+    with ScriptedLab(tmp_path, torrent) as lab:
+        before = stage.Link.waiting
+        crowd = [shake(lab, torrent) for _ in range(30)]
+        for wire in crowd:
+            wire.send(struct.pack(">IB", 1, 2) + extended(0, {"m": {"ut_metadata": 3}}) + asks + part)
+        wait_until(lambda: lab.seen(torrent).get("requests") == len(crowd) * 400, "all that they ask")
+        # One run each before it is crowded, a block each afterwards, and what little is said besides.
+        assert stage.Link.waiting - before < 2 * MIB + len(crowd) * 3 * BLOCK
+        assert lab.get("/status.json")[0] == 200
+        for wire in crowd:
+            wire.sock.close()
+        wait_until(lambda: stage.Link.waiting <= before, "its going")
+
+
+def test_pipelined_questions_are_answered_in_turn(tmp_path: Path) -> None:
+    torrent = {**make_torrent(tmp_path), "webseed": {}}
+    with ScriptedLab(tmp_path, torrent) as lab:
+        ask = f"GET /webseed/{torrent['info_hash']}/item HTTP/1.1\r\nRange: bytes={{0}}-{{0}}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", lab.port)) as sock:
+            sock.settimeout(PATIENCE)
+            sock.sendall("".join(ask.format(at) for at in range(120)).encode())
+            got = b""
+            while got.count(b"Content-Range") < 120 or not got.endswith(TRUTH[119:120]):
+                got += sock.recv(65536)
+    assert bytes(part[-1] for part in got.split(b"HTTP/1.1 206")[1:]) == TRUTH[:120]
 
 
 def test_requests_beyond_the_queue_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

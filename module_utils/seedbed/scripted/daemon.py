@@ -7,6 +7,7 @@ import contextlib
 import gc
 import ipaddress
 import os
+import resource
 import signal
 import socket
 import sys
@@ -15,7 +16,19 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.scripted.config import read_config
 from ansible.module_utils.seedbed.scripted.sockets import Sockets
-from ansible.module_utils.seedbed.scripted.stage import Stage
+from ansible.module_utils.seedbed.scripted.stage import LINKS, Stage
+
+TRIM = 10.0  # seconds between two looks at what is remembered
+
+
+def room_for_connections() -> int:
+    """Take as many open files as the system allows; return how many connections that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return LINKS if soft == resource.RLIM_INFINITY else max(16, min(LINKS, soft - 128))
 
 
 def notify(state: str) -> None:
@@ -33,15 +46,20 @@ class Daemon:
         self._path = path
         config = read_config(path)
         content.prepare()
-        self.stage = Stage(loop)
+        self.stage = Stage(loop, room_for_connections())
         self._play()
         self.sockets = Sockets(self.stage, config["port"])
+        self._trim()
         gc.freeze()  # what was read stays: the collector need not look at it again and again
 
     def _play(self) -> None:
         config = read_config(self._path)
         self.stage.networks = [ipaddress.ip_network(network) for network in config.get("networks", [])]
         self.stage.follow(*self.stage.program.follow(config["torrents"]))
+
+    def _trim(self) -> None:
+        self.stage.testimony.trim()
+        self._timer = self.stage.loop.call_later(TRIM, self._trim)
 
     def reload(self) -> None:
         """Read the file again; a faulty one changes nothing, and is told in status and journal."""
@@ -56,6 +74,7 @@ class Daemon:
 
     def close(self) -> None:
         """Close everything."""
+        self._timer.cancel()
         self.sockets.close()
         self.stage.close()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from ansible.module_utils.seedbed.payload.hashers import merkle_root
 from ansible.module_utils.seedbed.scripted.messages import BLOCK
 from ansible.module_utils.seedbed.scripted.served import ServedFile, ServedTorrent
 
+TREES = 32  # of files, whose upper layers stay in memory
 MAX_COUNT = 8192  # 512 is what libtorrent asks for at most
 _REQUEST = struct.Struct(">32sIIII")
 
@@ -75,6 +77,12 @@ class FileTree:
         return [hashlib.sha256(data[at : at + BLOCK]).digest() for at in range(0, len(data), BLOCK)]
 
 
+@lru_cache(maxsize=TREES)
+def _tree(torrent: ServedTorrent, root: bytes) -> FileTree:
+    return FileTree(torrent, torrent.by_root[root])
+
+
+@lru_cache(maxsize=64)
 def zero_root(level: int) -> bytes:
     """Return the root of a tree that has no block at all."""
     node = bytes(32)
@@ -85,10 +93,9 @@ def zero_root(level: int) -> bytes:
 
 def answer_hashes(torrent: ServedTorrent, request: HashRequest) -> bytes | None:
     """Return the hashes asked for and their proof, None where the torrent has no such nodes."""
-    file = next((file for file in torrent.files if file.root and file.root == request.root), None)
-    if file is None:
+    if request.root not in torrent.by_root:
         return None
-    tree = FileTree(torrent, file)
+    tree = _tree(torrent, request.root)
     if request.base > tree.height or request.first + request.number > 1 << (tree.height - request.base):
         return None
     nodes = tree.row(request.base, request.first, request.number)

@@ -7,7 +7,7 @@ import re
 from typing import Callable, Iterable, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ansible.module_utils.seedbed.scripted.link import Buffer, Link
+from ansible.module_utils.seedbed.scripted.link import CROWDED, Buffer, Link
 from ansible.module_utils.seedbed.scripted.messages import WireError
 
 MAX_HEAD = 16 * 1024
@@ -97,11 +97,16 @@ class HttpTalk:
         self._next()
 
     def _next(self) -> None:
-        end = self._held.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._held) > MAX_HEAD:
-                raise WireError("an HTTP request without an end")
-            return
+        """Answer requests until one takes its time."""
+        while not self._busy and self._link.open:
+            end = self._held.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._held) > MAX_HEAD:
+                    raise WireError("an HTTP request without an end")
+                return
+            self._begin(end)
+
+    def _begin(self, end: int) -> None:
         head = bytes(self._held[:end])
         del self._held[: end + 4]
         self._busy = True
@@ -114,9 +119,13 @@ class HttpTalk:
         if not reply.status:
             return  # never answered: the client gives up, or we do when it is idle for long
         if reply.delay:
-            self._link.later(reply.delay, lambda: self._say(question, reply))
+            self._link.later(reply.delay, lambda: self._go_on(question, reply))
         else:
             self._say(question, reply)
+
+    def _go_on(self, question: Question, reply: Reply) -> None:
+        self._say(question, reply)
+        self._next()
 
     def _say(self, question: Question, reply: Reply) -> None:
         wants_close = question.headers.get("connection", "").lower() == "close"
@@ -147,8 +156,6 @@ class HttpTalk:
             self._link.finish("the HTTP answer is complete")
             return
         self._busy = False
-        if self._held:
-            self._next()
 
     def more(self) -> bool:
         """Send the next part of a long body."""
@@ -156,13 +163,15 @@ class HttpTalk:
         if body is None:
             return False
         end = min(body.length, body.cut or body.length)
-        take = min(PIECE_OF_BODY, end - self._at, max(4096, body.rate // 4) if body.rate else PIECE_OF_BODY)
+        most = 16384 if self._link.waiting > CROWDED else PIECE_OF_BODY
+        take = min(most, end - self._at, max(4096, body.rate // 4) if body.rate else PIECE_OF_BODY)
         if take <= 0:
             if end < body.length:
                 self._link.finish("scripted: the answer is cut")
                 self._stream = None
             else:
                 self._done()
+                self._next()
             return True
         self._link.send(body.read(self._at, take))
         self._at += take

@@ -16,6 +16,8 @@ from ansible.module_utils.seedbed.scripted.rc4 import Cipher
 READ = 128 * 1024
 TURN = 4 * 1024 * 1024  # bytes that one connection sends before the others have their turn
 VECTOR = 256  # buffers of one sendmsg
+CROWDED = 32 * 1024 * 1024  # bytes that wait on all connections together, above which each gets little at a time
+BACKLOG = 4096  # buffers that wait on one connection, above which its client is not listened to
 
 Buffer = Union[bytes, bytearray, memoryview]
 _RESET = struct.pack("ii", 1, 0)
@@ -37,6 +39,8 @@ class Speaker(Protocol):
 class Link:
     """A connection that reads and writes without ever waiting."""
 
+    waiting = 0  # bytes that wait on all of them
+
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, forget: Callable[[Link], None]) -> None:
         self.loop = loop
         self._sock, self._forget = sock, forget
@@ -51,6 +55,8 @@ class Link:
         self.open = True
         self._reading = self._writing = self._soon = False
         self._out: deque[Buffer] = deque()
+        self._queued = 0
+        self._deaf = False
         self._timers: set[asyncio.TimerHandle] = set()
         self._last_words = ""
         self.listen(True)
@@ -93,7 +99,12 @@ class Link:
         if self.outgoing:
             buffers = (self.outgoing.crypt(b"".join(buffers)),)
         # Of an empty buffer sendmsg sends nothing, again and again.
-        self._out.extend(buffer for buffer in buffers if len(buffer))
+        for buffer in buffers:
+            size = len(buffer)
+            if size:
+                self._out.append(buffer)
+                self._queued += size
+                Link.waiting += size
         if not self._soon:
             self._soon = True
             self.loop.call_soon(self._flush)
@@ -120,6 +131,7 @@ class Link:
             timer.cancel()
         self._timers.clear()
         self._out.clear()
+        Link.waiting -= self._queued
         if reset:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -147,6 +159,9 @@ class Link:
                 self.speaker.take(data)
         except SeedbedError as error:
             self.end(str(error))
+        if len(self._out) > BACKLOG and self._reading:
+            self._deaf = True  # it asks and does not read
+            self.listen(False)
 
     def _write(self, wanted: bool) -> None:
         if wanted != self._writing:
@@ -162,6 +177,9 @@ class Link:
         try:
             while self.open:
                 if not self._out:
+                    if self._deaf:
+                        self._deaf = False
+                        self.listen(True)
                     if self._last_words:
                         self.end(self._last_words)
                         return
@@ -184,6 +202,8 @@ class Link:
 
     def _drop(self, sent: int) -> None:
         out = self._out
+        self._queued -= sent
+        Link.waiting -= sent
         while sent:
             first = out[0]
             size = len(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import Callable
 
 from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL, client_name
@@ -18,7 +19,7 @@ from ansible.module_utils.seedbed.scripted import metadata, shown
 from ansible.module_utils.seedbed.scripted.answers import Answerer, Request
 from ansible.module_utils.seedbed.scripted.greeting import Hello
 from ansible.module_utils.seedbed.scripted.hashes import answer_hashes, read_hash_request
-from ansible.module_utils.seedbed.scripted.link import Link
+from ansible.module_utils.seedbed.scripted.link import CROWDED, Link
 from ansible.module_utils.seedbed.scripted.messages import (
     BLOCK,
     CANCEL,
@@ -38,7 +39,8 @@ from ansible.module_utils.seedbed.scripted.played import SELF, PlayedPeer
 from ansible.module_utils.seedbed.scripted.served import ServedTorrent
 from ansible.module_utils.seedbed.scripted.testimony import PeerLog, Visit
 
-QUEUE = 2000  # requests that wait; more are rejected, or forgotten
+QUEUE = 500  # requests that wait; more are rejected, or forgotten
+ASIDE = 64  # parts of metadata and hashes that wait
 BUSY = 20_000  # messages a second that no block answers, above which a client is not listened to for a while
 REST = 0.5
 IDLE = 240.0  # seconds without a word after which a client is gone
@@ -62,6 +64,7 @@ class PeerSession:
         self._port = port
         self._reader = MessageReader()
         self._waiting: list[Request] = []
+        self._aside: deque[Callable[[], bytes]] = deque()
         self._blocks = 0
         self._metadata_id = 0
         self._metadata_asks: dict[int, int] = {}
@@ -176,29 +179,46 @@ class PeerSession:
 
     def _send_metadata(self, part: int) -> None:
         self.log.metadata += 1
-        kept = part if part in self._metadata_asks or len(self._metadata_asks) < 4096 else -1
+        kept = part if part in self._metadata_asks or len(self._metadata_asks) < 64 else -1
         self._metadata_asks[kept] = asked = self._metadata_asks.get(kept, 0) + 1
         if self.script.metadata == "none" or (self.script.metadata == "right" and self.torrent.private):
             return
-        answer = metadata.reply(self.torrent, self.script.metadata, self._metadata_id, part, asked)
+        kind, number = self.script.metadata, self._metadata_id
+
+        def answer() -> bytes:
+            return metadata.reply(self.torrent, kind, number, part, asked)
+
         if not self.script.metadata_delay:
-            self.link.send(answer)
+            self._later(answer)
             return
         now = time.monotonic()
         self._metadata_due = max(now, self._metadata_due) + self.script.metadata_delay
         if self._metadata_due - now < IDLE:  # what is asked for in between is not kept for ever
-            self.link.later(self._metadata_due - now, lambda: self.link.send(answer))
+            self.link.later(self._metadata_due - now, lambda: self._later(answer))
 
     def _hash_request(self, payload: bytes) -> None:
         request = read_hash_request(payload)
-        found = answer_hashes(self.torrent, request) if request else None
         self._count_idle(request.number if request else 1)
-        self.link.send(message(HASH_REJECT, payload) if found is None else message(HASHES, payload + found))
+
+        def hashes() -> bytes:
+            found = answer_hashes(self.torrent, request) if request else None
+            return message(HASH_REJECT, payload) if found is None else message(HASHES, payload + found)
+
+        self._later(hashes)
+
+    def _later(self, answer: Callable[[], bytes]) -> None:
+        """Answer when what is queued is sent: one who asks and does not read shall not fill the memory."""
+        if len(self._aside) < ASIDE:
+            self._aside.append(answer)
+            self.link.wake()
 
     # What goes
 
     def more(self) -> bool:
-        """Answer the next requests that wait."""
+        """Answer what was asked beside the content, and the next requests that wait."""
+        if self._aside and not self.dead:
+            self.link.send(self._aside.popleft()())
+            return True
         if not self._waiting or self.choked or self.dead:
             return False
         wait = self.log.next_free - time.monotonic()
@@ -207,6 +227,8 @@ class PeerSession:
             return False
         rate = self.script.upload_limit
         most = max(1, rate // (4 * BLOCK)) if rate else 1_000_000
+        if self.link.waiting > CROWDED:
+            most = 1
         if self.script.close_blocks:
             most = min(most, self.script.close_blocks - self._blocks)
         number = self.answerer.run_length(self._waiting, most)

@@ -34,6 +34,7 @@ class ServedTorrent:
         self.single: bool = read.info["single_file"]
         self.piece_length: int = read.info["piece_length"]
         self.stream, self.files = stream, files
+        self.by_root = {file.root: file for file in files if file.root}
         self.length = stream.length
         self.count = -(-self.length // self.piece_length)
 

@@ -20,7 +20,7 @@ from ansible.module_utils.seedbed.scripted.prelude import Prelude, Stranger
 from ansible.module_utils.seedbed.scripted.questions import Questions
 from ansible.module_utils.seedbed.scripted.testimony import Testimony, Visit
 
-LINKS = 8192  # connections at a time
+LINKS = 4096  # connections at a time
 HELLO = 30.0  # seconds until the first words have to be complete
 LATE = 30.0  # seconds after which a peer with reach: late begins to listen
 CALLS = 3  # of one visit to one client
@@ -29,9 +29,9 @@ CALLS = 3  # of one visit to one client
 class Stage:
     """What is played, and the connections of those who came."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: int = LINKS) -> None:
         self.loop = loop
-        self.port = 0
+        self.port, self.room = 0, room
         self.program = Program()
         self.networks: list[Any] = []
         self.testimony = Testimony()
@@ -46,7 +46,7 @@ class Stage:
 
     def welcome(self, sock: socket.socket, reach: str = "here") -> None:
         """Take a new connection that came to one of the ports."""
-        if len(self._links) >= LINKS:
+        if len(self._links) >= self.room:
             self.turned_away += 1
             sock.close()
             return

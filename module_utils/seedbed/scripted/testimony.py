@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from ansible.module_utils.seedbed.base.text import printable
 
+WEIGHT = 300_000  # counters of all together, of about 100 bytes each
 RECORDS = 4096  # clients and torrents; who was not seen for longest is forgotten
 VISITS = 4  # of each that are kept
 EVENTS = 64
@@ -80,6 +81,10 @@ class PeerLog:
             repeated[other] -= 1
             if not repeated[other]:
                 del repeated[other]
+
+    def weight(self) -> int:
+        """Return about how many counters it has."""
+        return 20 + len(self.asks) + len(self.repeated) + len(self.corrupt) + len(self.kept)
 
     def name(self, client: str) -> None:
         """Note what the client calls itself."""
@@ -201,7 +206,17 @@ class Testimony:
                 told.append({"client": who, "visits": shown})
         return told
 
+    def trim(self) -> None:
+        """Forget those who were not seen for longest, until what is remembered fits."""
+        total = sum(map(_weight, self._records.values()))
+        while total > WEIGHT and self._records:
+            total -= _weight(self._records.popitem(last=False)[1])
+
     def forget(self, kept: set[bytes]) -> None:
         """Forget the torrents that are played no more."""
         for key in [key for key in self._records if key[0] not in kept]:
             del self._records[key]
+
+
+def _weight(visits: Iterable[Visit]) -> int:
+    return sum(log.weight() for visit in visits for log in visit.peers.values())

@@ -35,9 +35,11 @@ def read_announce(parameters: dict[str, bytes]) -> Announced:
         value = parameters.get(name, b"")
         return int(value) if value.isdigit() and len(value) < 20 else default
 
+    port = number("port", 0)
+
     event = parameters.get("event", b"").decode("latin-1")
     client = parameters.get("peer_id", b"")[:20]
-    return Announced(event, number("left", -1), number("port", 0), client, number("numwant", 50))
+    return Announced(event, number("left", -1), port if port < 65536 else 0, client, number("numwant", 50))
 
 
 def note_announce(visit: Visit, name: str, said: Announced) -> int:
