@@ -218,6 +218,12 @@ def test_the_remarks_on_a_torrent_reach_the_case(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_with_a_magnet_is_told_without_passwords() -> None:
+    for tracker in ("http://me:secret@x/announce", "http%3A%2F%2Fme%3Asecret%40x%2Fannounce"):
+        [fault] = case(doctor_magnet=f"magnet:?dn=x&tr={tracker}")["faults"]
+        assert "has no" in fault and "secret" not in fault, fault
+
+
 def test_the_state_of_a_host() -> None:
     skipped = {"skipped": True, "changed": False}
     answers = {"facts": {}, "tracker": skipped, "seeder": {"active": True, "session": {"peer-port": 51413}},

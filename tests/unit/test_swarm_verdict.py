@@ -229,6 +229,8 @@ def test_a_torrent_with_a_password_is_judged_as_one_without_and_shows_none() -> 
         result = judge(broken(change, start=seen))
         assert result["verdict"] == verdict
         assert "secret" not in repr(result), result
+    noted = judge(broken(("item.remarks", [f"white space around {url!r}; some cut it"]), start=seen))
+    assert noted["remarks"] == [f"white space around {shown!r}; some cut it"]
 
 
 def test_unknown_numbers_are_question_marks() -> None:

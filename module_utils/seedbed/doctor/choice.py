@@ -12,6 +12,7 @@ from ansible.module_utils.seedbed.doctor.host_state import HostState
 from ansible.module_utils.seedbed.doctor.options import TEXTS, item_names, option_faults
 from ansible.module_utils.seedbed.doctor.web_samples import file_sample, piece_sample
 from ansible.module_utils.seedbed.torrent import metainfo_reader
+from ansible.module_utils.seedbed.torrent.credentials import magnet_without_passwords, without_password
 from ansible.module_utils.seedbed.torrent.magnet_reader import read_magnet
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAddress,
@@ -99,7 +100,7 @@ def choose(options: Mapping[str, Any], state: HostState | None, portal: str) -> 
     if torrent_file:
         return [torrent_subject(torrent_file)]
     if magnet:
-        return [read_magnet(magnet)]
+        return [_magnet_subject(magnet)]
     if not portal:
         raise ChoiceError(
             "No host is in group portals, so there is no catalogue; look at one torrent with torrent_file or magnet."
@@ -109,6 +110,13 @@ def choose(options: Mapping[str, Any], state: HostState | None, portal: str) -> 
     if not state["catalogue"]:
         raise ChoiceError(f"No catalogue is on {portal}; run the site playbook.")
     return _named(catalogue_subjects(base64.b64decode(state["catalogue"]), portal), item_names(names))
+
+
+def _magnet_subject(magnet: str) -> Subject:
+    try:
+        return read_magnet(magnet)
+    except SeedbedError:
+        return read_magnet(magnet_without_passwords(magnet))  # for the same reason, in a text without passwords
 
 
 def _named(subjects: Sequence[Subject], names: Sequence[str]) -> list[Subject]:
@@ -154,7 +162,7 @@ def torrent_subject(path: str) -> Subject:
     try:
         read = metainfo_reader.read_torrent(data)
     except SeedbedError as error:
-        raise ChoiceError(f"torrent_file is {path}, which is no .torrent: {error}") from error
+        raise ChoiceError(f"torrent_file is {path}, which is no .torrent: {without_password(str(error))}") from error
     info = read.info
     if info["version"] == "v2":
         raise ChoiceError(f"torrent_file is {path}, which is of version 2 alone; the doctor knows v1 and hybrid")

@@ -71,6 +71,8 @@ def observations(
     peers = [peer for peer in view["peers"] if peer["info_hash"] == info_hash]
     # Answers name their trackers so, too: nobody is shown a password.
     shown: Subject = {**subject, "trackers": [[without_password(url) for url in tier] for tier in subject["trackers"]]}
+    if "remarks" in shown:
+        shown["remarks"] = [without_password(remark) for remark in shown["remarks"]]
     webseeds = [answer for answer in view.get("webseeds", []) if answer["info_hash"] == info_hash]
     return Observations(shown, view, answers, peers, seeders, trackers, webseeds)
 
