@@ -86,7 +86,9 @@ options:
     type: bool
     default: false
   role:
-    description: For which role what is written is noted as ours, see M(owned). Without one nothing is noted.
+    description:
+      - For which role what is written is noted as ours, see M(owned). Then only what is noted is removed, and of a file
+        of somebody else that is replaced a dated copy is kept beside it. Without a role nothing is noted.
     type: str
     default: ""
   directories:

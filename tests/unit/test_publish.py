@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torrent_file
-from ansible.module_utils.seedbed.base import files
+from ansible.module_utils.seedbed.base import files, ownership
+from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.host.published_files import PublishError, publish_files
 from ansible.module_utils.testing import patch_module_args
 
@@ -150,3 +151,18 @@ def test_what_cannot_be_published_is_a_sentence_and_leaves_nothing_behind(
     assert told["failed"] is True
     assert message in told["msg"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_for_a_role_only_what_it_published_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "RECORD", str(tmp_path / "lib" / "owned.json"))
+    monkeypatch.setattr(ownership, "recognised", Owned)
+    portal, theirs = tmp_path / "portal", tmp_path / "portal" / "torrents" / "theirs.torrent"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    wanted = {"owned": ["torrents/*.torrent"], "role": "catalogue"}
+    publish_files(str(portal), FILES, **wanted)
+    found = ownership.known()
+    assert set(found.of("catalogue", "files")) == {f"{portal}/{name}" for name in FILES}
+    assert set(found.of("catalogue", "used")) == {str(portal)}
+    assert publish_files(str(portal), {}, **wanted, absent=["torrents/theirs.torrent"])[1] == ["torrents/盲.torrent"]
+    assert [path.name for path in theirs.parent.iterdir()] == ["theirs.torrent"]

@@ -13,13 +13,15 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import service_unit as module
+from ansible.module_utils.seedbed.base import ownership
 from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
 from ansible.module_utils.seedbed.host import service_unit
 from ansible.module_utils.seedbed.host.service_unit import (
@@ -448,3 +450,42 @@ def test_what_was_there_is_told_apart(tmp_path: Path) -> None:
     assert read_former(str(tmp_path / "file")) == Former(b"x", "", 0o640)
     assert read_former(str(tmp_path / "link")) == Former(None, "nowhere", 0o777)
     assert not read_former(str(tmp_path / "nothing")).exists()
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Owned]:
+    """Put the record of what is ours below tmp_path; returns what stands in it."""
+    monkeypatch.setattr(ownership, "RECORD", str(tmp_path / "lib" / "owned.json"))
+    monkeypatch.setattr(ownership, "recognised", Owned)
+    monkeypatch.setattr(ownership, "UNIT_PATHS", (str(tmp_path / "units"),))
+    return ownership.known
+
+
+def test_what_is_written_for_a_role_is_noted_with_a_copy_of_what_was_there(
+    unit: FakeUnit, port: int, record: Callable[[], Owned], tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.conf"
+    theirs.write_text("theirs", encoding="utf-8")
+    wanted = service(unit, port)._replace(role="portal", trees=[f"{tmp_path}/log"])
+    wanted = wanted._replace(files=[*wanted.files, ServiceFile(str(theirs), b"ours")])
+    converge(wanted, unit)
+    found = record()
+    assert found.of("portal", "units") == {"fake.service": ""}
+    assert set(found.of("portal", "files")) == {str(unit.config), unit.path}
+    assert Path(found.of("portal", "kept")[str(theirs)]).read_text(encoding="utf-8") == "theirs"
+    assert f"{tmp_path}/log" in found.of("portal", "trees")
+
+
+def test_what_is_not_noted_is_not_removed_for_a_role(
+    unit: FakeUnit, port: int, record: Callable[[], Owned], tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.conf"
+    theirs.write_text("theirs", encoding="utf-8")
+    unit.enabled = "enabled"
+    gone = service(unit, port)._replace(files=[ServiceFile(str(theirs))], state="absent", role="portal")
+    assert not plan_service(gone, unit).changed
+    ownership.claim("portal", {"files": [f"{tmp_path}/new"], "units": ["fake.service"]})
+    (tmp_path / "new").touch()
+    ours = gone._replace(files=[ServiceFile(str(theirs)), ServiceFile(f"{tmp_path}/new")])
+    apply_service(ours, unit, plan_service(ours, unit))
+    assert (theirs.exists(), (tmp_path / "new").exists(), unit.enabled) == (True, False, "disabled")

@@ -24,7 +24,7 @@ from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import make_directory, read_file, write_atomically
 from ansible.module_utils.seedbed.base.listeners import Socket, listening_sockets
-from ansible.module_utils.seedbed.base.ownership import claim
+from ansible.module_utils.seedbed.base.ownership import claim, known
 from ansible.module_utils.seedbed.base.systemd import Unit
 
 POLL = 0.2
@@ -126,10 +126,11 @@ def plan_service(service: Service, unit: Unit, *, wait: bool = True) -> ServiceP
     wait: let a process that has only just been started come up first.
     """
     found = [Difference(file, read_former(file.path)) for file in service.files]
-    differences = [item for item in found if _differs(item.file, item.former)]
+    differences = [item for item in found if _differs(item.file, item.former) and _may_go(service, item)]
     state = unit.properties(STATE)
     if service.state == "absent":
-        there = bool(differences) or state["ActiveState"] == "active" or state["UnitFileState"] == "enabled"
+        runs = state["ActiveState"] == "active" or state["UnitFileState"] == "enabled"
+        there = bool(differences) or (runs and _is_ours(service, "units", unit.name))
         return ServicePlan(differences, [f"{unit.name} is there"] * there, "remove" * there, None)
     reasons = [f"{item.file.path} {'differs' if item.former.exists() else 'is missing'}" for item in differences]
     enable = _enablement(service, state, differences, unit)
@@ -275,6 +276,16 @@ def _enablement(service: Service, state: dict[str, str], differences: Sequence[D
     other = state["UnitFileState"] != ("enabled" if service.enabled else "disabled")
     rewritten = service.enabled and any(item.file.path == unit.path for item in differences)
     return service.enabled if other or rewritten else None
+
+
+def _may_go(service: Service, item: Difference) -> bool:
+    """Return whether a file may be replaced, which keeps a copy of somebody's, or removed, which only ours may be."""
+    return _desired(item.file).exists() or _is_ours(service, "files", item.file.path)
+
+
+def _is_ours(service: Service, kind: str, name: str) -> bool:
+    """Return whether a thing is ours to remove: without a role nothing is noted, and whoever calls has to know."""
+    return not service.role or known().has(kind, name)
 
 
 def _differs(file: ServiceFile, former: Former) -> bool:
