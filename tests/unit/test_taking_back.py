@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.seedbed.base import ownership
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.host import package_manager, taking_back
 from ansible.module_utils.seedbed.host.package_manager import PackageError, new_packages
@@ -175,6 +177,55 @@ def test_a_unit_that_was_there_is_as_it_was(host: Host, monkeypatch: pytest.Monk
         ["stop", "rested.service"],
         ["stop", "static.service"],
     ]
+
+
+def test_a_directory_has_its_mode_again(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc").chmod(0o770)
+    owned = Owned({"transmission": {"modes": {f"{tmp_path}/etc": "2775", f"{tmp_path}/gone": "755"}}})
+    assert take_back(owned, ["transmission"]).removed == [f"{tmp_path}/etc"]
+    assert (tmp_path / "etc").stat().st_mode & 0o7777 == 0o2775
+
+
+def shown(root: Path) -> dict[str, bytes | None]:
+    """Return all that lies below a directory, with the content of files."""
+    return {str(path): None if path.is_dir() else path.read_bytes() for path in sorted(root.rglob("*"))}
+
+
+@given(
+    st.dictionaries(PATHS, st.booleans()),
+    st.lists(st.tuples(st.sampled_from(["files", "trees", "directories"]), PATHS), max_size=8),
+)
+def test_whatever_was_there_and_whatever_is_made_in_the_end_it_is_what_it_was(existing: dict, wanted: list) -> None:
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        root = Path(directory, "root")
+        root.mkdir()
+        patch.setattr(ownership, "RECORD", f"{directory}/lib/owned.json")
+        patch.setattr(ownership, "recognised", Owned)
+        for name, is_directory in sorted(existing.items()):
+            path = Path(f"{root}{name}")
+            if not any(parent.is_file() for parent in path.parents) and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.mkdir() if is_directory else path.write_bytes(b"theirs")
+        before = shown(root)
+        for kind, name in wanted:
+            path = Path(f"{root}{name}")
+            unfit = path.is_dir() if kind == "files" else path.is_file()
+            if unfit or any(parent.is_file() for parent in path.parents):
+                continue  # what is there stands in the way, and the run would fail
+            ours = not path.exists()
+            ownership.claim("role", {kind: [str(path)]})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "files":
+                path.write_bytes(b"ours")
+            else:
+                path.mkdir(exist_ok=True)
+            if kind == "trees" and ours:
+                (path / "more").write_bytes(b"ours")
+        with ownership.opened() as owned:
+            assert take_back(owned, owned.roles).left == []
+        assert shown(root) == before
+        assert not Path(directory, "lib").exists()
 
 
 # --- packages
