@@ -11,20 +11,25 @@ ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_
 
 from ansible.constants import ANSIBLE_HOME
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.catalogue.addresses import webseed_base
 from ansible.module_utils.seedbed.catalogue.items import make_items
 from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents, published_files
-from ansible.module_utils.seedbed.torrent.model import Payload, Spec, from_json, to_json
+from ansible.module_utils.seedbed.torrent.model import Item, Payload, Spec, from_json, to_json
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+ITEMS = "items.json"
 SHOWS_RESULTS = 3  # -vvv
 SPEC = {
     "resolved_json": {"type": "str", "required": True},
     "results": {"type": "dict", "required": True},
+    "seeders": {"type": "list", "elements": "str", "default": []},
+    "absent": {"type": "list", "elements": "str", "default": []},
+    "directory": {"type": "path", "default": ""},
     "portals": {"type": "list", "elements": "str", "required": True},
     "lab": {"type": "str", "required": True},
     "malformed": {"type": "bool", "default": False},
@@ -53,7 +58,10 @@ class ActionModule(ActionBase):
                 hosts=list(results),
                 webseed_urls=[webseed_base(hostvars[name]) for name in arguments["portals"]],
                 compute=compute,
+                former=self._former(arguments["directory"]),
+                absent=arguments["absent"],
             )
+            self._remember(arguments, made["items"])
         except SeedbedError as error:
             raise AnsibleActionFail(str(error)) from error
         items = made["items"]
@@ -73,3 +81,19 @@ class ActionModule(ActionBase):
             # The lines above say it; the texts are for programs.
             "_ansible_verbose_override": self._display.verbosity < SHOWS_RESULTS,
         }
+
+    @staticmethod
+    def _former(directory: str) -> list[Item]:
+        """Return the items of the last run that had all its seeders."""
+        raw = read_file(os.path.join(directory, ITEMS)) if directory else None
+        try:
+            return list(from_json((raw or b"[]").decode()))
+        except ValueError:  # half a disk, or a hand: the next run with all its seeders makes it anew
+            return []
+
+    def _remember(self, arguments: dict[str, Any], items: list[Item]) -> None:
+        if not arguments["directory"] or self._task.check_mode or set(arguments["seeders"]) - set(arguments["results"]):
+            return
+        with os_errors_reported():
+            os.makedirs(arguments["directory"], mode=0o700, exist_ok=True)
+            write_atomically(os.path.join(arguments["directory"], ITEMS), to_json(items).encode(), mode=0o600)

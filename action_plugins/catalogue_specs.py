@@ -29,6 +29,7 @@ SPEC = {
     "portals": HOSTS,
     "trackers": HOSTS,
     "reachable": HOSTS,
+    "absent": {**HOSTS, "required": False, "default": []},
 }
 
 
@@ -56,7 +57,14 @@ class ActionModule(ActionBase):
                 *menu_entries(variables.get("catalogue_menu", []), trackers=lab),
                 *(odd_entries() if variables.get("catalogue_odd") is True else []),
             ]
-            resolved = resolve_entries(entries, seeders=asked[0], portals=asked[1], trackers=lab, torrents=torrents)
+            resolved = resolve_entries(
+                entries,
+                seeders=asked[0],
+                portals=asked[1],
+                trackers=lab,
+                torrents=torrents,
+                all_trackers=not set(arguments["trackers"]) & set(arguments["absent"]),
+            )
         except SeedbedError as error:
             raise AnsibleActionFail(str(error)) from error
         # A seeder without entries is asked, too: it gives up what it had.

@@ -50,4 +50,7 @@ class ActionModule(ActionBase):
 
     def _told(self, said: str, variables: dict[str, Any]) -> str:
         found = {name: self._templar.template(variables[name]) for name in ssh.VARIABLES if name in variables}
-        return ssh.trouble(said, ssh.route(found))
+        told = ssh.trouble(said, ssh.route(found))
+        if "cannot be reached" in told:
+            told += f". While it is down, run without it: -e lab_absent={found['inventory_hostname']}"
+        return told

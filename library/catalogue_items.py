@@ -24,6 +24,22 @@ options:
     type: list
     elements: str
     required: true
+  seeders:
+    description: All hosts of group C(seeders), those too that cannot be asked.
+    type: list
+    elements: str
+    default: []
+  absent:
+    description: Those of them that are left out on purpose.
+    type: list
+    elements: str
+    default: []
+  directory:
+    description:
+      - The lab's directory on the controller. There lie the items of the last run that had all its seeders; what only
+        seeders have that cannot be asked stays published as it was then. Empty to keep nothing.
+    type: path
+    default: ""
   lab:
     description: The lab's name, for the head of the catalogue.
     type: str

@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     required: true
+  absent:
+    description: The hosts that are left out on purpose. With trackers among them, one that answers is enough.
+    type: list
+    elements: str
+    default: []
   reachable:
     description: The hosts that can be asked.
     type: list

@@ -307,3 +307,64 @@ def archive_faults(archive: str, sha256: str, *, variable: str, pin: str, found:
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         faults.append(f"{pin} is {sha256!r}; it takes the 64 digits that sha256sum tells of the archive")
     return faults
+
+
+def copied_name_faults(name: str, inventories: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the fault of a lab whose name another inventory has; known: the directories of the last run's inventory.
+
+    What the controller keeps of a lab (passwords, proofs, addresses of its hosts) lies under the lab's name.
+    """
+    if not known or not inventories or set(known) & set(inventories):
+        return []
+    return [
+        f"lab_name is {name}, which is the lab of {' and '.join(known)}: give this inventory "
+        f"({' and '.join(inventories)}) a lab_name of its own"
+    ]
+
+
+def absent_hosts(value: Any) -> list[str]:
+    """Return the names in ``lab_absent``: a list, or a text with commas."""
+    names = str(value or "").split(",") if not isinstance(value, (list, tuple)) else list(value)
+    return [str(name).strip() for name in names if str(name).strip()]
+
+
+def run_faults(
+    groups: Mapping[str, Sequence[str]], *, in_run: Sequence[str], absent: Sequence[str], known: Iterable[str]
+) -> list[str]:
+    """Return why a run of some of the hosts must not begin.
+
+    known: the hosts of which this run or an earlier one knows address and services. The catalogue is one: what some of
+    its seeders alone would make of it takes the others' items off the portals.
+    """
+    faults = [
+        f"lab_absent names {host}, which this run asks all the same: give it on the command line, -e lab_absent={host}"
+        for host in absent
+        if host in in_run
+    ]
+    left_out = [host for host in groups.get("all", []) if host not in in_run]
+    strange = [host for host in left_out if host not in set(known)]
+    if strange:
+        faults.append(
+            f"{_listed(strange)} left out of this run, and no earlier one has left word of the address: run once "
+            "with all hosts"
+        )
+    for group in ("portals", "seeders"):
+        members = groups.get(group, [])
+        gone = [host for host in members if host in absent]
+        if gone and (gone[0] == members[0] if group == "portals" else len(gone) == len(members)):
+            need = "the first portal, which has the catalogue" if group == "portals" else "the last seeder"
+            faults.append(f"lab_absent names {gone[0]}, {need}: without it there is no lab")
+    makers = list(dict.fromkeys([*groups.get("seeders", []), *groups.get("portals", [])]))
+    missing = [host for host in makers if host not in in_run and host not in absent]
+    if missing and len(missing) < len(makers) - len(set(absent) & set(makers)):
+        # Without the first portal there is no lab at all.
+        down = "" if set(groups.get("portals", [])[:1]) & set(missing) else ",".join(missing)
+        faults.append(
+            f"{_listed(missing)} left out of this run, but seeders and portals make the catalogue together: run it "
+            "without --limit" + (f", or, where a host is down, with -e lab_absent={down}" if down else "")
+        )
+    return faults
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    return f"{hosts[0]} is" if len(hosts) == 1 else f"{', '.join(hosts[:-1])} and {hosts[-1]} are"

@@ -30,7 +30,7 @@ def refused() -> Callable[..., str]:
             text=True,
             check=False,
         )
-        assert done.returncode == 2
+        assert done.returncode in (2, 4), done.stdout  # failed, or unreachable
         return " ".join(done.stdout.split())
 
     return run

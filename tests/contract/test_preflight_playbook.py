@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.seedbed.base.lab_record import write_record
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,6 +109,30 @@ def test_a_group_without_hosts_is_named(refused: Callable[..., str], tmp_path: P
     inventory.write_text("".join(f"{group}: {{hosts: {{one: }}}}\n" for group in groups), encoding="utf-8")
     told = refused("preflight.yml", inventory=str(inventory))
     assert "one: no host is in group leechers; put at least one there" in told
+
+
+def test_a_copied_inventory_is_told_that_the_name_is_taken(refused: Callable[..., str], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write_record(str(tmp_path), {}, inventories=[str(other)], all_hosts=[])
+    other.mkdir()
+    told = refused("preflight.yml", lab_directory=str(tmp_path))
+    assert f"lab_name is never-booted, which is the lab of {other}: give this inventory" in told
+
+
+def test_a_run_without_a_host_needs_word_of_it(refused: Callable[..., str], tmp_path: Path) -> None:
+    told = refused("preflight.yml", lab_directory=str(tmp_path), lab_absent="leecher1")
+    assert "leecher1 is left out of this run, and no earlier one has left word of the address" in told
+
+
+def test_a_run_without_a_host_goes_by_the_last_run(refused: Callable[..., str], tmp_path: Path) -> None:
+    """As far as asking the hosts, which are not there; the one that is left out is not asked."""
+    services = {"portal": {"port": 8000}, "tracker": {"port": 8888, "statistics": "stats"}}
+    known = {"lab_address": "192.0.2.1", "lab_ip": "192.0.2.1", "lab_services": services}
+    inventory = str(ROOT / "inventories" / "local")
+    write_record(str(tmp_path), {"leecher1": known}, inventories=[inventory], all_hosts=["leecher1"])
+    told = refused("site.yml", lab_directory=str(tmp_path), lab_absent=["leecher1"])
+    assert "fatal: [tracker1]: UNREACHABLE!" in told
+    assert "fatal: [leecher1]" not in told
 
 
 def test_a_role_runs_from_a_playbook_that_lies_elsewhere(tmp_path: Path) -> None:

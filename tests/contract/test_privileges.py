@@ -37,7 +37,15 @@ def test_plays_become_root_on_hosts_and_stay_the_operator_here(playbook: Path) -
 def test_tasks_on_the_controller_stay_the_operators(part: str) -> None:
     for file in sorted(ROOT.glob(f"roles/*/{part}/*.yml")):
         for task in tasks(load(file)):
-            assert "delegate_to" not in task or (task["delegate_to"], task["become"]) == ("localhost", False), task
+            if "delegate_to" in task and not task.get("delegate_facts"):
+                assert (task["delegate_to"], task["become"]) == ("localhost", False), task
+
+
+@pytest.mark.parametrize("name", ["preflight.yml", "site.yml", "download.yml", "doctor.yml"])
+def test_every_play_for_hosts_leaves_out_those_that_are_down(name: str) -> None:
+    for play in load(ROOT / "playbooks" / name):
+        if play.get("hosts") not in (None, "localhost", "portals[0]"):
+            assert "| without_absent(lab_absent | default([]))" in play["hosts"], play["name"]
 
 
 def test_inventories_say_how_to_connect_and_nothing_of_root() -> None:

@@ -140,6 +140,48 @@ def test_from_variables_to_what_each_host_gets(tmp_path: Path, options: tuple[st
     assert "ok=3    changed=1 " in play.said  # nothing but what wrote the results down
 
 
+def test_what_an_absent_seeder_alone_has_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The items of the run that had all seeders are on the controller; later runs are without seeder2."""
+    entries = [
+        {"name": "both.bin", "source": "/srv/both.bin"},
+        {"name": "theirs.bin", "source": "/srv/theirs.bin", "swarm": {"seeders": ["seeder2"]}},
+        {"collection": "/srv/media/*"},
+    ]
+    held = {"download_dir": "/p", "changed": False, "length": 5, "single_file": True, "piece_length": 16384}
+    held |= {"pieces": base64.b64encode(bytes(20)).decode(), "files": [{"path": [], "length": 5, "sha256": "0"}]}
+    names = {"seeder1": ["both.bin"], "seeder2": ["both.bin", "theirs.bin", "found.bin"]}
+    payloads = {host: [{"name": name, **held} for name in found] for host, found in names.items()}
+    payloads["seeder2"][2]["collection"] = "/srv/media/*"
+    results = {host: {"payloads_json": json.dumps(found)} for host, found in payloads.items()}
+
+    def run(results: dict[str, Any], absent: list[str], *options: str) -> Play:
+        asked = [*results, "tracker1", "portal1"]
+        more = {"seeders": ["seeder1", "seeder2"], "absent": absent, "directory": str(tmp_path / "lab")}
+        specs = {**TASKS[0]["catalogue_specs"], "reachable": asked, "absent": absent}
+        items = {**TASKS[1]["catalogue_items"], **more}
+        tasks = [{**TASKS[0], "catalogue_specs": specs}, {**TASKS[1], "catalogue_items": items}, TASKS[2]]
+        monkeypatch.setattr(f"{__name__}.TASKS", tasks)
+        play = Play(tmp_path, {"catalogue_torrents": entries}, results, *options)
+        assert play.code == 0, play.said
+        return play
+
+    run(results, [], "--check")
+    assert not (tmp_path / "lab").exists()
+    whole = {item["name"]: item for item in json.loads(run(results, []).made["items_json"])}
+    assert list(whole) == ["both.bin", "theirs.bin", "found.bin"]
+
+    without = run({"seeder1": results["seeder1"]}, ["seeder2"])
+    items = {item["name"]: item for item in json.loads(without.made["items_json"])}
+    assert (list(items), without.made["failures"]) == (list(whole), [])
+    assert items["both.bin"]["swarm"]["seeders"] == ["seeder1"]
+    assert [items[name] for name in ("theirs.bin", "found.bin")] == [whole["theirs.bin"], whole["found.bin"]]
+
+    # Nobody said that it would be away; what it alone has stays published, and that is told.
+    lost = run({"seeder1": results["seeder1"]}, [])
+    assert [item["name"] for item in json.loads(lost.made["items_json"])] == list(whole)
+    assert "theirs.bin: no seeder of it could be asked, so it stays published as it was" in lost.made["failures"]
+
+
 def test_faults_come_together_in_one_message(tmp_path: Path) -> None:
     variables = {"catalogue_menu": ["soup"], "catalogue_torrents": [{"torrent": "theirs.torrent", "source": "x"}]}
     play = Play(tmp_path, variables, {})

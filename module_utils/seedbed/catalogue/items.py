@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypedDict
 
 from ansible.module_utils.seedbed.base import sizes
@@ -135,18 +136,20 @@ def _item(
         "share": share,
         "trusted": spec["kind"] == "synthetic",
         "announce": resolved["announce"],
+        "collection": spec.get("collection", ""),
         "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
         "remade": [host for host, held in holders.items() if held.get("changed")],
     }
 
 
-def _names(resolved: ResolvedEntry, held: Held) -> list[str]:
-    """The names of the items that an entry becomes."""
+def _names(resolved: ResolvedEntry, held: Held, kept: Mapping[str, Item] = MappingProxyType({})) -> list[str]:
+    """The names of the items that an entry becomes; of a collection, those too that only other seeders have."""
     spec = resolved["spec"]
     if spec["kind"] != "collection":
         return [spec["name"]]
     pattern = spec["collection"]
-    return [name for name in held if any(payload.get("collection") == pattern for payload in held[name].values())]
+    found = [name for name in held if any(payload.get("collection") == pattern for payload in held[name].values())]
+    return found + [name for name, item in kept.items() if item["collection"] == pattern and name not in held]
 
 
 def _payload(resolved: ResolvedEntry, holders: Mapping[str, Payload], compute: Compute) -> Payload | None:
@@ -165,11 +168,15 @@ def make_items(
     hosts: Sequence[str],
     webseed_urls: Sequence[str] = (),
     compute: Compute = virtual_payload,
+    former: Sequence[Item] = (),
+    absent: Sequence[str] = (),
 ) -> MadeCatalogue:
     """Return what is published and seeded, and a sentence for everything that could not be done.
 
     results: by host, what module catalogue_payload returned there. hosts: those that can be asked, in order.
-    webseed_urls: of the directories in which the portals serve the content, with a slash at the end.
+    webseed_urls: of the directories in which the portals serve the content, with a slash at the end. former: the items
+    of the last run that had all its seeders: what only seeders have that are not asked now stays as it was, without a
+    word where they are absent on purpose.
     """
     held, faults = _held_payloads(results, hosts)
     failed: Failed = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
@@ -181,16 +188,23 @@ def make_items(
     failures = failure_sentences([failure for failure in failed if failure not in excused]) + faults
     failed_names = {failure["name"] for _host, failure in failed}
     items: list[Item] = []
+    kept = {item["name"]: item for item in former if not set(item["swarm"]["seeders"]) & set(hosts)}
     for entry in entries:
         if entry["spec"]["state"] == "absent":
             continue
-        for name in _names(entry, held):
+        for name in _names(entry, held, kept):
             holders = held.get(name, {})
             payload = _payload(entry, holders, compute)
             if payload:
                 items.append(_item(entry, payload, holders, webseed_urls))
-            elif name not in failed_names:
-                failures.append(f"{name}: no seeder of it could be asked, so it is not published")
+                continue
+            if name in kept:
+                items.append(kept[name])
+            if name in kept and set(kept[name]["swarm"]["seeders"]) <= set(absent):
+                continue
+            if name not in failed_names:
+                stays = "it stays published as it was" if name in kept else "it is not published"
+                failures.append(f"{name}: no seeder of it could be asked, so {stays}")
     made = {item["name"] for item in items}
     gone = {name for result in results.values() for name in result.get("gone", [])} - made
     return {"items": items, "gone": sorted(gone), "failures": failures, "notes": failure_sentences(excused)}

@@ -50,7 +50,7 @@ def unseeded_sentences(results: Mapping[str, Mapping[str, Sequence[Failure]]]) -
 
 
 # What the lab's own hosts alone need of an item.
-_INTERNAL = frozenset(("metainfo", "share", "download_dirs", "remade", "trusted", "announce"))
+_INTERNAL = frozenset(("metainfo", "share", "download_dirs", "remade", "trusted", "announce", "collection"))
 
 
 def _file(path: str, data: bytes) -> WebFile:

@@ -131,10 +131,12 @@ def resolve_entries(
     portals: Sequence[str] = (),
     trackers: Sequence[Sequence[str]] = (),
     torrents: TorrentFiles | None = None,
+    all_trackers: bool = True,
 ) -> list[ResolvedEntry]:
     """Return the entries of a catalogue without faults, with all that follows from them.
 
-    seeders and portals: the hosts that can be asked. trackers: the tiers of entries without their own.
+    seeders and portals: the hosts that can be asked. trackers: the tiers of entries without their own; all_trackers:
+    whether each of them has to answer.
     """
     lab = [list(tier) for tier in trackers]
     found: list[ResolvedEntry] = []
@@ -154,7 +156,7 @@ def resolve_entries(
                 "portals": list(portals) if entry.get("webseed") else [],
                 "trackers": tiers,
                 # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
-                "announce": "none" if not any(tiers) else "all" if tiers == lab else "any",
+                "announce": "none" if not any(tiers) else "all" if tiers == lab and all_trackers else "any",
             }
         )
     return found

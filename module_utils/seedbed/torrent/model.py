@@ -322,6 +322,8 @@ class Item(PublicItem):
     trusted: bool
     announce: str
     """Which of its trackers have to answer: all, any or none."""
+    collection: str
+    """The pattern of the entry that found it; empty for all others."""
 
 
 class SeededTorrent(TypedDict, total=False):

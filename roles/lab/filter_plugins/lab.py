@@ -18,6 +18,7 @@ from ansible.module_utils.seedbed import preflight
 from ansible.module_utils.seedbed.base import services
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.host.program_archive import program_archive
+from ansible.module_utils.seedbed.base.lab_record import read_record
 
 
 def host_faults(
@@ -77,15 +78,23 @@ def host_program(name: str) -> str:
         raise AnsibleFilterError(str(error)) from error
 
 
+def without_absent(pattern: str, absent: Any) -> str:
+    """Return a pattern of hosts without those in ``lab_absent``."""
+    return ":".join([pattern, *(f"!{host}" for host in preflight.absent_hosts(absent))])
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "absent_hosts": preflight.absent_hosts,
             "archive_faults": archive_faults,
             "budget_faults": preflight.budget_faults,
             "endpoint": endpoint,
             "host_faults": host_faults,
             "host_ip": services.host_ip,
             "host_program": host_program,
+            "lab_record": read_record,
             "own_ip": services.own_ip,
             "password_faults": preflight.password_faults,
+            "without_absent": without_absent,
         }
