@@ -12,7 +12,7 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local setup-test lab down test lint unit molecule stress bench bench-scale doctor
+.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule stress bench bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lab: setup-local ## Boot the lab on this machine, provision it, download from it
 
 doctor: setup ## Say of every torrent why it does, or does not, download
 	ansible-playbook --inventory $(INVENTORY) playbooks/doctor.yml
+
+bundle: setup ## Collect for hosts without a way out what they cannot fetch (INVENTORY=inventories/mine)
+	ansible-playbook --inventory $(INVENTORY) playbooks/bundle.yml
 
 down: setup-local ## Remove the lab of this machine (KEEP_IMAGES=1 keeps the host images for the next time)
 	ansible-playbook --inventory $(INVENTORY) playbooks/local_hosts.yml \

@@ -16,7 +16,7 @@ from ansible.module_utils.seedbed import preflight
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import add_all_plugin_dirs
 
-PARTS = ["services", "listeners", "claims", "faults", "host_faults", "notes"]
+PARTS = ["services", "listeners", "claims", "faults", "host_faults", "notes", "bundle"]
 
 
 class ActionModule(ActionBase):
@@ -149,6 +149,8 @@ def evaluate(contracts: Sequence[Contract], parts: Sequence[str]) -> dict[str, A
         found["listeners"] = listeners
     if "claims" in parts:
         found["claims"] = [claim for contract in contracts for claim in contract.part("claims", [])]
+    if "bundle" in parts:
+        found["bundle"] = [archive for contract in contracts for archive in contract.part("bundle", [])]
     if "faults" in parts:
         # What the host's roles listen on together is the affair of role lab.
         faults += [fault for contract in contracts for fault in contract.part("faults", [], lab_listeners=listeners)]

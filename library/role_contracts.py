@@ -8,7 +8,7 @@ short_description: Evaluate what roles declare about a host
 description:
   - Reads defaults, variables and argument specification of roles that lie beside the calling one, and evaluates some
     of their variables with the variables of the host. Of role C(x) these are C(__x_services), C(__x_listeners),
-    C(__x_claims) and C(__x_faults), and once the host was observed C(__x_host_faults) and C(__x_notes).
+    C(__x_claims), C(__x_faults) and C(__x_bundle), and once the host was observed C(__x_host_faults) and C(__x_notes).
   - A role whose variables have wrong types is only asked for its services.
   - No connection to the host is needed.
 options:
@@ -21,7 +21,7 @@ options:
     description: What to evaluate.
     type: list
     elements: str
-    choices: [services, listeners, claims, faults, host_faults, notes]
+    choices: [services, listeners, claims, faults, host_faults, notes, bundle]
     default: [services, listeners, claims, faults]
 attributes:
   check_mode:
@@ -56,6 +56,11 @@ claims:
   elements: dict
   sample:
     - {kind: directory, name: /srv/seedbed/portal, variable: portal_dir}
+bundle:
+  description: The archives that the roles take besides packages, as role bundle collects them.
+  returned: with O(parts) bundle
+  type: list
+  elements: dict
 faults:
   description:
     - What is wrong with the variables, one sentence a fault. The types of all variables come first, then what the roles

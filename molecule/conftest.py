@@ -59,7 +59,8 @@ class Lab:
 
     def playbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs ansible-playbook on the scenario's hosts, as Molecule itself does."""
-        command = ["ansible-playbook", f"--extra-vars=lab_name={self.directory.name}", *arguments]
+        lab = f"--extra-vars=lab_name={self.directory.name} lab_directory={self.directory}"
+        command = ["ansible-playbook", lab, *arguments]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800)
 
     @staticmethod

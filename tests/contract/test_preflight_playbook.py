@@ -5,6 +5,7 @@ The hosts of inventories/local need not exist: a run that got as far as asking t
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -149,3 +150,17 @@ def test_a_role_runs_from_a_playbook_that_lies_elsewhere(tmp_path: Path) -> None
         check=False,
     )
     assert run.returncode == 0, run.stdout
+
+
+def test_archives_beside_an_inventory_are_no_inventories(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {one: }}\n", encoding="utf-8")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "sources.tar.xz").write_text("two\nthree\n", encoding="utf-8")
+    run = subprocess.run(
+        ["ansible-inventory", "-i", str(tmp_path), "--list"],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(run.stdout)["ungrouped"]["hosts"] == ["one"]

@@ -18,13 +18,13 @@ from ansible.module_utils.seedbed.preflight import absent_hosts, copied_name_fau
 Render = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS = {
-    "all": ["tracker1", "seeder1", "seeder2", "leecher1"],
+    "all": ["tracker1", "seeder1", "seeder2", "leecher1", "bastion"],
     "trackers": ["tracker1"],
     "portals": ["tracker1"],
     "seeders": ["seeder1", "seeder2"],
     "leechers": ["leecher1"],
 }
-ALL = GROUPS["all"]
+ALL = ["tracker1", "seeder1", "seeder2", "leecher1"]
 
 
 def host(address: str, **more: Any) -> dict[str, Any]:

@@ -152,6 +152,12 @@ def _names(resolved: ResolvedEntry, held: Held, kept: Mapping[str, Item] = Mappi
     return found + [name for name, item in kept.items() if item["collection"] == pattern and name not in held]
 
 
+def _only_elsewhere(item: Item, hosts: Sequence[str]) -> bool:
+    """Return whether somebody seeds an item, and none of these hosts."""
+    seeders = set(item["swarm"]["seeders"])
+    return bool(seeders) and not seeders & set(hosts)
+
+
 def _payload(resolved: ResolvedEntry, holders: Mapping[str, Payload], compute: Compute) -> Payload | None:
     """The hashed content of an item, computed where no host on purpose, or none that could, has hashed it."""
     hashed = next((payload for payload in holders.values() if "pieces" in payload), None)
@@ -188,7 +194,7 @@ def make_items(
     failures = failure_sentences([failure for failure in failed if failure not in excused]) + faults
     failed_names = {failure["name"] for _host, failure in failed}
     items: list[Item] = []
-    kept = {item["name"]: item for item in former if not set(item["swarm"]["seeders"]) & set(hosts)}
+    kept = {item["name"]: item for item in former if _only_elsewhere(item, hosts)}
     for entry in entries:
         if entry["spec"]["state"] == "absent":
             continue

@@ -17,8 +17,8 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.seedbed import preflight
 from ansible.module_utils.seedbed.base import services
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.host.program_archive import program_archive
 from ansible.module_utils.seedbed.base.lab_record import read_record
+from ansible.module_utils.seedbed.host.program_archive import program_archive
 
 
 def host_faults(
