@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 INVENTORY ?= inventories/local
-SCENARIOS ?= $(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml))))
+# Scenarios that take long: not in make test, but in make long.
+LONG := closed
+SCENARIOS ?= $(filter-out $(LONG),$(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml)))))
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -12,7 +14,7 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule stress bench bench-scale doctor
+.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long stress bench bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,9 @@ unit: setup-test ## Run the unit and contract tests
 
 molecule: setup-test ## Run the Molecule scenarios on real hosts (SCENARIOS="default all_in_one" for some)
 	@scripts/parts $(SCENARIOS)
+
+long: setup-test ## Run the scenarios that make test leaves out, as they take long
+	@scripts/parts $(LONG)
 
 TIMES ?= 5
 stress: setup-test ## Run every scenario TIMES times while two processes keep both cores busy
