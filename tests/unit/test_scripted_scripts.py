@@ -9,6 +9,15 @@ import pytest
 from ansible.module_utils.seedbed.base.sizes import SizeError, parse_seconds
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, PeerScript, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
+from ansible.module_utils.seedbed.scripted.swarm_script import (
+    Size,
+    assign_addresses,
+    peers_faults,
+    scripted_promise,
+    scripted_tiers_faults,
+    split_tiers,
+    webseed_faults,
+)
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, TrackerScript, tracker_script
 from ansible.module_utils.seedbed.scripted.vocabulary import Vocabulary, is_picked, pieces
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS, WebseedScript, webseed_script
@@ -192,3 +201,63 @@ def test_an_honest_peer_beside_it_makes_completing_a_rule() -> None:
 
 def test_no_client_keeps_a_connection_to_itself() -> None:
     assert grades(swarm(played("own-id"), HONEST))["own-id-dropped"] == ("assert", None)
+
+
+@pytest.mark.parametrize(
+    ("peers", "addresses", "faults"),
+    [
+        ([], [], []),
+        ([{}], ["192.0.2.1"], []),
+        ("corrupt", [], ["peers is 'corrupt'; a list like [{behaviour: corrupt}] would be right"]),
+        ([{}], [], ["peers needs a host in group scripted_peers, and there is none"]),
+        (
+            [{}, {}],
+            ["192.0.2.1"],
+            [
+                "peers has 2 peers, and 1 addresses play: clients take one peer an address in a torrent; add to "
+                "scripted_addresses, or ask for fewer peers"
+            ],
+        ),
+        ([{}, {"choke": 1}], ["a", "b"], ["peers: number 2: choke: 1 is none of open, never, cycle"]),
+    ],
+)
+def test_the_peers_of_an_entry(peers: Any, addresses: list[str], faults: list[str]) -> None:
+    assert peers_faults(peers, addresses) == faults
+
+
+def test_scripts_among_trackers_and_web_seeds() -> None:
+    assert scripted_tiers_faults([[{"behaviour": "slow"}, "http://192.0.2.1/announce"]]) == []
+    assert scripted_tiers_faults([[{"behaviour": "lazy"}]])[0].startswith(
+        "trackers: {'behaviour': 'lazy'}: behaviour 'lazy' is not known"
+    )
+    assert webseed_faults(True) == webseed_faults(None) == webseed_faults({"behaviour": "slow"}) == []
+    assert webseed_faults("yes")[0].startswith("webseed: 'yes' is no script")
+
+
+def test_scripts_become_urls_in_their_places() -> None:
+    tiers = [[{"behaviour": "mute"}, "udp://192.0.2.9:1/announce"], [{}]]
+    assert split_tiers(tiers, "192.0.2.1:8086") == (
+        [
+            ["http://192.0.2.1:8086/announce/1-1/announce", "udp://192.0.2.9:1/announce"],
+            ["http://192.0.2.1:8086/announce/2-1/announce"],
+        ],
+        {"1-1": {"behaviour": "mute"}, "2-1": {}},
+    )
+
+
+@given(st.integers(1, 9), st.integers(0, 1000), st.data())
+def test_no_two_peers_share_an_address(number: int, turn: int, data: st.DataObject) -> None:
+    addresses = [f"192.0.2.{each}" for each in range(number)]
+    count = data.draw(st.integers(0, number))
+    given_addresses = [peer["address"] for peer in assign_addresses([{}] * count, addresses, turn)]
+    assert len(set(given_addresses)) == count
+
+
+def test_the_promise_of_an_entry() -> None:
+    size = Size("item", 16, 16 * 2**20)
+    found = scripted_promise(size, peers=[{"behaviour": "stall"}], testimony="http://192.0.2.1:8086/testimony/x.json")
+    assert (found["outcome"], found["available"]) == ("stalls", "56.25%")
+    assert found["testimony"] == "http://192.0.2.1:8086/testimony/x.json"
+    assert scripted_promise(size, seeders=1, tiers=[["http://192.0.2.1/announce"]])["outcome"] == "completes"
+    assert scripted_promise(size, webseed=True)["outcome"] == "completes"
+    assert scripted_promise(size, webseed={"behaviour": "missing"})["outcome"] == "stalls"

@@ -551,7 +551,7 @@ class Tracker(TypedDict):
 
 
 class PromiseRule(TypedDict, total=False):
-    """What is expected of a client; `grade` is assert, bounded or tell (docs/bad-swarms.md)."""
+    """What is expected of a client; `grade` is assert, bounded or tell."""
 
     grade: str
     rule: str

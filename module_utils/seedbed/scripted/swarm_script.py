@@ -1,0 +1,112 @@
+"""The scripts of a whole swarm, as an entry of the catalogue orders them: what is wrong with them, and who plays what.
+
+swarm: {peers: [{behaviour: corrupt, pieces: 1/8}, {behaviour: healthy, after: 60s}]}
+trackers: [[{behaviour: slow}], [{behaviour: healthy}, "http://192.0.2.1:8888/announce"]]
+webseed: {behaviour: corrupt}
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from ansible.module_utils.seedbed.base.text import quoted
+from ansible.module_utils.seedbed.scripted.peer_script import PEERS, peer_script
+from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
+from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, tracker_script
+from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS, webseed_script
+from ansible.module_utils.seedbed.torrent.model import Promise, ScriptedPeer, Tiers
+
+
+class Size(NamedTuple):
+    """Of a torrent, what a promise needs."""
+
+    name: str
+    pieces: int
+    size: int
+    private: bool = False
+
+
+def peers_faults(peers: Any, addresses: Sequence[str]) -> list[str]:
+    """Return a sentence for everything that is wrong with ``swarm.peers``; addresses are those that play."""
+    if not isinstance(peers, list):
+        return [f"peers is {quoted(peers)}; a list like [{{behaviour: corrupt}}] would be right"]
+    faults = [
+        f"peers: number {number}: {fault}" for number, peer in enumerate(peers, 1) for fault in PEERS.faults(peer)
+    ]
+    if peers and not addresses:
+        faults.append("peers needs a host in group scripted_peers, and there is none")
+    elif len(peers) > len(addresses):
+        faults.append(
+            f"peers has {len(peers)} peers, and {len(addresses)} addresses play: clients take one peer an address in a "
+            "torrent; add to scripted_addresses, or ask for fewer peers"
+        )
+    return faults
+
+
+def scripted_tiers_faults(tiers: Any) -> list[str]:
+    """Return a sentence for every script among the trackers that cannot be played; URLs are looked at elsewhere."""
+    if not isinstance(tiers, list):
+        return []
+    scripts = [each for tier in tiers if isinstance(tier, list) for each in tier if isinstance(each, Mapping)]
+    return [f"trackers: {quoted(dict(script))}: {fault}" for script in scripts for fault in TRACKERS.faults(script)]
+
+
+def webseed_faults(webseed: Any) -> list[str]:
+    """Return a sentence for everything that is wrong with a scripted web seed; true and false are no scripts."""
+    if webseed is None or isinstance(webseed, bool):
+        return []
+    return [f"webseed: {fault}" for fault in WEBSEEDS.faults(webseed)]
+
+
+def assign_addresses(peers: Sequence[Mapping[str, Any]], addresses: Sequence[str], turn: int) -> list[ScriptedPeer]:
+    """Return each peer with an address of its own; turn says where to begin, so that not all torrents use the first."""
+    return [
+        {"address": addresses[(turn + number) % len(addresses)], "script": dict(peer)}
+        for number, peer in enumerate(peers)
+    ]
+
+
+def split_tiers(tiers: Sequence[Sequence[Any]], base: str) -> tuple[Tiers, dict[str, dict[str, Any]]]:
+    """Return the announce URLs of tiers in which scripts may stand, and the scripts by the names in their URLs.
+
+    base: address and port of who plays. Clients derive the scrape's path from the last component, and libtorrent
+    announces on loopback to paths that begin with /announce alone.
+    """
+    urls: Tiers = []
+    scripts: dict[str, dict[str, Any]] = {}
+    for number, tier in enumerate(tiers, 1):
+        urls.append([])
+        for place, each in enumerate(tier, 1):
+            if not isinstance(each, Mapping):
+                urls[-1].append(each)
+                continue
+            name = f"{number}-{place}"
+            scripts[name] = dict(each)
+            urls[-1].append(f"http://{base}/announce/{name}/announce")
+    return urls, scripts
+
+
+def scripted_promise(
+    of: Size,
+    *,
+    peers: Sequence[Mapping[str, Any]] = (),
+    tiers: Sequence[Sequence[Any]] = (),
+    webseed: Any = None,
+    seeders: int = 0,
+    share: int = 1_000_000,
+    testimony: str = "",
+) -> Promise:
+    """Return what a client is promised by an entry's scripts, which have no faults."""
+    scripts = [[tracker_script(each if isinstance(each, Mapping) else {}) for each in tier] for tier in tiers]
+    swarm = Swarm(
+        name=of.name,
+        pieces=of.pieces,
+        size=of.size,
+        private=of.private,
+        peers=[peer_script(peer) for peer in peers],
+        trackers=scripts,
+        webseed=webseed_script({} if webseed is True else webseed) if webseed else None,
+        seeders=seeders,
+        seeded_share=share,
+    )
+    return promise(swarm, testimony)
