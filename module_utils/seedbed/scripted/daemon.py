@@ -1,4 +1,4 @@
-"""The daemon that plays: ``daemon.py CONFIGURATION``. SIGHUP has it read its file again, SIGTERM ends it."""
+"""The daemon that plays what a configuration says. SIGHUP has it read its file again, SIGTERM ends it."""
 
 from __future__ import annotations
 
