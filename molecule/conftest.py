@@ -130,6 +130,9 @@ def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Generat
         units = " ".join(f"--unit {unit}" for unit in UNITS)
         hosts = item.funcargs["lab"]
         for name in hosts:
-            journal = hosts[name].run(f"journalctl --no-pager --lines 40 {units}")
-            report.sections.append((f"journal of {name}", journal.stdout))
+            try:
+                journal = hosts[name].run(f"journalctl --no-pager --lines 40 {units}").stdout
+            except RuntimeError:  # a host that the test has stopped
+                journal = "cannot be reached"
+            report.sections.append((f"journal of {name}", journal))
     return report

@@ -234,7 +234,7 @@ def test_a_run_of_some_hosts_is_refused(operator: Operator) -> None:
 def test_a_dead_host_stops_the_run_before_anything_changes(operator: Operator, lab: Any) -> None:
     subprocess.run(["podman", "stop", "--time", "0", f"{lab.directory.name}-seeder2"], check=True)
     told = operator.refused("site.yml", FILLED_IN)
-    assert "seeder2 cannot be reached from jump host guest@jump.example.com" in told
+    assert "seeder2 cannot be reached" in told
     assert "While it is down, run without it: -e lab_absent=seeder2" in told
 
 
