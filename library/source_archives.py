@@ -7,28 +7,26 @@ DOCUMENTATION = r"""
 module: source_archives
 short_description: Fetch source archives that are pinned by SHA-256
 description:
-  - Fetches source archives into a directory on the host and accepts each only if it has the pinned SHA-256.
-  - With I(route=apt) they come out of source packages of a suite of the host's own distribution, with a private apt
+  - Fetches source archives into a directory on the host and accepts each only if it has the pinned SHA-256. What is
+    there already and has it is not fetched.
+  - They come out of source packages of suites of the host's own distribution, one after the other, with a private apt
     configuration that is made for this in I(directory). It takes mirror, keys and proxy over from the host's sources,
-    which stay as they are.
+    which stay as they are. What no suite has comes from the archive's own addresses.
+  - The failure names every place that was tried, and why it did not deliver.
 options:
-  route:
-    type: str
-    choices: [apt, url]
-    required: true
-    description: Where the archives come from.
   directory:
     type: path
     required: true
-    description: An existing, empty directory for the archives.
-  suite:
-    type: str
-    default: sid
-    description: The suite whose source packages are taken with I(route=apt).
+    description: An existing directory for the archives.
+  suites:
+    type: list
+    elements: str
+    default: []
+    description: The suites, in their order; empty to leave apt out.
   timeout:
     type: float
     default: 30
-    description: Seconds that a mirror may stay silent with I(route=url).
+    description: Seconds that an address may stay silent.
   archives:
     type: list
     elements: dict
@@ -38,8 +36,8 @@ options:
       name: {type: str, required: true, description: The archive's file name.}
       sha256: {type: str, required: true, description: The SHA-256 that it must have.}
       pin: {type: str, required: true, description: 'The name of the variable that sets it, for messages.'}
-      package: {type: str, description: 'The source package that holds it, for the route C(apt).'}
-      urls: {type: list, elements: str, default: [], description: 'Mirrors in turn, for the route C(url).'}
+      package: {type: str, description: 'The source package that holds it, with I(suites).'}
+      urls: {type: list, elements: str, default: [], description: 'Addresses in turn.'}
 attributes:
   check_mode:
     support: none
@@ -49,8 +47,7 @@ attributes:
 EXAMPLES = r"""
 - name: Fetch a library's sources
   source_archives:
-    route: apt
-    suite: sid
+    suites: [sid, testing]
     directory: /var/tmp/build
     archives:
       - name: libowfat_0.34.orig.tar.xz
@@ -71,7 +68,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.host.source_archives import fetch_from_apt, fetch_from_mirrors
+from ansible.module_utils.seedbed.host.source_archives import fetch_archives
 
 
 def main() -> None:
@@ -85,19 +82,15 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "route": {"type": "str", "choices": ["apt", "url"], "required": True},
             "directory": {"type": "path", "required": True},
-            "suite": {"type": "str", "default": "sid"},
+            "suites": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 30},
             "archives": {"type": "list", "elements": "dict", "options": archive, "required": True},
         }
     )
     archives, directory = module.params["archives"], module.params["directory"]
     try:
-        if module.params["route"] == "apt":
-            fetch_from_apt(archives, directory, module.params["suite"])
-        else:
-            fetch_from_mirrors(archives, directory, module.params["timeout"])
+        fetch_archives(archives, directory, module.params["suites"], module.params["timeout"])
     except SeedbedError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, paths=[os.path.join(directory, archive["name"]) for archive in archives])

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.seedbed.host import source_archives
 from ansible.module_utils.seedbed.host.source_archives import (
     ArchiveError,
-    check_package,
     deb_src,
-    fetch_from_mirrors,
+    fetch_archives,
+    package_fault,
     repositories,
     signed_by,
 )
@@ -93,38 +94,82 @@ def test_a_whole_key_survives_the_way(tmp_path: Path) -> None:
     assert signed_by(f"{tmp_path}/b.sources:1") == signed_by(f"{tmp_path}/a.sources:2")
 
 
-def test_the_first_mirror_with_the_pinned_bytes_counts(tmp_path: Path) -> None:
-    for name, content in (("bad", b"other"), ("good", CONTENT)):
-        (tmp_path / name).write_bytes(content)
-    urls = [f"file://{tmp_path}/{name}" for name in ("missing", "bad", "good")]
-    fetch_from_mirrors([archive(urls=urls)], str(tmp_path), 5)
+def mirrors(tmp_path: Path, *names: str) -> list[str]:
+    """Addresses of files: one that is missing, one with other bytes, one that is right."""
+    (tmp_path / "bad").write_bytes(b"other")
+    (tmp_path / "good").write_bytes(CONTENT)
+    return [f"file://{tmp_path}/{name}" for name in names]
+
+
+def test_the_first_address_with_the_pinned_bytes_counts(tmp_path: Path) -> None:
+    fetch_archives([archive(urls=mirrors(tmp_path, "missing", "bad", "good"))], str(tmp_path), [], 5)
     assert (tmp_path / "x_1.orig.tar.xz").read_bytes() == CONTENT
     with pytest.raises(ArchiveError) as caught:
-        fetch_from_mirrors([archive(urls=urls[:2], name="y")], str(tmp_path), 5)
-    assert "pinned is " + PINNED in str(caught.value)
-    assert "x_sha256 is the SHA-256" in str(caught.value)
+        fetch_archives([archive(urls=mirrors(tmp_path, "missing", "bad"), name="y")], str(tmp_path), [], 5)
+    told = str(caught.value)
+    assert f"{tmp_path}/missing: " in told
+    assert f"{tmp_path}/bad: SHA-256 is " in told
+    assert "pinned is " + PINNED in told
+    assert "Nothing was installed or changed; x_sha256 is the SHA-256" in told
     assert not (tmp_path / "y").exists()
+
+
+class Suites:
+    """What apt would deliver from each suite."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **contents: bytes) -> None:
+        self.contents, self.asked = contents, []
+        monkeypatch.setattr(source_archives, "fetch_from_apt", self.fetch)
+
+    def fetch(self, archives: list[dict[str, Any]], directory: str, suite: str) -> dict[str, str]:
+        self.asked.append((suite, [one["name"] for one in archives]))
+        if suite not in self.contents:
+            return {one["name"]: f"{suite} has x_2.orig.tar.xz instead" for one in archives}
+        for one in archives:
+            Path(directory, one["name"]).write_bytes(self.contents[suite])
+        return {}
+
+
+def test_places_are_asked_in_their_order_and_only_for_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "from the controller").write_bytes(CONTENT)
+    (work / "x_1.orig.tar.xz").write_bytes(b"another one")
+    suites = Suites(monkeypatch, testing=CONTENT)
+    wanted = [archive(name="from the controller"), archive(urls=mirrors(tmp_path, "good"))]
+    fetch_archives(wanted, str(work), ["sid", "testing", "stable"], 5)
+    assert suites.asked == [("sid", ["x_1.orig.tar.xz"]), ("testing", ["x_1.orig.tar.xz"])]
+    assert (work / "x_1.orig.tar.xz").read_bytes() == CONTENT
+    assert sorted(path.name for path in work.iterdir()) == ["from the controller", "x_1.orig.tar.xz"]
+    # No suite has it: the addresses come last, and then every place is told.
+    fetch_archives([archive(name="y", urls=mirrors(tmp_path, "good"))], str(work), ["sid"], 5)
+    with pytest.raises(ArchiveError, match=r"^z: sid has x_2.*instead; stable has x_2.*; file://.*/bad: SHA-256 is"):
+        fetch_archives([archive(name="z", urls=mirrors(tmp_path, "bad"))], str(work), ["sid", "stable"], 5)
+    with pytest.raises(ArchiveError, match="it is in no place that could be asked"):
+        fetch_archives([archive(name="z")], str(work), [], 5)
+
+
+def test_a_host_without_apt_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fetch_archives([archive(urls=mirrors(tmp_path, "good"))], str(tmp_path), ["sid"], 5)
+    with pytest.raises(ArchiveError, match="this host has no apt for sid"):
+        fetch_archives([archive(name="y")], str(tmp_path), ["sid"], 5)
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"x_1.orig.tar.xz": CONTENT}, None),
-        ({"x_1.orig.tar.xz": b"other"}, "SHA-256 is "),
+        ({"x_1.orig.tar.xz": CONTENT}, ""),
+        ({"x_1.orig.tar.xz": b"other"}, "sid: SHA-256 is "),
         ({"x_2.orig.tar.xz": CONTENT}, "sid has x_2.orig.tar.xz instead"),
-        ({}, "apt did not deliver it (E: Unable to locate package x)"),
+        ({}, "apt did not deliver it from sid (E: Unable to locate package x)"),
     ],
 )
-def test_a_source_package_is_judged_by_its_archive(
-    tmp_path: Path, files: dict[str, bytes], message: str | None
-) -> None:
+def test_a_source_package_is_judged_by_its_archive(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    output = "Reading package lists...\nE: Unable to locate package x\n"
-    if message is None:
-        check_package(archive(), str(tmp_path), "sid", output)
-        return
-    with pytest.raises(ArchiveError) as caught:
-        check_package(archive(), str(tmp_path), "sid", output)
-    assert str(caught.value).startswith(f"x_1.orig.tar.xz: {message}")
-    assert "Nothing was installed or changed" in str(caught.value)
+    fault = package_fault(archive(), str(tmp_path), "sid", "Reading package lists...\nE: Unable to locate package x\n")
+    assert fault.startswith(message)
+    assert bool(fault) == bool(message)

@@ -14,8 +14,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_rep
 from ansible.module_utils.seedbed.host.source_archives import (
     ArchiveError,
     SourceArchive,
-    fetch_from_apt,
-    fetch_from_mirrors,
+    fetch_archives,
     sha256,
 )
 
@@ -67,13 +66,14 @@ def _fetch(archive: SourceArchive, path: str, suite: str, timeout: float) -> Non
 def _ways(archive: SourceArchive, suite: str, timeout: float) -> Mapping[str, Callable[[str], None]]:
     ways: dict[str, Callable[[str], None]] = {}
     if archive["package"] and shutil.which("apt-get"):
-        ways[f"source package of {suite}"] = lambda work: fetch_from_apt([archive], work, suite)
+        packaged: SourceArchive = {**archive, "urls": []}
+        ways[f"source package of {suite}"] = lambda work: fetch_archives([packaged], work, [suite], timeout)
     for url in archive["urls"]:
         if url.startswith("npm:"):
             ways[url] = lambda work, url=url: _pack(url[len("npm:") :], work)  # type: ignore[misc]
         elif re.match("https?://", url):
             one: SourceArchive = {**archive, "urls": [url]}
-            ways[url] = lambda work, one=one: fetch_from_mirrors([one], work, timeout)  # type: ignore[misc]
+            ways[url] = lambda work, one=one: fetch_archives([one], work, [], timeout)  # type: ignore[misc]
         else:
             ways[url] = lambda work, url=url: _copy(url, os.path.join(work, archive["name"]))  # type: ignore[misc]
     return ways

@@ -10,7 +10,9 @@ import hashlib
 import http.client
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import urllib.request
 from typing import Sequence, TypedDict
 
@@ -49,33 +51,63 @@ def sha256(path: str) -> str:
 
 
 @os_errors_reported()
-def fetch_from_mirrors(archives: Sequence[SourceArchive], directory: str, timeout: float) -> None:
-    """Fetch each archive from the first of its addresses that delivers the pinned bytes."""
-    for archive in archives:
-        reasons = []
-        for url in archive["urls"]:
-            try:
-                with urllib.request.urlopen(url, timeout=timeout) as answer:
-                    data = answer.read()
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                reasons.append(f"{url}: {error}")
-                continue
-            digest = hashlib.sha256(data).hexdigest()
-            if digest == archive["sha256"]:
-                write_atomically(os.path.join(directory, archive["name"]), data)
-                break
-            reasons.append(f"{url}: SHA-256 is {digest}, pinned is {archive['sha256']}")
-        else:
-            raise ArchiveError(archive["name"], archive["pin"], "no mirror delivered it: " + "; ".join(reasons))
+def fetch_archives(archives: Sequence[SourceArchive], directory: str, suites: Sequence[str], timeout: float) -> None:
+    """Fetch what is not in the directory yet: from one suite after the other, then from the archives' own addresses.
 
-
-@os_errors_reported()
-def fetch_from_apt(archives: Sequence[SourceArchive], directory: str, suite: str) -> None:
-    """Fetch each archive out of the suite's source packages, with an apt configuration that is made for this alone.
-
-    The exit status of ``apt-get source`` does not count: it fails when any file of a source package is missing from
-    the mirror, and the packaging beside the archive is not needed.
+    An archive of the directory that is not the pinned one counts as missing. ArchiveError, with a line for every place
+    that was tried, if none delivers the pinned bytes.
     """
+    tried: dict[str, list[str]] = {archive["name"]: [] for archive in archives}
+    missing = [archive for archive in archives if not _is_there(archive, directory)]
+    for suite in suites:
+        with tempfile.TemporaryDirectory(dir=directory, prefix="apt-") as place:
+            reasons = fetch_from_apt(missing, place, suite) if missing else {}
+            for archive in missing:
+                if archive["name"] in reasons:
+                    tried[archive["name"]].append(reasons[archive["name"]])
+                else:
+                    os.replace(os.path.join(place, archive["name"]), os.path.join(directory, archive["name"]))
+        missing = [archive for archive in missing if archive["name"] in reasons]
+    for archive in missing:
+        tried[archive["name"]] += fetch_from_mirrors(archive, directory, timeout)
+    lacking = [archive for archive in missing if not _is_there(archive, directory)]
+    if lacking:
+        name = lacking[0]["name"]
+        raise ArchiveError(name, lacking[0]["pin"], "; ".join(tried[name]) or "it is in no place that could be asked")
+
+
+def _is_there(archive: SourceArchive, directory: str) -> bool:
+    path = os.path.join(directory, archive["name"])
+    return os.path.isfile(path) and sha256(path) == archive["sha256"]
+
+
+def fetch_from_mirrors(archive: SourceArchive, directory: str, timeout: float) -> list[str]:
+    """Fetch an archive from the first of its addresses that delivers the pinned bytes; return why others did not."""
+    reasons = []
+    for url in archive["urls"]:
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as answer:
+                data = answer.read()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reasons.append(f"{url}: {error}")
+            continue
+        digest = hashlib.sha256(data).hexdigest()
+        if digest == archive["sha256"]:
+            write_atomically(os.path.join(directory, archive["name"]), data)
+            break
+        reasons.append(f"{url}: SHA-256 is {digest}, pinned is {archive['sha256']}")
+    return reasons
+
+
+def fetch_from_apt(archives: Sequence[SourceArchive], directory: str, suite: str) -> dict[str, str]:
+    """Fetch the archives out of the suite's source packages, with an apt configuration that is made for this alone.
+
+    Return, by name, why one did not come. On a host without apt none does. The exit status of ``apt-get source`` does
+    not count: it fails when any file of a source package is missing from the mirror, and the packaging beside the
+    archive is not needed.
+    """
+    if not shutil.which("apt-get"):
+        return {archive["name"]: f"this host has no apt for {suite}" for archive in archives}
     private = os.path.join(directory, "apt")
     for name in ("sources", "state/lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(private, name))
@@ -97,25 +129,23 @@ def fetch_from_apt(archives: Sequence[SourceArchive], directory: str, suite: str
         _output_of(["apt-get", "-q", *options, "source", "--download-only", f"{archive['package']}/{suite}"], directory)
         for archive in archives
     ]
-    for archive, output in zip(archives, fetched):
-        check_package(archive, directory, suite, updated + output)
+    reasons = [package_fault(archive, directory, suite, updated + output) for archive, output in zip(archives, fetched)]
+    return {archive["name"]: reason for archive, reason in zip(archives, reasons) if reason}
 
 
-def check_package(archive: SourceArchive, directory: str, suite: str, output: str) -> None:
-    """Find the archive among the downloaded files of its source package and judge its bytes."""
+def package_fault(archive: SourceArchive, directory: str, suite: str, output: str) -> str:
+    """Return why the archive is not among the downloaded files of its source package; empty if it is."""
     path = os.path.join(directory, archive["name"])
     if not os.path.exists(path):
         others = [os.path.basename(other) for other in glob.glob(f"{directory}/{archive['package']}_*.orig.tar.*")]
         complaints = " ".join(re.findall(r"^E: .*", output, re.MULTILINE))
-        why = (
-            f"{suite} has {', '.join(others)} instead"
-            if others
-            else f"apt did not deliver it ({complaints or 'without a reason'})"
-        )
-        raise ArchiveError(archive["name"], archive["pin"], why)
+        if others:
+            return f"{suite} has {', '.join(others)} instead"
+        return f"apt did not deliver it from {suite} ({complaints or 'without a reason'})"
     digest = sha256(path)
     if digest != archive["sha256"]:
-        raise ArchiveError(archive["name"], archive["pin"], f"SHA-256 is {digest}, pinned is {archive['sha256']}")
+        return f"{suite}: SHA-256 is {digest}, pinned is {archive['sha256']}"
+    return ""
 
 
 def _index_targets() -> str:

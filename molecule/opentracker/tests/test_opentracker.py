@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ BLOCKED = "d" * 40
 PORTS = {"gcc10": 8888, "gcc12": 8888, "gcc14": 8888, "c89": 8100}
 TRACKERS = sorted(PORTS)
 PEER_PORT = 8082
+SOAK = (Path(__file__).resolve().parents[1] / "soak.py").read_text(encoding="utf-8")
 REGISTER = """
 import sys, urllib.parse, urllib.request
 info_hash, *hosts = sys.argv[1:]
@@ -155,3 +157,16 @@ def test_the_new_feature_was_built_beside_the_old_build(lab: Any) -> None:
 def test_the_hosts_own_package_sources_are_as_they_were(lab: Any, name: str) -> None:
     assert lab[name].run("grep -rE 'deb-src|\\bsid\\b|\\bunstable\\b' /etc/apt").rc == 1
     assert not [entry for entry in lab[name].file("/var/lib/apt/lists").listdir() if "_sid_" in entry]
+
+
+def test_a_minute_of_every_kind_of_client_loses_no_announce(lab: Any) -> None:
+    """Newer versions were reported to crash on connections that are reset while they are served."""
+    tracker = lab["gcc12"]
+    before = tracker.check_output("systemctl show -p MainPID -p NRestarts opentracker")
+    told = lab.python("gcc14", SOAK, addresses(tracker)[0], PORTS["gcc12"], 60)
+    assert told["errors"] == []
+    assert told["known"] == told["taken"] > 1000
+    assert set(told["deeds"]) == {
+        *("over_http", "over_udp", "broken_off", "not_awaited", "pipelined", "oversized", "babble")
+    }
+    assert tracker.check_output("systemctl show -p MainPID -p NRestarts opentracker") == before
