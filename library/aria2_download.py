@@ -38,6 +38,12 @@ options:
         every way.
       - The default is to spread for V(acceptance) only.
     type: bool
+  once:
+    description:
+      - Fetch no item a second time when the ways are spread over fewer items than there are ways. Transmission 3.00
+        serves a torrent once to each address.
+    type: bool
+    default: false
   largest:
     description: The acceptance takes no item of more bytes than this.
     type: int
@@ -148,6 +154,7 @@ ARGUMENTS = {
     "via": {"type": "list", "elements": "str", "choices": ["torrent", "magnet"], "default": ["torrent", "magnet"]},
     "trackers": {"type": "list", "elements": "str", "choices": ["http", "udp"], "default": ["http", "udp"]},
     "spread": {"type": "bool"},
+    "once": {"type": "bool", "default": False},
     "largest": {"type": "int", "default": 268435456},
     "directory": {"type": "path", "required": True},
     "keep": {"type": "bool", "default": False},
@@ -175,7 +182,7 @@ def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[Planned
         catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds)]
     items = download_plan.select_items(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
-    return download_plan.plan_downloads(items, vias, kinds, spread)
+    return download_plan.plan_downloads(items, vias, kinds, spread, once=params["once"])
 
 
 @os_errors_reported()

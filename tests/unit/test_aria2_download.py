@@ -24,6 +24,7 @@ PARAMS: dict[str, Any] = {
     "via": ["torrent", "magnet"],
     "trackers": ["http", "udp"],
     "spread": None,
+    "once": False,
     "largest": 100,
 }
 

@@ -92,6 +92,13 @@ def test_few_items_still_cover_every_way(count: int) -> None:
     assert len(jobs) == 4
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_items_of_a_seeder_that_serves_once_are_fetched_once(count: int) -> None:
+    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True, once=True)
+    assert names([job.item for job in jobs]) == names(CATALOGUE[1 : 1 + count])
+    assert len({job.way for job in jobs}) == count
+
+
 def test_named_items_are_fetched_every_way() -> None:
     jobs, _ = plan_downloads([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
     assert [(job.item["name"], job.via, job.kind) for job in jobs] == [

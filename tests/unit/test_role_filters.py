@@ -117,3 +117,11 @@ def test_the_announcer_knows_the_trackers_by_their_contracts(in_role: Render) ->
 
 def test_a_program_is_one_file(in_role: Render) -> None:
     assert base64.b64decode(in_role("lab", "{{ 'announcer' | host_program }}")).startswith(b"PK")
+
+
+@pytest.mark.parametrize(("releases", "once"), [(["13"], False), (["13", "12"], True), ([], False)])
+def test_a_leecher_of_old_seeders_fetches_each_item_once(in_role: Render, releases: list[str], once: bool) -> None:
+    facts = [{"distribution": "Debian", "distribution_major_version": release} for release in releases]
+    hosts = {str(number): {"ansible_facts": found} for number, found in enumerate(facts)}
+    seen = {"groups": {"seeders": [*hosts, "unseen"]}, "hostvars": {**hosts, "unseen": {}}}
+    assert in_role("leecher", "{{ __leecher_once }}", **seen) is once

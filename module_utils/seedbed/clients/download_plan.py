@@ -102,11 +102,12 @@ def acceptance_items(items: Sequence[PublicItem], largest: int) -> list[PublicIt
 
 
 def plan_downloads(
-    items: Sequence[PublicItem], vias: Sequence[str], kinds: Sequence[str], spread: bool
+    items: Sequence[PublicItem], vias: Sequence[str], kinds: Sequence[str], spread: bool, *, once: bool = False
 ) -> tuple[list[PlannedDownload], list[str]]:
-    """Pair items with ways of fetching: every possible pair, or each way at least once over all items.
+    """Pair items with ways of fetching: every possible pair, or spread, each way at least once over all items.
 
-    An item that has no such way holds up no other: it gets a sentence.
+    once: spread over fewer items than ways, no item is fetched a second time for that. An item that has no such way
+    holds up no other: it gets a sentence.
     """
     fit = [item for item in items if has_way(item, vias, kinds)]
     possible = [
@@ -121,7 +122,7 @@ def plan_downloads(
         ".torrent, and each needs a tracker of that kind"
     )
     without = [f"{item['name']}: {why}" for item in items if not has_way(item, vias, kinds)]
-    return (spread_out(fit, possible) if spread else possible), without
+    return (spread_out(fit, possible, once=once) if spread else possible), without
 
 
 def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str]) -> bool:
@@ -136,15 +137,17 @@ def is_possible(item: PublicItem, via: str, kind: str) -> bool:
     )
 
 
-def spread_out(items: Sequence[PublicItem], possible: Sequence[PlannedDownload]) -> list[PlannedDownload]:
-    """Keep one way for each item, and more only until every way that is possible at all is covered."""
+def spread_out(
+    items: Sequence[PublicItem], possible: Sequence[PlannedDownload], *, once: bool = False
+) -> list[PlannedDownload]:
+    """Keep one way for each item, and unless `once`, more until every way that is possible at all is covered."""
     ways = [("torrent", "http"), ("magnet", "udp"), ("torrent", "udp"), ("magnet", "http")]
     open_ways = [way for way in ways if any(planned.way == way for planned in possible)]
     kept: list[PlannedDownload] = []
     items_in_turn = cycle(items)
     for item in items:
         kept.append(next_download(item, possible, open_ways, kept))
-    for _ in range(len(items) * len(ways)):
+    for _ in range(0 if once else len(items) * len(ways)):
         item = next(items_in_turn)
         planned = next_download(item, possible, open_ways, kept)
         if planned.way in missing_ways(open_ways, kept):
