@@ -102,22 +102,51 @@ def configuration(settings: Aria2Settings, secret: str) -> str:
     return "".join(f"{key}={value}\n" for key, value in options.items())
 
 
+# It talks to the network and writes into its own directory, and needs nothing else of the host.
+SANDBOX = (
+    "LimitNOFILE=65536",
+    "MemoryMax=2G",
+    "TasksMax=64",
+    "CapabilityBoundingSet=",
+    "DevicePolicy=closed",
+    "KeyringMode=private",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "NoNewPrivileges=yes",
+    "PrivateDevices=yes",
+    "PrivateTmp=yes",
+    "PrivateUsers=yes",
+    "ProcSubset=pid",
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHome=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectProc=invisible",
+    "ProtectSystem=strict",
+    "RemoveIPC=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallErrorNumber=EPERM",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+)
+
+
 def guards(settings: Aria2Settings) -> list[str]:
     """Return the options of systemd-run that take aria2's rights, and end it should we not do it."""
-    properties = {
-        "User": settings.user,
-        "RuntimeMaxSec": str(settings.seconds),
-        "LimitNOFILE": "65536",
-        "ProtectSystem": "strict",
-        "ProtectHome": "yes",
-        "PrivateTmp": "yes",
-        "PrivateDevices": "yes",
-        "NoNewPrivileges": "yes",
-        "CapabilityBoundingSet": "",
-        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-        "ReadWritePaths": settings.directory,
-    }
-    return [word for key, value in properties.items() for word in ("-p", f"{key}={value}")]
+    properties = [
+        f"User={settings.user}",
+        f"RuntimeMaxSec={settings.seconds}",
+        f"ReadWritePaths={settings.directory}",
+        *SANDBOX,
+    ]
+    return [word for line in properties for word in ("-p", line)]
 
 
 class Aria2:

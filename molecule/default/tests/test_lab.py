@@ -12,12 +12,14 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.seedbed.clients import aria2
 from ansible.module_utils.seedbed.probe import announce
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied
 
@@ -167,10 +169,41 @@ def test_restarted_tracker_knows_the_seeders_again_by_itself(
     assert lab["seeder1"].run(f"journalctl --unit={ANNOUNCER} | grep -q '{said}'").rc == 0
 
 
-def test_announcer_is_shut_in(lab: Any) -> None:
-    exposure = lab["seeder1"].check_output(f"systemd-analyze security --no-pager {ANNOUNCER} | tail -n 1")
-    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3
-    assert lab["seeder1"].check_output("stat -c '%%U %%a' /etc/seedbed/announcer.json") == "root 600"
+SERVICES = (
+    *(("tracker1", "opentracker.service"), ("tracker1", "seedbed-portal.service")),
+    *(("seeder1", "transmission-daemon.service"), ("seeder1", ANNOUNCER)),
+)
+
+
+def shut_in(host: Any, unit: str) -> None:
+    """Check what systemd says of a unit that runs: its exposure, its limits, and that it is not root."""
+    exposure = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -n 1")
+    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3, exposure
+    names = "--property=MemoryMax --property=TasksMax --property=MainPID"
+    shown = dict(line.split("=") for line in host.check_output(f"systemctl show {names} {unit}").splitlines())
+    assert shown["MemoryMax"].isdigit()
+    assert int(shown["TasksMax"]) <= 1024
+    assert host.check_output(f"ps -o user= -p {shown['MainPID']}") != "root"
+
+
+@pytest.mark.parametrize(("name", "unit"), SERVICES)
+def test_services_are_shut_in(lab: Any, name: str, unit: str) -> None:
+    shut_in(lab[name], unit)
+
+
+def test_the_leechers_client_is_shut_in(lab: Any) -> None:
+    """Its unit is there while it downloads; another program stands in for it."""
+    settings = aria2.Aria2Settings("/srv", "seedbed-leecher", 8084, 8085, "", 1, 600)
+    words = " ".join(map(shlex.quote, aria2.guards(settings)))
+    lab["leecher1"].check_output(f"systemd-run --quiet --collect --unit stand-in {words} sleep 600")
+    try:
+        shut_in(lab["leecher1"], "stand-in.service")
+    finally:
+        lab["leecher1"].check_output("systemctl stop stand-in")
+
+
+def test_the_announcers_password_is_roots(lab: Any) -> None:
+    assert lab["seeder1"].check_output("stat -c '%U %a' /etc/seedbed/announcer.json") == "root 600"
 
 
 def test_restarted_tracker_knows_the_seeders_again_after_a_run(lab: Any, published: list[dict[str, Any]]) -> None:
