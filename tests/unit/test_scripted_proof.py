@@ -16,14 +16,15 @@ from typing import Any
 
 import libtorrent as lt
 import pytest
+from ansible.module_utils.seedbed.host.program_archive import program_archive
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.probe.peer_handshake import PeerOptions, Target
 from ansible.module_utils.seedbed.probe.peers import meet
-from ansible.module_utils.seedbed.scripted.archive import program
 from ansible.module_utils.seedbed.scripted.messages import MessageReader, read_triple
 from ansible.module_utils.seedbed.torrent.bencode import encode
 from scripted_lab import PATIENCE, ScriptedLab, make_torrent, peers, wait_until
 
+PACKAGE = Path(content.__file__).parents[1]
 MIB = 2**20
 GIB = 2**30
 
@@ -157,7 +158,7 @@ def test_a_file_of_a_torrent_that_no_disk_holds(tmp_path: Path) -> None:
 def test_the_daemon_is_one_file_that_runs_alone(tmp_path: Path) -> None:
     """As a unit of systemd runs it: it says when it is ready, reads its file again, and ends when it is told."""
     archive = tmp_path / "seedbed-scripted"
-    archive.write_bytes(program())
+    archive.write_bytes(program_archive(str(PACKAGE), "scripted"))
     torrent = {**make_torrent(tmp_path), "peers": peers({})}
     config = {"port": 0, "addresses": ["127.0.0.1"], "torrents": [torrent]}
     path = tmp_path / "config.json"
@@ -189,7 +190,3 @@ def test_the_daemon_is_one_file_that_runs_alone(tmp_path: Path) -> None:
                 daemon.kill()
             assert daemon.stderr
             assert "the former configuration stays" in daemon.stderr.read()
-
-
-def test_the_same_sources_make_the_same_file() -> None:
-    assert program() == program()

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
-import os
 import resource
 import signal
-import socket
 import sys
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.systemd import notify
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.scripted.config import read_config
 from ansible.module_utils.seedbed.scripted.sockets import Sockets
@@ -29,14 +28,6 @@ def room_for_connections() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
     return LINKS if soft == resource.RLIM_INFINITY else max(16, min(LINKS, soft - 128))
-
-
-def notify(state: str) -> None:
-    """Tell systemd (sd_notify), where it asked to be told."""
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if path:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(state.encode(), "\0" + path[1:] if path.startswith("@") else path)
 
 
 class Daemon:
