@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -121,6 +122,21 @@ def wait_until() -> Callable[..., Any]:
         return answer
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def shut_in() -> Callable[..., None]:
+    def check(host: Any, unit: str) -> None:
+        """Ask systemd about a unit that runs: its exposure, its limits, and that it is not root."""
+        exposure = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -n 1")
+        assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3, exposure
+        names = "--property=MemoryMax --property=TasksMax --property=MainPID"
+        shown = dict(line.split("=") for line in host.check_output(f"systemctl show {names} {unit}").splitlines())
+        assert shown["MemoryMax"].isdigit()
+        assert int(shown["TasksMax"]) <= 1024
+        assert host.check_output(f"ps -o user= -p {shown['MainPID']}") != "root"
+
+    return check
 
 
 @pytest.hookimpl(wrapper=True)

@@ -167,6 +167,13 @@ def test_flood_runs_as_a_user_of_its_own_who_alone_sees_its_secrets(lab):
     assert box.run(f"journalctl --unit=seedbed-flood.service | grep -F '{PASSWORDS[1]}'").rc == 1
 
 
+@pytest.mark.parametrize(
+    "unit", ["opentracker", "transmission-daemon", "seedbed-announcer", "seedbed-portal", "seedbed-flood"]
+)
+def test_services_are_shut_in(lab, shut_in, unit):
+    shut_in(lab["box"], f"{unit}.service")
+
+
 def test_the_daemons_own_interface_is_beside_it(lab):
     status, headers, _ = lab.python("box", HEAD, "http://127.0.0.1:8081/transmission/web/")
     assert (status, headers["Server"]) == (401, "Transmission")
