@@ -57,8 +57,12 @@ def scrape(trackers: list[str], info_hash: str) -> list[dict[str, Any]]:
     return answers
 
 
+def tracker(lab: Any, port: int = 8888) -> str:
+    return url(lab.address("tracker1"), port, "/announce")
+
+
 def seeders(lab: Any, item: dict[str, Any], port: int = 8888) -> int:
-    (answer,) = scrape([url(lab.address("tracker1"), port, "/announce")], item["info_hash"])
+    (answer,) = scrape([tracker(lab, port)], item["info_hash"])
     return answer["seeders"]
 
 
@@ -163,7 +167,13 @@ def test_restarted_tracker_knows_the_seeders_again_by_itself(
     lab: Any, published: list[dict[str, Any]], wait_until: Any
 ) -> None:
     lab["tracker1"].check_output("systemctl restart opentracker")
-    wait_until(lambda: {seeders(lab, item) for item in published} == {1}, what="the announces of every torrent")
+    questions = [announce.Question(tracker(lab), "scrape", item["info_hash"]) for item in published]
+
+    def all_known() -> bool:
+        # It may not listen yet.
+        return all(answer.get("seeders") == 1 for answer in announce.ask(questions, announce.AnnounceOptions()))
+
+    wait_until(all_known, what="the announces of every torrent")
     said = "has been restarted: announced [0-9]* of [0-9]* torrents anew"
     assert lab["seeder1"].run(f"journalctl --unit={ANNOUNCER} | grep -q '{said}'").rc == 0
 
