@@ -125,3 +125,10 @@ def test_a_leecher_of_old_seeders_fetches_each_item_once(in_role: Render, releas
     hosts = {str(number): {"ansible_facts": found} for number, found in enumerate(facts)}
     seen = {"groups": {"seeders": [*hosts, "unseen"]}, "hostvars": {**hosts, "unseen": {}}}
     assert in_role("leecher", "{{ __leecher_once }}", **seen) is once
+
+
+def test_the_roles_of_a_host_come_in_the_order_in_which_they_need_each_other(in_role: Render) -> None:
+    """Not by a filter that makes a set of them: Flood asks the daemon that another role has started."""
+    box = {"group_names": ["leechers", "portals", "seeders", "trackers"]}
+    services = ["opentracker", "transmission", "transmission_web", "flood", "portal", "leecher"]
+    assert list(in_role("lab", "{{ __lab_roles_in_order }}", **box)) == ["lab_firewall", *services]
