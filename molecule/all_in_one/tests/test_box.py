@@ -163,7 +163,9 @@ def test_flood_runs_as_a_user_of_its_own_who_alone_sees_its_secrets(lab):
     assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood") == "seedbed-flood 700"
     assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood/db/users.db") == "seedbed-flood 600"
     assert lab.python("box", SHOWN, *(password.encode().hex() for password in PASSWORDS)) == []
-    assert box.run(f"grep -rF -e '{PASSWORDS[0]}' -e '{PASSWORDS[1]}' /etc /opt").rc == 1
+    # The announcer's file, which root alone can read, has that of the daemon.
+    in_clear = f"grep -rFl -e '{PASSWORDS[0]}' -e '{PASSWORDS[1]}' /etc /opt"
+    assert box.run(in_clear).stdout.split() == ["/etc/seedbed/announcer.json"]
     assert box.run(f"journalctl --unit=seedbed-flood.service | grep -F '{PASSWORDS[1]}'").rc == 1
 
 
