@@ -154,7 +154,8 @@ def test_other_users_of_the_host_cannot_read_the_settings(lab: Any, name: str) -
 def test_the_unit_is_hardened_and_comes_back(lab: Any, name: str) -> None:
     host = lab[name]
     exposure = host.check_output(f"systemd-analyze security --no-pager {UNIT} | tail -n 1")
-    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3
+    # What the altered one asks for, local discovery and a folder in a home, opens two windows.
+    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= (1.3 if name in ("debian12", "debian13") else 1.5)
     assert host.service(UNIT).is_enabled
     assert not host.file("/usr/sbin/policy-rc.d").exists
     pid = host.check_output(f"systemctl show --value -p MainPID {UNIT}")
