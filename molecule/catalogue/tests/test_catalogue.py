@@ -84,8 +84,9 @@ def played(lab: Any, *arguments: str) -> str:
 
 def is_fresh(item: dict[str, Any] | None) -> bool:
     """Return whether it is a magnet of plain content that both seeders have, and that no test fetches."""
-    told = item is not None and item["magnet"] and item["version"] == "v1" and item["size"] > 0
-    return bool(told and item["swarm"]["seeders"] == [*SEEDERS] and item["name"] not in (*TELLING, VICTIM))
+    if item is None or item["name"] in (*TELLING, VICTIM) or not item["magnet"]:
+        return False
+    return bool(item["version"] == "v1" and item["size"] and item["swarm"]["seeders"] == [*SEEDERS])
 
 
 class Client:
