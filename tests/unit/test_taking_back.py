@@ -231,6 +231,17 @@ def test_whatever_was_there_and_whatever_is_made_in_the_end_it_is_what_it_was(ex
 # --- packages
 
 
+def test_a_package_that_another_role_still_needs_is_handed_over(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed with Flood, and needed by aria2, which came later and goes later."""
+    monkeypatch.setattr(package_manager, "remove", lambda names: sorted(set(names) - {"libcares2"}))
+    owned = Owned({"flood": {"packages": ["nodejs", "libcares2"]}, "leecher": {"packages": ["aria2"]}})
+    assert take_back(owned, ["flood"]).removed == ["package nodejs"]
+    assert owned.plain() == {"leecher": {"packages": ["aria2", "libcares2"]}}
+    monkeypatch.setattr(package_manager, "remove", list)
+    assert take_back(owned, ["leecher"]).removed == ["package aria2", "package libcares2"]
+    assert owned.roles == []
+
+
 def test_apts_simulation_tells_what_comes_and_what_goes() -> None:
     simulation = """Reading package lists...
 Inst libssl3 [3.0.1] (3.0.2 Debian:12/stable [amd64])

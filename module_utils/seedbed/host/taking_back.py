@@ -94,7 +94,9 @@ def take_back(owned: Owned, roles: Sequence[str], keep: Sequence[str] = ()) -> T
         if shutil.which("nft") and f"table {table}" in run(["nft", "list", "tables"]).splitlines():
             run(["nft", "delete", "table", *table.split()])
             removed.append(f"table {table}")
-    removed += [f"package {name}" for name in package_manager.remove(list(goes.get("packages", {})))]
+    packages = package_manager.remove(list(goes.get("packages", {})))
+    removed += [f"package {name}" for name in packages]
+    _hand_over(owned, roles, sorted(goes.get("packages", {}).keys() - set(packages)))
     for tree in goes.get("trees", {}):
         if os.path.lexists(tree):
             left += remove_tree(tree, keep)
@@ -114,6 +116,13 @@ def take_back(owned: Owned, roles: Sequence[str], keep: Sequence[str] = ()) -> T
             gone = [name for name in owned.of(role, kind) if name not in needed and not _stays(kind, name, left)]
             owned.forget(role, kind, gone)
     return Taken(removed, _outermost(left))
+
+
+def _hand_over(owned: Owned, roles: Sequence[str], packages: Sequence[str]) -> None:
+    """Write packages that stay down for another role that has any: one of its own may need them, and goes later."""
+    others = [role for role in owned.roles if role not in roles and owned.of(role, "packages")]
+    if others:
+        owned.add(others[0], {"packages": packages})
 
 
 def _outermost(paths: Sequence[str]) -> list[str]:
