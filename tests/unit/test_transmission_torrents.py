@@ -500,6 +500,15 @@ def test_other_trackers_cost_one_restart_of_the_daemon(rpc: Simulation, unit: Sy
     assert not run(rpc, *moved, unit="x.service")["changed"]
 
 
+def test_what_is_new_is_added_after_the_restart(rpc: Simulation, unit: SystemdUnit) -> None:
+    """A daemon that is restarted between adding and looking at the content takes it for missing."""
+    run(rpc, want(A), unit="x.service")
+    rpc.log.clear()
+    run(rpc, want(A, trackers=((OTHER,),)), want(B), unit="x.service")
+    assert rpc.log.index("torrent-set") < rpc.log.index("restart") < rpc.log.index("torrent-add")
+    assert [rpc.held[key]["status"] for key in (A, B)] == [SEEDING.value, SEEDING.value]
+
+
 def test_a_restart_that_was_cut_off_is_made_up_for(rpc: Simulation, unit: SystemdUnit) -> None:
     run(rpc, want(A), unit="x.service")
     unit.fails = True

@@ -7,7 +7,7 @@ import time
 from typing import Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.torrent.model import Failure, TorrentsResult
-from ansible.module_utils.seedbed.transmission.compare import RpcCall, new_needs_check, torrent_edits
+from ansible.module_utils.seedbed.transmission.compare import new_needs_check, torrent_edits
 from ansible.module_utils.seedbed.transmission.disk_content import start_would_seed
 from ansible.module_utils.seedbed.transmission.outcomes import TorrentOutcome, torrent_outcome
 from ansible.module_utils.seedbed.transmission.retarget import OwedRestart
@@ -108,12 +108,13 @@ def apply_plan(
     """
     begin = time.monotonic()
     daemon.send("torrent-remove", list(plan.remove), {"delete-local-data": options.remove_data})
+    restarted = _retarget(daemon, plan, owed)
     answers = {want.info_hash: daemon.add(want, options.label) for want in plan.add}
     refused = {info_hash: answer for info_hash, answer in answers.items() if answer is not None}
     added = [want for want in plan.add if want.info_hash not in refused]
     touched = [*(want.info_hash for want in added), *plan.check]
     fresh = daemon.torrents(touched) if touched else {}
-    edits = dict(plan.edit)
+    edits = {key: [call for call in calls if not call.edits_trackers] for key, calls in plan.edit.items()}
     check = [info_hash for info_hash in plan.check if info_hash in fresh]
     for want in added:
         torrent = fresh.get(want.info_hash)
@@ -122,12 +123,9 @@ def apply_plan(
             if new_needs_check(want, torrent, daemon.modern):
                 check.append(want.info_hash)
     running = [info_hash for info_hash in check if fresh[info_hash].status is not TorrentStatus.STOPPED]
-    if owed and retargeted(plan):
-        owed.note()
-    _edit(daemon, edits, running)
-    restarted = bool(owed and owed.due)
-    if owed and restarted:
-        owed.pay(daemon)
+    # What is checked would otherwise go on right after that, and fetch from others what is missing.
+    daemon.stop(running)
+    daemon.send_all((info_hash, call) for info_hash, calls in edits.items() for call in calls)
     daemon.send("torrent-verify", check)
     # A check is followed by a start of its own.
     daemon.restart([info_hash for info_hash in plan.announce if info_hash not in check])
@@ -146,10 +144,16 @@ def apply_plan(
     return Applied(changed, outcomes, {"adding": adding, "waiting": waiting}, wait.progress, restarted)
 
 
-def _edit(daemon: TorrentRpc, edits: Mapping[str, Sequence[RpcCall]], running: Sequence[str]) -> None:
-    calls = [(info_hash, call) for info_hash, listed in edits.items() for call in listed]
-    # 4.1.0-beta.2 crashes on other trackers while a torrent still says goodbye to the old ones.
-    daemon.send_all((info_hash, call) for info_hash, call in calls if call.edits_trackers)
-    # What is checked would otherwise go on right after that, and fetch from others what is missing.
-    daemon.stop(running)
-    daemon.send_all((info_hash, call) for info_hash, call in calls if not call.edits_trackers)
+def _retarget(daemon: TorrentRpc, plan: TorrentPlan, owed: OwedRestart | None) -> bool:
+    """Give the torrents that the daemon holds their trackers, and restart it if it owes that; return whether it was.
+
+    Before all else: 4.1.0-beta.2 crashes on other trackers while a torrent still says goodbye to the old ones, and what
+    is added has to be looked at by the daemon that will seed it.
+    """
+    if owed and retargeted(plan):
+        owed.note()
+    daemon.send_all((key, call) for key, calls in plan.edit.items() for call in calls if call.edits_trackers)
+    restarts = bool(owed and owed.due)
+    if owed and restarts:
+        owed.pay(daemon)
+    return restarts
