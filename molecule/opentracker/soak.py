@@ -110,7 +110,7 @@ def client(deed, strict):
         except OSError as error:
             if strict:  # whoever behaves is answered
                 errors.append(f"{deed.__name__}: {error}")
-        time.sleep(PAUSE)
+        time.sleep(PAUSE)  # bounds the rate; the end and the count above bound the load
 
 
 def known(hashes):

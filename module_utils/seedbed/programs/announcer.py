@@ -136,7 +136,7 @@ def main(arguments: Sequence[str]) -> int:
     notify("READY=1")
     while True:
         announcer.look()
-        time.sleep(config["seconds"])
+        time.sleep(config["seconds"])  # a tracker tells nobody that it was restarted; systemd ends the loop
 
 
 if __name__ == "__main__":
