@@ -63,21 +63,15 @@ fetched:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.host.bundle import collect
+from ansible.module_utils.seedbed.host.source_archives import ARCHIVE_OPTIONS
 
 
 def main() -> None:
-    archive = {
-        "name": {"type": "str", "required": True},
-        "sha256": {"type": "str", "required": True},
-        "pin": {"type": "str", "required": True},
-        "package": {"type": "str"},
-        "urls": {"type": "list", "elements": "str", "default": []},
-    }
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
             "suite": {"type": "str", "default": "sid"},
-            "archives": {"type": "list", "elements": "dict", "options": archive, "required": True},
+            "archives": {"type": "list", "elements": "dict", "options": ARCHIVE_OPTIONS, "required": True},
         }
     )
     try:

@@ -68,24 +68,17 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.host.source_archives import fetch_archives
+from ansible.module_utils.seedbed.host.source_archives import ARCHIVE_OPTIONS, fetch_archives
 
 
 def main() -> None:
     """Read the parameters, fetch, return where the archives are."""
-    archive = {
-        "name": {"type": "str", "required": True},
-        "sha256": {"type": "str", "required": True},
-        "pin": {"type": "str", "required": True},
-        "package": {"type": "str"},
-        "urls": {"type": "list", "elements": "str", "default": []},
-    }
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
             "suites": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 30},
-            "archives": {"type": "list", "elements": "dict", "options": archive, "required": True},
+            "archives": {"type": "list", "elements": "dict", "options": ARCHIVE_OPTIONS, "required": True},
         }
     )
     archives, directory = module.params["archives"], module.params["directory"]

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import urllib.request
-from typing import Sequence, TypedDict
+from typing import Any, Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import write_atomically
@@ -34,6 +34,16 @@ class SourceArchive(TypedDict):
     """The source package that holds it, for apt."""
     urls: list[str]
     """Its mirrors in turn."""
+
+
+ARCHIVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "sha256": {"type": "str", "required": True},
+    "pin": {"type": "str", "required": True},
+    "package": {"type": "str"},
+    "urls": {"type": "list", "elements": "str", "default": []},
+}
+"""The same as a module takes it from a playbook."""
 
 
 class ArchiveError(SeedbedError):
