@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -15,8 +14,7 @@ import libtorrent as lt
 import pytest
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
 from ansible.module_utils.seedbed.payload import content
-from ansible.module_utils.seedbed.probe.peer_encryption import call
-from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL, RESERVED, PeerOptions, Target
+from ansible.module_utils.seedbed.probe.peer_handshake import PeerOptions, Target
 from ansible.module_utils.seedbed.probe.peer_wire import PIECE as PIECE_MESSAGE
 from ansible.module_utils.seedbed.probe.peer_wire import REQUEST, UNCHOKE, Wire
 from ansible.module_utils.seedbed.probe.peers import meet, refuses_encryption
@@ -25,7 +23,7 @@ from ansible.module_utils.seedbed.scripted.daemon import main
 from ansible.module_utils.seedbed.scripted.messages import BLOCK, extended, read_triple
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, REACH, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
-from scripted_lab import PATIENCE, PIECE, ScriptedLab, make_torrent, peers, wait_until
+from scripted_lab import PATIENCE, PIECE, ScriptedLab, make_torrent, peers, shake, wait_until
 
 PATIENT = PeerOptions(timeout=60.0, piece=True)
 QUICK = PeerOptions(timeout=1.0, metadata_timeout=1.0, piece=True, piece_timeout=1.0)
@@ -296,18 +294,6 @@ def test_a_peer_calls_a_client_that_announced_itself(tmp_path: Path) -> None:
 
 
 # Clients that mean no good
-
-
-def shake(lab: ScriptedLab, torrent: dict[str, Any], *, encrypted: bool = False) -> Wire:
-    wire = Wire(socket.create_connection(("127.0.0.1", lab.port)), Deadline(PATIENCE))
-    info_hash = bytes.fromhex(torrent["info_hash"])
-    hello = PROTOCOL + RESERVED + info_hash + b"-XX0000-" + os.urandom(12)
-    if encrypted:
-        wire.encrypt(call(wire.send, wire.receive, info_hash, hello))
-    else:
-        wire.send(hello)
-    wire.receive(68)
-    return wire
 
 
 def closed(wire: Wire) -> bool:

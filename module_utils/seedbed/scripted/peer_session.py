@@ -83,10 +83,7 @@ class PeerSession:
     def begin(self) -> None:
         """Say what there is to say without being asked."""
         log, link, script = self.log, self.link, self.script
-        log.connections += 1
-        log.connected.append(self.visit.age())
-        log.encrypted += self.hello.encrypted
-        log.plain += not self.hello.encrypted
+        log.came(self.visit.age(), encrypted=self.hello.encrypted)
         name = client_name(self.hello.peer_id)
         if name:
             log.name(name)
@@ -111,6 +108,7 @@ class PeerSession:
     def take(self, data: bytes) -> None:
         """Take what the client says."""
         self._heard = time.monotonic()
+        self.visit.hear()
         for kind, payload in self._reader.feed(data):
             if kind == REQUEST:
                 self._request(payload)
@@ -286,7 +284,7 @@ class PeerSession:
 
     def ended(self, why: str) -> None:
         """Note who ended it, and after what."""
-        self.log.closes.append((self.visit.age(), why))
+        self.log.went(self.visit.age(), why)
         self.visit.event("closed", peer=self.peer.number, why=why)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL
 from ansible.module_utils.seedbed.scripted.greeting import Hello, Steps, called_greeting, greeting
@@ -56,6 +56,7 @@ class Stranger:
     def __init__(self, stage: Stage, link: Link, reach: str) -> None:
         self._stage, self._link, self._reach = stage, link, reach
         self._held = b""
+        self._went: Callable[[str], None] | None = None
         link.later(MUTE, lambda: link.end("silent for long enough"))
         if reach == "garbage":
             link.send(os.urandom(512))
@@ -67,7 +68,7 @@ class Stranger:
         self._held += data[:68]
         if len(self._held) < 48 and self._held.startswith(PROTOCOL[:4]):
             return
-        self._stage.note_stranger(self._link, self._reach, self._held)
+        self._went = self._stage.note_stranger(self._link, self._reach, self._held)
         if self._reach == "close":
             self._link.end("scripted: closes")
         elif self._reach == "reset":
@@ -80,5 +81,7 @@ class Stranger:
         """Nothing is sent unasked."""
         return False
 
-    def ended(self, _why: str) -> None:
-        """Nothing is kept."""
+    def ended(self, why: str) -> None:
+        """Note who ended it, and after what."""
+        if self._went:
+            self._went(why)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from typing import TYPE_CHECKING, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply, json_reply
 from ansible.module_utils.seedbed.scripted.link import Link, address_of
+from ansible.module_utils.seedbed.scripted.messages import BLOCK
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent
 from ansible.module_utils.seedbed.scripted.tracker import Announced, announce_reply, note_announce, read_announce
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
 from ansible.module_utils.seedbed.scripted.udp_tracker import UdpAnswer, answer_packet
+from ansible.module_utils.seedbed.scripted.visit_words import LANGUAGES, visit_words
 from ansible.module_utils.seedbed.scripted.webseed import webseed_reply
 from ansible.module_utils.seedbed.torrent.bencode import encode
 
@@ -101,13 +104,32 @@ class Questions:
             since = float(said.get("since", b"0"))
         except ValueError:
             return json_reply({"error": "since is no number of seconds since 1970"}, 400)
-        client = said.get("client", b"").decode("latin-1")
+        language = said.get("words", b"").decode("latin-1")
+        if language not in ("", *LANGUAGES):
+            return json_reply({"error": f"words is none of {', '.join(LANGUAGES)}"}, 400)
+        served = self._stage.program.served(torrent)
         peers = [
             {"number": peer.number, "address": peer.address, "script": torrent.wish["peers"][peer.number]["script"]}
             for peer in torrent.peers
         ]
-        clients = self._stage.testimony.facts(torrent.key, client, since)
-        return json_reply({"info_hash": info_hash, "now": round(time.time(), 3), "peers": peers, "clients": clients})
+        words: Callable[[Mapping[str, Any]], Any] | None = None
+        if language:
+            words = partial(visit_words, peers=peers, blocks=-(-served.piece_length // BLOCK), language=language)
+        told = {
+            "schema_version": 1,
+            "info_hash": info_hash,
+            "now": round(time.time(), 3),
+            "you": link.client,
+            "torrent": {
+                "name": served.name,
+                "size": served.length,
+                "piece_length": served.piece_length,
+                "pieces": served.count,
+            },
+            "peers": peers,
+        }
+        client = said.get("client", b"").decode("latin-1")
+        return json_reply({**told, "clients": self._stage.testimony.facts(torrent.key, client, since, words)})
 
     def _status(self, _question: Question, link: Link) -> Reply:
         if not self.may_see(link.client):

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL
 from ansible.module_utils.seedbed.scripted.encryption import PLAIN, RC4
@@ -139,17 +139,24 @@ class Stage:
             raise WireError("scripted: takes plain connections only")
         return offered & RC4 or (offered & PLAIN if peer.script.encryption == "any" else 0)
 
-    def note_stranger(self, link: Link, reach: str, data: bytes) -> None:
-        """Count a client at a port that never shakes hands for the torrent that its plain hello names."""
+    def note_stranger(self, link: Link, reach: str, data: bytes) -> Callable[[str], None] | None:
+        """Count a client at a port that never shakes hands for the torrent that its plain hello names.
+
+        Return what notes its end, too, None where it names none.
+        """
         torrent = self.program.find(data[28:48]) if data.startswith(PROTOCOL) else None
         peer = torrent.peer_at(link.own) if torrent else None
-        if torrent and peer:
-            visit = self.testimony.visit(torrent.key, link.client)
-            log = visit.peer(peer.number)
-            log.connections += 1
-            log.connected.append(visit.age())
-            log.plain += 1
-            visit.event("connected", peer=peer.number, reach=reach)
+        if torrent is None or peer is None:
+            return None
+        visit, number = self.testimony.visit(torrent.key, link.client), peer.number
+        visit.peer(number).came(visit.age(), encrypted=False)
+        visit.event("connected", peer=number, reach=reach)
+
+        def went(why: str) -> None:
+            visit.peer(number).went(visit.age(), why)
+            visit.event("closed", peer=number, why=why)
+
+        return went
 
     # Calling
 

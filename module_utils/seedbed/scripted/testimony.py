@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Dict, Iterable
 
 from ansible.module_utils.seedbed.base.text import printable
 
@@ -21,6 +21,7 @@ NAMES = 8
 TIMES = 16
 
 Clock = Callable[[], float]
+Words = Callable[[Dict[str, Any]], Any]
 
 
 class PeerLog:
@@ -40,12 +41,12 @@ class PeerLog:
             "corrupt_again",
         ),
         *("encrypted", "first_block", "grown", "haves", "interested", "keep_alives", "kept", "metadata", "names"),
-        *("next_free", "other_asks", "plain", "refused", "refused_until", "repeated", "revealed", "started"),
+        *("next_free", "open", "other_asks", "plain", "refused", "refused_until", "repeated", "revealed", "started"),
     )
 
     def __init__(self, started: float) -> None:
         self.started = started
-        self.connections = self.plain = self.encrypted = self.refused = 0
+        self.connections = self.open = self.plain = self.encrypted = self.refused = 0
         self.connected: deque[float] = deque(maxlen=TIMES)
         self.names: dict[str, None] = {}
         self.first_block: float | None = None
@@ -59,6 +60,19 @@ class PeerLog:
         self.kept: dict[tuple[int, int], int] = {}
         self.grown = self.revealed = 0
         self.next_free = self.refused_until = 0.0
+
+    def came(self, at: float, *, encrypted: bool) -> None:
+        """Note a connection."""
+        self.connections += 1
+        self.open += 1
+        self.connected.append(at)
+        self.encrypted += encrypted
+        self.plain += not encrypted
+
+    def went(self, at: float, why: str) -> None:
+        """Note its end."""
+        self.open -= 1
+        self.closes.append((at, why))
 
     def asked(self, index: int, begin: int, blocks: int) -> None:
         """Count a request; those of a piece that was asked for as a whole are looked at more closely."""
@@ -96,6 +110,7 @@ class PeerLog:
         most = max(self.repeated.items(), key=lambda pair: pair[1], default=None)
         return {
             "connections": self.connections,
+            "open": self.open,
             "connected": [round(at, 3) for at in self.connected],
             "refused": self.refused,
             "plain": self.plain,
@@ -132,6 +147,7 @@ class Visit:
         self.web_requests = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self._told = 0
+        self._heard = 0.0
         self.calls = 0
         self.tracker_asks: dict[str, int] = {}
         self.web_asks = 0
@@ -144,26 +160,41 @@ class Visit:
         """Return the log of one of the torrent's peers."""
         return self.peers.setdefault(number, PeerLog(self._clock()))
 
+    def weight(self) -> int:
+        """Return about how many counters it has; an event is as large as some."""
+        return 10 + 5 * len(self._events) + sum(log.weight() for log in self.peers.values())
+
+    def hear(self) -> None:
+        """Note that the client said something, be it no event."""
+        self._heard = self.age()
+
     def event(self, what: str, **details: Any) -> None:
         """Note something that happened; of many the last ones stay."""
         self._told += 1
+        self.hear()
         self._events.append({"number": self._told, "at": round(self.age(), 3), "what": what, **details})
 
-    def last_event(self) -> float:
-        """Return when something last happened, in seconds since 1970."""
-        return self._epoch + (self._events[-1]["at"] if self._events else 0.0)
+    def heard(self) -> float:
+        """Return when something of it was last seen, in seconds since 1970."""
+        return self._epoch + self._heard
 
-    def facts(self, since: float) -> dict[str, Any]:
-        """Return what is told of it, events from a time on."""
-        return {
+    def facts(self, since: float, words: Words | None = None) -> dict[str, Any]:
+        """Return what is told of it, events from a time on; words makes sentences of all its facts."""
+        told = {
             "began": round(self._epoch, 3),
+            "heard": round(self.heard(), 3),
             "peer_id": printable(self.peer_id),
             "announces": self.announces,
+            "announces_by_tracker": dict(self.tracker_asks),
             "web_requests": self.web_requests,
             "peers": {str(number): log.facts() for number, log in sorted(self.peers.items())},
-            "events": [event for event in self._events if self._epoch + event["at"] >= since],
+            "events": list(self._events),
             "events_lost": self._told - len(self._events),
         }
+        if words:
+            told["words"] = words(told)
+        told["events"] = [event for event in self._events if self._epoch + event["at"] >= since]
+        return told
 
 
 class Testimony:
@@ -197,12 +228,14 @@ class Testimony:
         visit.peer_id = peer_id
         return visit
 
-    def facts(self, torrent: bytes, client: str = "", since: float = 0.0) -> list[dict[str, Any]]:
-        """Return what is told of a torrent: of one client or of all, what happened from a time on."""
+    def facts(
+        self, torrent: bytes, client: str = "", since: float = 0.0, words: Words | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what is told of a torrent: of one client or of all, what was heard from a time on."""
         told = []
         for (known, who), visits in self._records.items():
             if known == torrent and client in ("", who):
-                shown = [visit.facts(since) for visit in visits if visit.last_event() >= since]
+                shown = [visit.facts(since, words) for visit in visits if visit.heard() >= since]
                 told.append({"client": who, "visits": shown})
         return told
 
@@ -219,4 +252,4 @@ class Testimony:
 
 
 def _weight(visits: Iterable[Visit]) -> int:
-    return sum(log.weight() for visit in visits for log in visit.peers.values())
+    return sum(visit.weight() for visit in visits)

@@ -46,7 +46,7 @@ def note_announce(visit: Visit, name: str, said: Announced) -> int:
     """Note an announce; return how many this tracker has had of the visit by now."""
     visit.announces += 1
     visit.tracker_asks[name] = asked = visit.tracker_asks.get(name, 0) + 1
-    visit.event("announce", tracker=name, event=said.event, left=said.left, port=said.port)
+    visit.event("announce", tracker=name, event=said.event[:16], left=said.left, port=said.port)
     return asked
 
 

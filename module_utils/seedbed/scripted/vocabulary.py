@@ -58,6 +58,21 @@ class Vocabulary(NamedTuple):
         return {key: self.facets[key](value) for key, value in given.items() if key != "behaviour"}
 
 
+def described(script: Mapping[str, Any]) -> str:
+    """Return a script as people write it, in short: its behaviour, and what it says besides."""
+    more = ", ".join(f"{key} {_short(value)}" for key, value in script.items() if key != "behaviour")
+    name = str(script.get("behaviour", "healthy"))
+    return f"{name} ({more})" if more else name
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value[:5])) + (" ..." if len(value) > 5 else "")
+    return str(value)[:40]
+
+
 def choice(*names: str) -> Read:
     """Return a reader of one of these texts."""
 
