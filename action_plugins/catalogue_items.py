@@ -14,11 +14,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.sizes import format_size
-from ansible.module_utils.seedbed.catalogue.addresses import webseed_base
+from ansible.module_utils.seedbed.catalogue.addresses import seeder_peer, webseed_base
 from ansible.module_utils.seedbed.catalogue.items import make_items
 from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents, published_files
-from ansible.module_utils.seedbed.torrent.model import Item, Payload, Spec, from_json, to_json
+from ansible.module_utils.seedbed.torrent.model import Item, Payload, Peer, Spec, from_json, to_json
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -30,6 +30,7 @@ SPEC = {
     "seeders": {"type": "list", "elements": "str", "default": []},
     "absent": {"type": "list", "elements": "str", "default": []},
     "directory": {"type": "path", "default": ""},
+    "scripted_peers": {"type": "list", "elements": "str", "default": []},
     "portals": {"type": "list", "elements": "str", "required": True},
     "lab": {"type": "str", "required": True},
     "malformed": {"type": "bool", "default": False},
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
                 compute=compute,
                 former=self._former(arguments["directory"]),
                 absent=arguments["absent"],
+                peers=self._peers(arguments, hostvars),
             )
             self._remember(arguments, made["items"])
         except SeedbedError as error:
@@ -83,8 +85,16 @@ class ActionModule(ActionBase):
         }
 
     @staticmethod
+    def _peers(arguments: dict[str, Any], hostvars: Any) -> dict[str, Peer]:
+        """Return where the seeders serve peers, which only trackers that are scripts have to be told."""
+        if not arguments["scripted_peers"]:
+            return {}
+        found = {name: seeder_peer(hostvars[name]) for name in arguments["seeders"] if name in arguments["results"]}
+        return {name: peer for name, peer in found.items() if peer}
+
+    @staticmethod
     def _former(directory: str) -> list[Item]:
-        """Return the items of the last run that had all its seeders."""
+        """Return the items of the last run that had all its hosts."""
         raw = read_file(os.path.join(directory, ITEMS)) if directory else None
         try:
             return list(from_json((raw or b"[]").decode()))
@@ -92,7 +102,15 @@ class ActionModule(ActionBase):
             return []
 
     def _remember(self, arguments: dict[str, Any], items: list[Item]) -> None:
-        if not arguments["directory"] or self._task.check_mode or set(arguments["seeders"]) - set(arguments["results"]):
+        if (
+            not arguments["directory"]
+            or self._task.check_mode
+            or {
+                *arguments["seeders"],
+                *arguments["scripted_peers"],
+            }
+            - set(arguments["results"])
+        ):
             return
         with os_errors_reported():
             os.makedirs(arguments["directory"], mode=0o700, exist_ok=True)

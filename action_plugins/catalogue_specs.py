@@ -11,7 +11,7 @@ ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../module_
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.catalogue.addresses import tracker_tier
+from ansible.module_utils.seedbed.catalogue.addresses import player, playing_rooms, tracker_tier
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
 from ansible.module_utils.seedbed.catalogue.menu import menu_entries
 from ansible.module_utils.seedbed.catalogue.specs import holders_of, host_specs, resolve_entries
@@ -28,6 +28,7 @@ SPEC = {
     "seeders": HOSTS,
     "portals": HOSTS,
     "trackers": HOSTS,
+    "scripted_peers": {**HOSTS, "required": False, "default": []},
     "reachable": HOSTS,
     "absent": {**HOSTS, "required": False, "default": []},
 }
@@ -41,12 +42,18 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(SPEC)
         variables = arguments["variables"]
         torrents = TorrentFiles(torrent_reader(variables.get("catalogue_torrent_dir") or "."))
-        faults = catalogue_faults(variables, seeders=arguments["seeders"], torrents=torrents)
+        hostvars = (task_vars or {})["hostvars"]
+        faults = catalogue_faults(
+            variables,
+            seeders=arguments["seeders"],
+            rooms=playing_rooms([hostvars[name] for name in arguments["scripted_peers"]]),
+            torrents=torrents,
+        )
         if faults:
             return {**result, "failed": True, "msg": faults}
-        hostvars = (task_vars or {})["hostvars"]
         asked = [
-            [name for name in arguments[group] if name in arguments["reachable"]] for group in ("seeders", "portals")
+            [name for name in arguments[group] if name in arguments["reachable"]]
+            for group in ("seeders", "portals", "scripted_peers")
         ]
         try:
             lab: Tiers = variables.get("catalogue_trackers") or [
@@ -64,11 +71,12 @@ class ActionModule(ActionBase):
                 trackers=lab,
                 torrents=torrents,
                 all_trackers=not set(arguments["trackers"]) & set(arguments["absent"]),
+                players=[player(hostvars[name]) for name in asked[2]],
             )
         except SeedbedError as error:
             raise AnsibleActionFail(str(error)) from error
-        # A seeder without entries is asked, too: it gives up what it had.
-        hosts = dict.fromkeys([*asked[0], *(name for entry in resolved for name in holders_of(entry))])
+        # Who has no entries is asked, too: it gives up what it had.
+        hosts = dict.fromkeys([*asked[0], *asked[2], *(name for entry in resolved for name in holders_of(entry))])
         specs = {host: host_specs(resolved, host) for host in hosts}
         for host, found in specs.items():
             Display().v(f"{host} holds {len(found)} of {len(resolved)} entries")

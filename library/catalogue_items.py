@@ -29,6 +29,11 @@ options:
     type: list
     elements: str
     default: []
+  scripted_peers:
+    description: All hosts of group C(scripted_peers), those too that cannot be asked.
+    type: list
+    elements: str
+    default: []
   absent:
     description: Those of them that are left out on purpose.
     type: list
@@ -36,8 +41,8 @@ options:
     default: []
   directory:
     description:
-      - The lab's directory on the controller. There lie the items of the last run that had all its seeders; what only
-        seeders have that cannot be asked stays published as it was then. Empty to keep nothing.
+      - The lab's directory on the controller. There lie the items of the last run that had all its seeders and scripted
+        peers; what only hosts have that cannot be asked stays published as it was then. Empty to keep nothing.
     type: path
     default: ""
   lab:

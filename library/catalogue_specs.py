@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     required: true
+  scripted_peers:
+    description: The hosts of group C(scripted_peers), which play scripts.
+    type: list
+    elements: str
+    default: []
   absent:
     description: The hosts that are left out on purpose. With trackers among them, one that answers is enough.
     type: list

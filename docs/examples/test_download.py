@@ -22,7 +22,7 @@ import pytest
 PORTAL = os.environ["PORTAL"].rstrip("/") + "/"
 CLIENT = os.environ.get("CLIENT", "aria2c --quiet --seed-time=0 --bt-stop-timeout=60 --dir={directory} {torrent}")
 CATALOGUE = json.load(urllib.request.urlopen(PORTAL + "catalogue.json"))
-assert CATALOGUE["schema_version"] == 1
+assert CATALOGUE["schema_version"] == 2
 
 # What the lab promises to deliver whole and at full speed. Take others for tests of stalls, limits and errors.
 HEALTHY = [

@@ -125,7 +125,10 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ),
         ({"name": "a", "synthetic": {"sizes": {"min": "1TiB", "max": "1TiB"}, "files": 100}}, "makes 6553600 pieces"),
         ({"name": "a", "synthetic": {"size": "32TiB"}}, "piece_length 16 MiB makes 2097152 pieces; at most 1048576"),
-        ({**GOOD, "version": "v2"}, "version is 'v2': no version of Transmission seeds v2-only torrents"),
+        (
+            {**GOOD, "version": "v2"},
+            "version is 'v2', which no version of Transmission seeds: add swarm with seeders: [] and peers",
+        ),
         (
             {**GOOD, "version": "hybrid", "synthetic": {"size": 5, "layout": "nested", "depth": 27, "fanout": 2}},
             "lies 27 directories deep, and Transmission 4 refuses hybrids of more than 26; fewer directories or",
@@ -134,7 +137,7 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ({**GOOD, "name": "a\tb"}, "name 'a\\tb' holds a tab, line end or backspace, for which aria2 refuses the"),
         ({**GOOD, "name": " ."}, "name ' .' is nothing but spaces and dots, for which Transmission 3.00 refuses the"),
         ({**GOOD, "name": "\\"}, "name is a backslash alone, for which libtorrent refuses the torrent"),
-        ({**GOOD, "version": "v3"}, "version is 'v3'; v1 or hybrid would be right"),
+        ({**GOOD, "version": "v3"}, "version is 'v3'; v1, hybrid or v2 would be right"),
         ({**GOOD, "private": "yes"}, "private is 'yes'; true or false would be right"),
         ({**GOOD, "comment": 5}, "comment is 5; a text would be right"),
         ({**GOOD, "creation_date": -1}, "creation_date is -1; seconds since 1970 would be right"),
@@ -228,7 +231,8 @@ def test_items_join_what_the_seeders_hold() -> None:
     made = catalogue_items(entries, results, seeders=SEEDERS, trackers=[["http://t/announce"]])
     assert made["failures"] == []
     (item,) = made["items"]
-    assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "fetch_rest": False, "upload_limit": 1024}
+    nobody = {"peers": [], "trackers": [], "webseed": None}
+    assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "fetch_rest": False, "upload_limit": 1024} | nobody
     assert item["files"] == [{"path": "a", "length": 5, "sha256": "00"}]
     (seed,) = host_torrents(made["items"], "seeder2")
     assert (seed["download_dir"], seed["upload_limit"], seed["available"]) == ("/q", 1024, 600_000)
@@ -360,7 +364,7 @@ def test_the_published_files() -> None:
     assert torrent["path"] == "torrents/盲 道.torrent"
     assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
     told = json.loads(base64.b64decode(listing["content"]))
-    assert told["schema_version"] == 1
+    assert told["schema_version"] == 2
     assert told["items"][0]["torrent"] == "torrents/%E7%9B%B2%20%E9%81%93.torrent"
     assert "metainfo" not in told["items"][0]
     assert "download_dirs" not in told["items"][0]

@@ -131,8 +131,8 @@ def test_kinds_of_trackers(url: str, kind: str) -> None:
     [
         (b"<html>", "catalogue.json is not JSON: "),
         (b"\xff\xfe\xfd", "catalogue.json is not JSON: "),
-        (b"[]", "catalogue.json: expected schema_version 1, got None"),
-        (b'{"schema_version": 2}', "catalogue.json: expected schema_version 1, got 2"),
+        (b"[]", "catalogue.json: expected schema_version 2, got None"),
+        (b'{"schema_version": 3}', "catalogue.json: expected schema_version 2, got 3"),
     ],
 )
 def test_a_catalogue_of_another_kind_is_refused(text: bytes, message: str) -> None:

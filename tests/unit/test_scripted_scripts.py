@@ -204,25 +204,34 @@ def test_no_client_keeps_a_connection_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("peers", "addresses", "faults"),
+    ("peers", "rooms", "faults"),
     [
         ([], [], []),
-        ([{}], ["192.0.2.1"], []),
+        ([{}], [1], []),
         ("corrupt", [], ["peers is 'corrupt'; a list like [{behaviour: corrupt}] would be right"]),
         ([{}], [], ["peers needs a host in group scripted_peers, and there is none"]),
         (
             [{}, {}],
-            ["192.0.2.1"],
+            [1],
             [
                 "peers has 2 peers, and 1 addresses play: clients take one peer an address in a torrent; add to "
-                "scripted_addresses, or ask for fewer peers"
+                "scripted_peer_addresses, or ask for fewer peers"
             ],
         ),
-        ([{}, {"choke": 1}], ["a", "b"], ["peers: number 2: choke: 1 is none of open, never, cycle"]),
+        ([{}, {"choke": 1}], [2], ["peers: number 2: choke: 1 is none of open, never, cycle"]),
+        ([{}, {}, {"calls": True}], [1, 2], []),
+        (
+            [{"behaviour": "ghost-port-0"}, {"calls": True}, {"calls": True}],
+            [1, 2],
+            [
+                "peers has 3 peers with calls: true or reach: port-zero, which the tracker's own host plays, and none "
+                "has more than 2 in scripted_peer_addresses"
+            ],
+        ),
     ],
 )
-def test_the_peers_of_an_entry(peers: Any, addresses: list[str], faults: list[str]) -> None:
-    assert peers_faults(peers, addresses) == faults
+def test_the_peers_of_an_entry(peers: Any, rooms: list[int], faults: list[str]) -> None:
+    assert peers_faults(peers, rooms) == faults
 
 
 def test_scripts_among_trackers_and_web_seeds() -> None:

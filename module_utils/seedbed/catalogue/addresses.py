@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 from urllib.parse import quote
 
-from ansible.module_utils.seedbed.base.services import bracketed, host_address, service
+from ansible.module_utils.seedbed.base.services import bracketed, host_address, host_ip, is_ip, service
+from ansible.module_utils.seedbed.torrent.model import Peer, Player
 
 
 def web_path(name: str) -> str:
@@ -22,6 +23,34 @@ def tracker_tier(host: Mapping[str, Any]) -> list[str]:
 def webseed_base(host: Mapping[str, Any]) -> str:
     """Return where a portal serves the content of entries with `webseed`, from its variables."""
     return f"http://{_authority(host, 'portal')}/payload/"
+
+
+def player(host: Mapping[str, Any]) -> Player:
+    """Return who plays by script on a host, from its variables."""
+    told = service(host, "scripted_peer")
+    return {
+        "host": host["inventory_hostname"],
+        "where": _authority(host, "scripted_peer"),
+        "port": int(told["port"]),
+        "addresses": playing_addresses(list(map(str, told["addresses"]))),
+    }
+
+
+def playing_addresses(addresses: Sequence[str]) -> list[str]:
+    """Return those that peers get: of IPv6 only where there are no others, which some clients cannot reach."""
+    return [address for address in addresses if ":" not in address] or list(addresses)
+
+
+def playing_rooms(hosts: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return how many addresses play on each host, from the inventory's variables alone; one where it names none."""
+    named = [host.get("scripted_peer_addresses") for host in hosts]
+    return [len(playing_addresses(list(map(str, found)))) if isinstance(found, list) else 1 for found in named]
+
+
+def seeder_peer(host: Mapping[str, Any]) -> Peer | None:
+    """Return where a seeder serves peers, from its variables; None where its address or its port is not known."""
+    address, port = host_ip(host, str(host.get("lab_address") or "")), service(host, "seeder")["peer_port"]
+    return {"address": address, "port": int(port)} if is_ip(address) and port else None
 
 
 def _authority(host: Mapping[str, Any], name: str) -> str:

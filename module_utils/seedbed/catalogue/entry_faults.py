@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import is_text, quoted
+from ansible.module_utils.seedbed.catalogue.script_faults import period_faults, script_faults
 from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, is_single, lengths
 from ansible.module_utils.seedbed.torrent.model import Recipe
@@ -24,12 +25,15 @@ _KEYS = {
     "torrent": ("torrent", "source", "keep_trackers", "trackers", "swarm", "state"),
     "collection": ("collection", *(option for option in _OPTIONS if option != "name")),
 }
-_RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed")
-_SWARM = ("seeders", "available", "fetch_rest", "upload_limit")
+_RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed", "period")
+_SWARM = ("seeders", "available", "fetch_rest", "upload_limit", "peers")
 
 
-def entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for everything that is wrong with an entry by itself."""
+def entry_faults(entry: Any, seeders: Sequence[str], rooms: Sequence[int] = ()) -> Iterator[str]:
+    """Yield a sentence for everything that is wrong with an entry by itself.
+
+    rooms: of each host that plays by script, how many addresses do.
+    """
     if not isinstance(entry, Mapping):
         yield f"is {quoted(entry)}; a mapping would be right"
         return
@@ -49,7 +53,7 @@ def entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
     yield from _version_faults(entry)
     yield from _piece_faults(entry)
     if "trackers" in entry:
-        yield from (f"trackers: {fault}" for fault in tiers_faults(entry["trackers"]))
+        yield from (f"trackers: {fault}" for fault in tiers_faults(entry["trackers"], scripts=True))
     if entry.get("webseed") is True:
         if kind != "synthetic":
             yield "webseed is for synthetic entries, whose content the portals make for themselves"
@@ -57,6 +61,7 @@ def entry_faults(entry: Any, seeders: Sequence[str]) -> Iterator[str]:
             yield "webseed and swarm.available exclude each other: a web seed has everything"
     if "swarm" in entry:
         yield from (f"swarm: {fault}" for fault in _swarm_faults(entry["swarm"], kind, seeders))
+    yield from script_faults(entry, kind, rooms)
 
 
 def _either(names: Sequence[str]) -> str:
@@ -156,7 +161,7 @@ def _swarm_faults(swarm: Any, kind: str, seeders: Sequence[str]) -> Faults:
 def _type_faults(entry: Mapping[str, Any]) -> Faults:
     """Options whose type is all there is to check."""
     faults = []
-    for key in ("private", "webseed", "keep_trackers"):
+    for key in ("private", "keep_trackers"):
         if key in entry and not isinstance(entry[key], bool):
             faults.append(f"{key} is {quoted(entry[key])}; true or false would be right")
     for key in ("comment", "source_tag"):
@@ -176,11 +181,9 @@ def _type_faults(entry: Mapping[str, Any]) -> Faults:
 
 def _version_faults(entry: Mapping[str, Any]) -> Faults:
     version = entry.get("version", "v1")
-    if version == "v2":
-        return ["version is 'v2': no version of Transmission seeds v2-only torrents; v1 or hybrid would be right"]
-    if version == "hybrid":
+    if version in ("hybrid", "v2"):
         return _hybrid_faults(entry.get("synthetic"))
-    return [] if version == "v1" else [f"version is {quoted(version)}; v1 or hybrid would be right"]
+    return [] if version == "v1" else [f"version is {quoted(version)}; v1, hybrid or v2 would be right"]
 
 
 def _hybrid_faults(recipe: Any) -> Faults:
@@ -202,6 +205,8 @@ def _piece_faults(entry: Mapping[str, Any]) -> Faults:
     length = 0 if given is None else parse_piece_length(given)
 
     def fit(plain: Recipe) -> None:
-        fit_piece_length(lengths(plain, plain["seed"]), hybrid=entry.get("version") == "hybrid", given=length)
+        fit_piece_length(lengths(plain, plain["seed"]), hybrid=entry.get("version") in ("hybrid", "v2"), given=length)
 
-    return _check(plain_recipe(recipe, str(entry.get("name"))), fit)  # type: ignore[arg-type]
+    if "period" in recipe:
+        faults = period_faults(entry, recipe["period"], length)
+    return faults or _check(plain_recipe(recipe, str(entry.get("name"))), fit)  # type: ignore[arg-type]

@@ -24,11 +24,16 @@ _NUMBERS = {
 
 
 def catalogue_faults(
-    variables: Mapping[str, Any], *, seeders: Sequence[str] = (), torrents: TorrentFiles | None = None
+    variables: Mapping[str, Any],
+    *,
+    seeders: Sequence[str] = (),
+    rooms: Sequence[int] = (),
+    torrents: TorrentFiles | None = None,
 ) -> Faults:
     """Return a sentence for everything that is wrong with the variables of role catalogue, none if they are good.
 
     Any may be left out. Their types were checked, which takes numbers as text, null for a path, and any list.
+    rooms: of each host that plays by script, how many addresses do.
     """
     entries, menu = variables.get("catalogue_torrents", []), variables.get("catalogue_menu", [])
     faults = [f"catalogue_trackers {fault}" for fault in tiers_faults(variables.get("catalogue_trackers", []))]
@@ -46,7 +51,7 @@ def catalogue_faults(
         faults.append(f"catalogue_torrent_dir is {quoted(directory)}; a directory on the controller would be right")
         directory = "."
     return faults + entries_faults(
-        entries, seeders=seeders, torrents=torrents or TorrentFiles(torrent_reader(directory))
+        entries, seeders=seeders, rooms=rooms, torrents=torrents or TorrentFiles(torrent_reader(directory))
     )
 
 
@@ -68,7 +73,9 @@ def _plain_faults(variables: Mapping[str, Any]) -> Faults:
     return faults
 
 
-def entries_faults(entries: Any, *, seeders: Sequence[str] = (), torrents: TorrentFiles) -> Faults:
+def entries_faults(
+    entries: Any, *, seeders: Sequence[str] = (), rooms: Sequence[int] = (), torrents: TorrentFiles
+) -> Faults:
     """Return a sentence for everything that is wrong with a list of entries."""
     if not isinstance(entries, list):
         return [f"catalogue_torrents is {quoted(entries)}; a list of entries would be right"]
@@ -79,7 +86,7 @@ def entries_faults(entries: Any, *, seeders: Sequence[str] = (), torrents: Torre
         label = f"catalogue_torrents[{number}]"
         if isinstance(name, str):
             label += f" ({printable(name[:255])})"
-        own = list(entry_faults(entry, seeders))
+        own = list(entry_faults(entry, seeders, rooms))
         if not own and kind_of(entry) == "torrent":
             name, own = _torrent_faults(entry["torrent"], torrents)
         faults += [f"{label}: {fault}" for fault in own]

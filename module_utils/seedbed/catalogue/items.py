@@ -7,16 +7,32 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypedDic
 
 from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.catalogue.addresses import web_path
+from ansible.module_utils.seedbed.catalogue.casting import (
+    entry_promise,
+    entry_webseed,
+    is_scripted,
+    played_torrents,
+    published_peers,
+    published_trackers,
+    published_webseed,
+    testimony_url,
+    webseed_url,
+)
 from ansible.module_utils.seedbed.catalogue.specs import Faults, holders_of
 from ansible.module_utils.seedbed.payload.virtual import virtual_payload
+from ansible.module_utils.seedbed.scripted.swarm_script import Size
 from ansible.module_utils.seedbed.torrent.credentials import magnet_without_passwords
 from ansible.module_utils.seedbed.torrent.metainfo import torrent_metainfo
 from ansible.module_utils.seedbed.torrent.model import (
     Failure,
     Item,
+    MadeTorrent,
     Payload,
+    Peer,
+    Promise,
     PublishedTorrent,
     ResolvedEntry,
+    ScriptedTorrent,
     Spec,
     from_json,
 )
@@ -81,25 +97,34 @@ def _content_of(payload: Payload) -> tuple[Any, ...]:
 
 def _own_torrent(resolved: ResolvedEntry, payload: Payload, webseed_urls: Sequence[str]) -> PublishedTorrent:
     """A torrent of our own making."""
-    entry, trackers = resolved["entry"], resolved["trackers"]
+    entry, trackers, cast = resolved["entry"], resolved["trackers"], resolved["cast"]
     private, comment = entry.get("private", False), entry.get("comment", "")
+    alone = entry.get("version") == "v2"
+
+    def make(webseeds: Sequence[str]) -> MadeTorrent:
+        return torrent_metainfo(
+            payload,
+            trackers=trackers,
+            private=private,
+            webseeds=webseeds,
+            comment=comment,
+            tag=entry.get("source_tag", ""),
+            creation_date=entry.get("creation_date", 0),
+            without_v1=alone,
+        )
+
     # BEP 19: a file's own URL, or that of the directory above the torrent's.
     below = web_path(payload["name"]) if payload["single_file"] else ""
-    webseeds = [base + below for base in webseed_urls] if entry.get("webseed") else []
-    made = torrent_metainfo(
-        payload,
-        trackers=trackers,
-        private=private,
-        webseeds=webseeds,
-        comment=comment,
-        tag=entry.get("source_tag", ""),
-        creation_date=entry.get("creation_date", 0),
-    )
+    webseeds = [base + below for base in webseed_urls] if entry.get("webseed") is True else []
+    made = make(webseeds)
+    if cast and entry_webseed(entry) is not None:  # its URL has the info hash, of which it is no part
+        webseeds = [webseed_url(cast, _wire_hash(made), payload["name"], single=payload["single_file"])]
+        made = make(webseeds)
     if "odd" in entry:
         return make_odd(entry["odd"], made)
     return {
         **made,
-        "version": "hybrid" if payload.get("hybrid") else "v1",
+        "version": "v2" if alone else "hybrid" if payload.get("hybrid") else "v1",
         "private": private,
         "webseeds": webseeds,
         "comment": comment,
@@ -107,14 +132,53 @@ def _own_torrent(resolved: ResolvedEntry, payload: Payload, webseed_urls: Sequen
     }
 
 
+def _wire_hash(torrent: MadeTorrent) -> str:
+    """The info hash that goes over the wire: of v2 alone the first 20 bytes (BEP 52)."""
+    return torrent["info_hash"] or torrent["info_hash_v2"][:40]
+
+
+def _promise(resolved: ResolvedEntry, item: Item) -> Promise | None:
+    """What the scripts of an item promise."""
+    cast = resolved["cast"]
+    size = Size(item["name"], item["pieces"], item["size"], item["private"])
+    testimony = testimony_url(cast["where"], item["info_hash"]) if cast else ""
+    seeders = len(item["swarm"]["seeders"])
+    return entry_promise(resolved["entry"], size, seeders=seeders, share=item["share"], testimony=testimony)
+
+
+def _scripted(resolved: ResolvedEntry, item: Item, peers: Mapping[str, Peer]) -> dict[str, ScriptedTorrent]:
+    """What the daemons play of an item."""
+    cast, recipe = resolved["cast"], item["recipe"]
+    if not cast:
+        return {}
+    found = played_torrents(
+        cast,
+        resolved["entry"],
+        info_hash=item["info_hash"],
+        info_hash_v2=item["info_hash_v2"],
+        seed=recipe["seed"] if recipe else "",
+        seeders=[peers[host] for host in item["swarm"]["seeders"] if host in peers],
+    )
+    if recipe and "period" in recipe:
+        for torrent in found.values():
+            torrent["period"] = recipe["period"]
+    return found
+
+
 def _item(
-    resolved: ResolvedEntry, payload: Payload, holders: Mapping[str, Payload], webseed_urls: Sequence[str]
+    resolved: ResolvedEntry,
+    payload: Payload,
+    holders: Mapping[str, Payload],
+    webseed_urls: Sequence[str],
+    peers: Mapping[str, Peer],
 ) -> Item:
-    spec, swarm = resolved["spec"], resolved["entry"].get("swarm", {})
+    spec, swarm, cast = resolved["spec"], resolved["entry"].get("swarm", {}), resolved["cast"]
     limit, share = swarm.get("upload_limit"), spec.get("available")
     torrent = resolved["torrent"] or _own_torrent(resolved, payload, webseed_urls)
-    return {
+    info_hash = _wire_hash(torrent)
+    item: Item = {
         **torrent,
+        "info_hash": info_hash,
         "magnet": torrent["magnet"] and magnet_without_passwords(torrent["magnet"]),
         "torrent": f"torrents/{web_path(payload['name'] + '.torrent')}",
         "single_file": payload["single_file"],
@@ -132,14 +196,21 @@ def _item(
             "available": sizes.format_share(sizes.WHOLE if share is None else share),
             "fetch_rest": spec.get("fetch_rest", False),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
+            "peers": published_peers(cast, info_hash),
+            "trackers": published_trackers(cast),
+            "webseed": published_webseed(resolved["entry"], "".join(torrent["webseeds"][:1])),
         },
+        "promise": None,
         "share": share,
         "trusted": spec["kind"] == "synthetic",
         "announce": resolved["announce"],
         "collection": spec.get("collection", ""),
-        "download_dirs": {host: held["download_dir"] for host, held in holders.items()},
+        "download_dirs": {host: held["download_dir"] for host, held in holders.items() if held["download_dir"]},
         "remade": [host for host, held in holders.items() if held.get("changed")],
+        "scripted": {},
     }
+    item["promise"], item["scripted"] = _promise(resolved, item), _scripted(resolved, item, peers)
+    return item
 
 
 def _names(resolved: ResolvedEntry, held: Held, kept: Mapping[str, Item] = MappingProxyType({})) -> list[str]:
@@ -152,10 +223,23 @@ def _names(resolved: ResolvedEntry, held: Held, kept: Mapping[str, Item] = Mappi
     return found + [name for name, item in kept.items() if item["collection"] == pattern and name not in held]
 
 
+def _served_by(item: Item) -> set[str]:
+    """The hosts that seed an item, or play it."""
+    return {*item["swarm"]["seeders"], *item["scripted"]}
+
+
 def _only_elsewhere(item: Item, hosts: Sequence[str]) -> bool:
-    """Return whether somebody seeds an item, and none of these hosts."""
-    seeders = set(item["swarm"]["seeders"])
-    return bool(seeders) and not seeders & set(hosts)
+    """Return whether somebody seeds or plays an item, and not one of them is among these hosts."""
+    served = _served_by(item)
+    return bool(served) and not served & set(hosts)
+
+
+def _with_all_keys(former: Item) -> Item:
+    """An item of an earlier version, which had none that scripts play in."""
+    nobody: Any = {"peers": [], "trackers": [], "webseed": None}
+    whole: Any = {"promise": None, "scripted": {}, **former, "swarm": {**nobody, **former["swarm"]}}
+    item: Item = whole
+    return item
 
 
 def _payload(resolved: ResolvedEntry, holders: Mapping[str, Payload], compute: Compute) -> Payload | None:
@@ -176,13 +260,14 @@ def make_items(
     compute: Compute = virtual_payload,
     former: Sequence[Item] = (),
     absent: Sequence[str] = (),
+    peers: Mapping[str, Peer] = MappingProxyType({}),
 ) -> MadeCatalogue:
     """Return what is published and seeded, and a sentence for everything that could not be done.
 
     results: by host, what module catalogue_payload returned there. hosts: those that can be asked, in order.
     webseed_urls: of the directories in which the portals serve the content, with a slash at the end. former: the items
-    of the last run that had all its seeders: what only seeders have that are not asked now stays as it was, without a
-    word where they are absent on purpose.
+    of the last run that had all its hosts: what only hosts have that are not asked now stays as it was, without a
+    word where they are absent on purpose. peers: where the seeders serve peers, for trackers that are scripts.
     """
     held, faults = _held_payloads(results, hosts)
     failed: Failed = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
@@ -194,23 +279,27 @@ def make_items(
     failures = failure_sentences([failure for failure in failed if failure not in excused]) + faults
     failed_names = {failure["name"] for _host, failure in failed}
     items: list[Item] = []
-    kept = {item["name"]: item for item in former if _only_elsewhere(item, hosts)}
+    known = {item["name"]: item for item in map(_with_all_keys, former)}
+    kept = {name: item for name, item in known.items() if _only_elsewhere(item, hosts)}
     for entry in entries:
         if entry["spec"]["state"] == "absent":
             continue
         for name in _names(entry, held, kept):
             holders = held.get(name, {})
-            payload = _payload(entry, holders, compute)
+            uncast = is_scripted(entry["entry"]) and not entry["cast"]
+            payload = None if uncast else _payload(entry, holders, compute)
             if payload:
-                items.append(_item(entry, payload, holders, webseed_urls))
+                items.append(_item(entry, payload, holders, webseed_urls, peers))
                 continue
-            if name in kept:
-                items.append(kept[name])
-            if name in kept and set(kept[name]["swarm"]["seeders"]) <= set(absent):
-                continue
-            if name not in failed_names:
-                stays = "it stays published as it was" if name in kept else "it is not published"
-                failures.append(f"{name}: no seeder of it could be asked, so {stays}")
+            old = known.get(name) if uncast else kept.get(name)
+            if old:
+                items.append(old)
+                if (set(old["scripted"]) if uncast else _served_by(old)) <= set(absent):
+                    continue
+            if uncast or name not in failed_names:
+                who = "too few who play it" if uncast else "no seeder of it"
+                stays = "it stays published as it was" if old else "it is not published"
+                failures.append(f"{name}: {who} could be asked, so {stays}")
     made = {item["name"] for item in items}
     gone = {name for result in results.values() for name in result.get("gone", [])} - made
     return {"items": items, "gone": sorted(gone), "failures": failures, "notes": failure_sentences(excused)}

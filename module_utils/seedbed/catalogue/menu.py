@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
-from ansible.module_utils.seedbed.torrent.model import Entry, Recipe, Tiers, flatten_tiers
+from ansible.module_utils.seedbed.torrent.model import Entry, Recipe, ScriptedTiers
 
 FIRST_TIER = "in a tier of its own, before the others"
 SAME_TIER = "in one tier with all others"
@@ -165,7 +165,7 @@ def _ordered(order: Sequence[str]) -> list[str]:
 
 def menu_entries(order: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()) -> list[Entry]:
     """Return the entries of an order without faults. trackers: the lab's, which some entries mix with a dead one."""
-    lab: Tiers = [list(tier) for tier in trackers]
+    lab: ScriptedTiers = [[*tier] for tier in trackers]
     entries = []
     for name in _ordered(order):
         item = MENU[name]
@@ -173,6 +173,6 @@ def menu_entries(order: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()
         if item.dead == FIRST_TIER:
             entry["trackers"] = [[_DEAD], *lab]
         elif item.dead == SAME_TIER:
-            entry["trackers"] = [flatten_tiers([[_DEAD], *lab])]
+            entry["trackers"] = [[_DEAD, *(url for tier in lab for url in tier)]]
         entries.append(entry)
     return entries

@@ -49,8 +49,12 @@ def unseeded_sentences(results: Mapping[str, Mapping[str, Sequence[Failure]]]) -
     return failure_sentences(failures)
 
 
+# Of roles/portal/files/catalogue.schema.json. 2: digests may be null, and v2-only torrents have the first 20 bytes of
+# their info hash where a v1 info hash was before.
+SCHEMA_VERSION = 2
+
 # What the lab's own hosts alone need of an item.
-_INTERNAL = frozenset(("metainfo", "share", "download_dirs", "remade", "trusted", "announce", "collection"))
+_INTERNAL = frozenset(("metainfo", "share", "download_dirs", "remade", "trusted", "announce", "collection", "scripted"))
 
 
 def _file(path: str, data: bytes) -> WebFile:
@@ -71,7 +75,7 @@ def published_files(
     """Return the .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
     files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
     public = [_shown(item) for item in items]
-    whole: dict[str, Any] = {"schema_version": 1, "lab": lab, "items": public}
+    whole: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "lab": lab, "items": public}
     whole["malformed"] = malformed_list() if with_malformed else []
     whole["odd"] = odd_list() if with_odd else []
     files.append(_file("catalogue.json", (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()))

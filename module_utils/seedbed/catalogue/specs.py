@@ -6,11 +6,13 @@ import base64
 from typing import Any, List, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base import sizes
+from ansible.module_utils.seedbed.catalogue.casting import cast_entry, plain_tiers, plays_in
 from ansible.module_utils.seedbed.torrent import piece_lengths
 from ansible.module_utils.seedbed.torrent.links import links_for
 from ansible.module_utils.seedbed.torrent.metainfo_reader import ReadTorrent
 from ansible.module_utils.seedbed.torrent.model import (
     Entry,
+    Player,
     PublishedTorrent,
     Recipe,
     ResolvedEntry,
@@ -49,6 +51,8 @@ def plain_recipe(recipe: Recipe, name: str) -> Recipe:
         plain["depth"] = recipe["depth"]
     if "fanout" in recipe:
         plain["fanout"] = recipe["fanout"]
+    if recipe.get("period"):
+        plain["period"] = sizes.parse_size(recipe["period"])
     if "size" in recipe:
         plain["size"] = sizes.parse_size(recipe["size"])
         return plain
@@ -80,7 +84,7 @@ def _spec(entry: Entry, torrent: ReadTorrent | None) -> Spec:
         "kind": kind,
         "state": entry.get("state", "present"),
         "piece_length": 0 if piece_length in (None, "auto") else piece_lengths.parse_piece_length(piece_length or 0),
-        "hybrid": entry.get("version") == "hybrid",
+        "hybrid": entry.get("version") in ("hybrid", "v2"),  # hashed alike
         "hash": True,
     }
     if "name" in entry:
@@ -132,17 +136,19 @@ def resolve_entries(
     trackers: Sequence[Sequence[str]] = (),
     torrents: TorrentFiles | None = None,
     all_trackers: bool = True,
+    players: Sequence[Player] = (),
 ) -> list[ResolvedEntry]:
     """Return the entries of a catalogue without faults, with all that follows from them.
 
-    seeders and portals: the hosts that can be asked. trackers: the tiers of entries without their own; all_trackers:
-    whether each of them has to answer.
+    seeders, portals and players: the hosts that can be asked. trackers: the tiers of entries without their own;
+    all_trackers: whether each of them has to answer.
     """
     lab = [list(tier) for tier in trackers]
     found: list[ResolvedEntry] = []
     for entry in entries:
         torrent = torrents.get(entry["torrent"]) if torrents and "torrent" in entry else None
-        tiers = entry.get("trackers", lab)
+        cast = cast_entry(entry, torrent.info["name"] if torrent else entry.get("name", ""), lab, players)
+        tiers = cast["tiers"] if cast else plain_tiers(entry, lab)
         foreign = _foreign_torrent(torrent, tiers, keep=entry.get("keep_trackers", True)) if torrent else None
         tiers = foreign["trackers"] if foreign else tiers
         chosen = entry.get("swarm", {}).get("seeders")
@@ -153,10 +159,16 @@ def resolve_entries(
                 "spec": _spec(entry, torrent),
                 "torrent": foreign,
                 "seeders": seeding,
-                "portals": list(portals) if entry.get("webseed") else [],
+                "portals": list(portals) if entry.get("webseed") is True else [],
                 "trackers": tiers,
                 # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
-                "announce": "none" if not any(tiers) else "all" if tiers == lab and all_trackers else "any",
+                # Those that are scripts may do anything.
+                "announce": "none"
+                if not any(tiers) or (cast and cast["trackers"])
+                else "all"
+                if tiers == lab and all_trackers
+                else "any",
+                "cast": cast,
             }
         )
     return found
@@ -170,15 +182,17 @@ def holders_of(resolved: ResolvedEntry) -> list[str]:
 def host_specs(resolved: Sequence[ResolvedEntry], host: str) -> list[Spec]:
     """Return what one host has to hold: the parameter `entries` of module catalogue_payload.
 
-    Content of a recipe is the same everywhere, so its first holder hashes it for all; content that
-    we did not make is hashed wherever it lies.
+    Content of a recipe is the same everywhere, so its first holder hashes it for all, and where nobody holds it one of
+    those who play it; content that we did not make is hashed wherever it lies, or is played.
     """
     found: list[Spec] = []
     for entry in resolved:
-        holders = holders_of(entry)
+        holders, synthetic = holders_of(entry), entry["spec"]["kind"] == "synthetic"
         if host in holders:
-            spec: Spec = {**entry["spec"], "hash": entry["spec"]["kind"] != "synthetic" or host == holders[0]}
+            spec: Spec = {**entry["spec"], "hash": not synthetic or host == holders[0]}
             if host in entry["portals"]:
                 spec["webseed"], spec["seeded"] = True, host in entry["seeders"]
             found.append(spec)
+        elif (entry["cast"] and entry["cast"]["host"] == host and not holders) if synthetic else plays_in(entry, host):
+            found.append({**entry["spec"], "hash": True, "seeded": False, "virtual": True})
     return found

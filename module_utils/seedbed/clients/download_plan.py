@@ -10,7 +10,7 @@ from typing import NamedTuple, Sequence
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent.model import PublicItem, flatten_tiers
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS = (1, 2)  # those that are read; what 2 has besides, 1 had not at all
 
 
 class PlanError(SeedbedError):
@@ -37,8 +37,8 @@ def read_catalogue(text: bytes) -> list[PublicItem]:
     except ValueError as error:
         raise PlanError(f"catalogue.json is not JSON: {error}") from error
     version = catalogue.get("schema_version") if isinstance(catalogue, dict) else None
-    if version != SCHEMA_VERSION:
-        raise PlanError(f"catalogue.json: expected schema_version {SCHEMA_VERSION}, got {version!r}")
+    if version not in SCHEMA_VERSIONS:
+        raise PlanError(f"catalogue.json: expected schema_version {SCHEMA_VERSIONS[-1]}, got {version!r}")
     items: list[PublicItem] = catalogue["items"]
     return items
 
@@ -57,7 +57,8 @@ def is_complete_and_fast(item: PublicItem) -> bool:
     partial = swarm.get("available") not in (None, "100%", 100)
     seeded = swarm.get("seeders") != [] and bool(flatten_tiers(item["trackers"]))
     plain = item.get("version", "v1") == "v1"
-    return seeded and plain and not (partial or swarm.get("upload_limit") or item.get("webseeds"))
+    by_script = bool(item.get("promise"))
+    return seeded and plain and not (partial or by_script or swarm.get("upload_limit") or item.get("webseeds"))
 
 
 def select_items(items: Sequence[PublicItem], wanted: str | Sequence[str], largest: int) -> list[PublicItem]:

@@ -160,6 +160,11 @@ def compare_files(paths: Sequence[str], wanted: Sequence[PublishedFile]) -> str:
     for path, file in zip(paths, wanted):
         digest = hashlib.sha256()
         try:
+            if file["sha256"] is None:  # of content that is too much for that; its pieces were checked
+                length = os.path.getsize(path)
+                if length != file["length"]:
+                    return "{}: expected {} bytes, got {}".format(file["path"], file["length"], length)
+                continue
             with open(path, "rb") as stream:
                 for block in iter(lambda: stream.read(1 << 20), b""):
                     digest.update(block)

@@ -75,7 +75,7 @@ def file_sample(item: Mapping[str, Any]) -> WebSample | None:
     path = [] if item["single_file"] else str(file["path"]).split("/")
     stream: list[StreamFile] = [{"path": path, "length": int(file["length"]), "pad": False}]
     sample = _head_sample(str(item["name"]), bool(item["single_file"]), stream)
-    if sample and file["length"] <= MAX_FILE:
+    if sample and file["length"] <= MAX_FILE and file["sha256"]:
         sample["ranges"][0]["size"] = file["length"]
         sample["digest"], sample["hash"], sample["what"] = "sha256", str(file["sha256"]), str(file["path"])
     return sample

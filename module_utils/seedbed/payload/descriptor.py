@@ -7,7 +7,7 @@ import base64
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.payload.hashing import Digests
 from ansible.module_utils.seedbed.payload.placement import Placement
-from ansible.module_utils.seedbed.torrent.model import Payload, PayloadFile
+from ansible.module_utils.seedbed.torrent.model import Payload, PayloadFile, Recipe, RecipeMark
 
 
 def describe(entry: Placement) -> Payload:
@@ -25,14 +25,22 @@ def describe(entry: Placement) -> Payload:
         "piece_length": entry.piece_length,
         "hybrid": entry.hybrid,
         "pieces": base64.b64encode(entry.digests.pieces).decode(),
-        "recipe": None if recipe is None else {"format": content.FORMAT, "seed": recipe["seed"]},
+        "recipe": None if recipe is None else _mark(recipe),
         "files": [_file(entry, entry.digests, number) for number in range(len(entry.files))],
     }
 
 
+def _mark(recipe: Recipe) -> RecipeMark:
+    mark: RecipeMark = {"format": content.FORMAT, "seed": recipe["seed"]}
+    if recipe.get("period"):
+        mark["period"] = int(recipe["period"])
+    return mark
+
+
 def _file(entry: Placement, digests: Digests, number: int) -> PayloadFile:
     path, length = entry.files[number]
-    file: PayloadFile = {"path": list(path), "length": length, "sha256": digests.checksums[number].hex()}
+    checksum = digests.checksums[number].hex() or None
+    file: PayloadFile = {"path": list(path), "length": length, "sha256": checksum}
     if entry.hybrid:
         file["root"] = base64.b64encode(digests.roots[number]).decode()
         file["layer"] = base64.b64encode(digests.layers[number]).decode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Callable, Iterator, NamedTuple, Sequence, Tuple, Union
 
 from ansible.module_utils.seedbed.base import workers
@@ -17,6 +17,7 @@ from ansible.module_utils.seedbed.base.sizes import MIB
 from ansible.module_utils.seedbed.base.workers import Worker
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.payload.hashers import LEAF, LeafHasher, PieceHasher, merkle_root
+from ansible.module_utils.seedbed.payload.periodic import different_files, repeat_pieces, spread_checksums
 from ansible.module_utils.seedbed.payload.sources import MAPPED, Source, chunks, read_into
 
 UNIT = 16 * MIB
@@ -32,6 +33,7 @@ class HashWork(NamedTuple):
     single: bool = False  # one file without a directory: its last piece is not padded
     pieces: bool = True
     checksums: bool = True
+    period: int = 0  # of v1 alone: after so many bytes of the whole they begin again
 
 
 class Digests(NamedTuple):
@@ -225,7 +227,8 @@ def _digests(run: _HashRun, plan: _StreamPlan) -> Digests:
 
 def bytes_to_hash(works: Sequence[HashWork]) -> int:
     """Return how many bytes hash_all will report as done in the end."""
-    passes = ((int(work.pieces) + int(work.checksums), work.files) for work in works)
+    parts = (part for work in works for part in _parts(work))
+    passes = ((int(work.pieces) + int(work.checksums), work.files) for work in parts)
     return sum(times * sum(file.length for file in files) for times, files in passes)
 
 
@@ -237,6 +240,33 @@ def hash_all(
     works: Sequence[HashWork], *, processes: int = 0, report: workers.ReportDone | None = None
 ) -> list[HashResult]:
     """Return for every payload its digests, or what went wrong."""
+    parts = [_parts(work) for work in works]
+    found = iter(_hash_plain([part for each in parts for part in each], processes=processes, report=report))
+    return [_joined(work, list(islice(found, len(each)))) for work, each in zip(works, parts)]
+
+
+def _parts(work: HashWork) -> list[HashWork]:
+    """What has to be hashed of a payload: itself, or its period for the pieces, and its different files."""
+    if not work.period:
+        return [work]
+    whole = Source(min(work.period, sum(file.length for file in work.files)), "", work.files[0].key)
+    pieces = work._replace(files=[whole], single=True, checksums=False, period=0)
+    return [pieces, work._replace(files=different_files(work.files), pieces=False, period=0)]
+
+
+def _joined(work: HashWork, results: list[HashResult]) -> HashResult:
+    if not work.period:
+        return results[0]
+    done = []
+    for result in results:
+        if isinstance(result, HashError):
+            return result
+        done.append(result)
+    pieces = repeat_pieces(done[0].pieces, sum(file.length for file in work.files), work.piece_length)
+    return Digests(pieces, spread_checksums(work.files, done[1].checksums), [], [])
+
+
+def _hash_plain(works: Sequence[HashWork], *, processes: int, report: workers.ReportDone | None) -> list[HashResult]:
     run = _HashRun(works)
     weighed = [unit for index, plan in enumerate(run.plans) for unit in plan.units(index)]
     # The longest first (a file's SHA-256 cannot be shared out), the others in the order of the disk.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import stat
+from itertools import accumulate
 from operator import attrgetter
 
 from ansible.module_utils.seedbed.base.files import digest, stat_of
@@ -76,11 +77,16 @@ def _set_piece_length(entry: Placement) -> None:
 def _inspect_synthetic(entry: Placement, host: PayloadHost) -> None:
     recipe = entry.spec["recipe"]
     entry.files = recipe_files(recipe, recipe["seed"])
+    if entry.period:
+        _inspect_periodic(entry, content.file_key(recipe["seed"], ()))
+        return
     keys = [content.file_key(recipe["seed"], file.path) for file in entry.files]
     if len(set(keys)) != len(keys):
         raise EntryError("two files of this recipe would have the same content key; choose another seed")
     _set_piece_length(entry)
     entry.sources = [Source(file.length, "", key) for file, key in zip(entry.files, keys)]
+    if entry.virtual:
+        return
     entry.download_dir = host.payload_dir
     paths = [(entry.name, *file.path) for file in entry.files]
     if host.renames:
@@ -98,6 +104,15 @@ def _inspect_synthetic(entry: Placement, host: PayloadHost) -> None:
         }
     if not entry.manifest.get("made") and os.path.lexists(entry.root):
         raise EntryError(f"{entry.root} is there already and was not made by this lab; move it away")
+
+
+def _inspect_periodic(entry: Placement, key: bytes) -> None:
+    """Content that repeats does so through all files, as if they were one; no disk holds it."""
+    _set_piece_length(entry)
+    starts = accumulate((file.length for file in entry.files), initial=0)
+    entry.sources = [
+        Source(file.length, "", key, start % entry.period, entry.period) for file, start in zip(entry.files, starts)
+    ]
 
 
 def walk_directory(root: str) -> list[ContentFile]:
@@ -154,6 +169,8 @@ def _inspect_source(entry: Placement, host: PayloadHost) -> None:
 
 def _link(entry: Placement, host: PayloadHost) -> None:
     """Lead clients, which look for the torrent's names, to content that lies elsewhere."""
+    if entry.virtual:
+        return
     name = name_on_3(entry.name) if host.renames else entry.name
     if host.renames:
         odd = next((file.path for file in entry.files if path_on_3(file.path) != file.path), None)

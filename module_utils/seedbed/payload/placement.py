@@ -81,6 +81,16 @@ class Placement:
         return bool(self.spec["kind"] == "synthetic")
 
     @property
+    def virtual(self) -> bool:
+        """Return whether nothing of it is made here: it is only hashed."""
+        return bool(self.spec.get("virtual"))
+
+    @property
+    def period(self) -> int:
+        """Return after how many bytes of the whole the content begins again; 0 for never."""
+        return int(self.spec.get("recipe", {}).get("period", 0))
+
+    @property
     def hybrid(self) -> bool:
         return bool(self.spec.get("hybrid"))
 
@@ -118,7 +128,8 @@ class Placement:
         listed = digest([[list(file.path), file.length] for file in self.files])
         seed = self.spec["recipe"]["seed"] if self.synthetic else None
         stream = [source.length for source in self.stream]
-        return digest(content.FORMAT, seed, listed, stream, self.piece_length, self.hybrid)
+        period = [self.period] if self.period else []
+        return digest(content.FORMAT, seed, listed, stream, self.piece_length, self.hybrid, *period)
 
     def layout(self) -> str:
         """Return a name for what the bytes on the disk depend on besides each file's own key and length."""
@@ -145,10 +156,10 @@ class Placement:
         if self.stream:
             return HashWork(self.stream, self.piece_length, single=self.single)
         files: Sequence[Source] = self.sources
-        if self.synthetic and written and self.spec.get("available") is None:
+        if self.synthetic and written and not self.virtual and self.spec.get("available") is None:
             paths = (os.path.join(payload_dir, made.path) for made in self.disk)
             files = [Source(file.length, path) for file, path in zip(self.files, paths)]
-        return HashWork(files, self.piece_length, hybrid=self.hybrid, single=self.single)
+        return HashWork(files, self.piece_length, hybrid=self.hybrid, single=self.single, period=self.period)
 
     def wanted_paths(self) -> set[str]:
         """Return what has to lie below the payload directory: files and links."""

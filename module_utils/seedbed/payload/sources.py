@@ -24,11 +24,16 @@ Bytes = Union[bytes, memoryview]
 
 
 class Source(NamedTuple):
-    """A file to hash: on disk, or computed from its key; with neither it is zeros."""
+    """A file to hash: on disk, or computed from its key; with neither it is zeros.
+
+    With a period, what is computed begins at start, and at 0 again wherever the period ends.
+    """
 
     length: int
     path: str = ""
     key: bytes = b""
+    start: int = 0
+    period: int = 0
 
 
 class FileChanged(SeedbedError):
@@ -68,8 +73,10 @@ def chunks(source: Source, offset: int, length: int, worker: Worker, room: memor
     """Yield the bytes of a range, in runs that begin at multiples of 16 KiB from its own begin; room may hold them."""
     if source.key:
         while length:
-            take = min(length, content.GROUP_BYTES - offset % content.GROUP_BYTES)
-            yield content.read(source.key, offset, take)
+            place = (source.start + offset) % source.period if source.period else offset
+            take = min(length, content.GROUP_BYTES - place % content.GROUP_BYTES)
+            take = min(take, source.period - place) if source.period else take
+            yield content.read(source.key, place, take)
             offset, length = offset + take, length - take
             worker.tick(take)
         return

@@ -15,6 +15,6 @@ def virtual_payload(spec: Spec, *, processes: int = 0) -> Payload:
 
     Raise HashError if any part of it could not be computed.
     """
-    entry = inspect_entry(spec, PayloadHost("/nonexistent", Manifests("/nonexistent")))
+    entry = inspect_entry({**spec, "virtual": True}, PayloadHost("/nonexistent", Manifests("/nonexistent")))
     entry.digests = hash_one(entry.hash_work("", written=False), processes=processes)
     return describe(entry)

@@ -6,6 +6,7 @@ what differs from client to client and is never a verdict.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, NamedTuple, Sequence
 
@@ -43,6 +44,11 @@ _UNSURE_ALONE = {
     "answer": ("drop", "reject-some", "unasked", "twice"),
     "noise": ("keep-alives", "asks", "message", "extension"),
 }
+# Trackers that popular clients do not get their peers from, although they tell of them.
+_UNSURE_TRACKER = {"peers": ("odd",), "transfer": ("gzip",), "udp": ("other-address",)}
+_PATIENCE = 20  # seconds for an answer, which all clients wait
+_GHOSTS = 50  # that no client spends its time on
+_HOPS = 4  # redirects that all clients follow
 # What keeps popular clients from completing even beside an honest peer.
 _HARMS_OTHERS = {
     "answer": ("offset", "index", "unasked", "twice", "huge"),
@@ -67,10 +73,10 @@ class Swarm(NamedTuple):
 
 def promise(swarm: Swarm, testimony: str = "") -> Promise:
     """Return what a client is promised by the scripts of a swarm."""
-    reached = any(map(_answers, (script for tier in swarm.trackers for script in tier))) or not swarm.trackers
+    reached, surely = _reached(swarm.trackers)
     peers = list(swarm.peers) if reached else [peer for peer in swarm.peers if peer.calls]
     every = (1 << swarm.pieces) - 1
-    honest = _honest_pieces(swarm, peers, reached=reached)
+    honest = _honest_pieces(swarm, [peer for peer in peers if surely or peer.calls], reached=surely)
     never, share = _never_and_share(swarm, peers, honest)
     outcome = "completes" if share == WHOLE else "stalls"
     if swarm.pieces and not honest and not swarm.webseed and peers and all(map(_is_stranger, peers)):
@@ -83,7 +89,7 @@ def promise(swarm: Swarm, testimony: str = "") -> Promise:
         rules.append({"grade": "assert", "rule": "never-has", "value": "never_pieces"})
     if any(peer.hello == "own-id" for peer in peers):
         rules.append({"grade": "assert", "rule": "own-id-dropped"})
-    hard = _is_hard(peers)
+    hard = _is_hard(swarm, peers) or (reached and not surely and honest != every)
     if outcome == "completes":
         sure = honest == every and not hard
         seconds = LIMIT + _latest(peers) + swarm.size // _slowest(swarm, peers)
@@ -109,11 +115,38 @@ def _has(script: PeerScript, table: dict[str, tuple[str, ...]]) -> bool:
     return any(getattr(script, facet) in values for facet, values in table.items())
 
 
+def _reached(tiers: Sequence[Sequence[TrackerScript]]) -> tuple[bool, bool]:
+    """Whether a client hears of the peers through its trackers at all, and whether every client does.
+
+    It stays with the first tier that answers, whatever that says.
+    """
+    if not tiers:
+        return True, True
+    answering = [[script for script in tier if _answers(script)] for tier in tiers]
+    first = next(filter(None, answering), [])
+    return any(map(_tells, itertools.chain(*answering))), bool(first) and all(map(_tells_all, first))
+
+
 def _answers(script: TrackerScript) -> bool:
-    """Whether a client hears of the peers through this tracker, sooner or later."""
+    """Whether a client takes what a tracker says, sooner or later, for an answer."""
     if script.times:
         return True
-    return script.answer == "right" and script.status == 200 and script.redirects < 1000
+    good = script.answer in ("right", "empty") and script.status == 200 and script.redirects < 1000
+    # How it is over UDP is said of trackers that are right in all else.
+    return good and (script.answer == "empty" or script.udp in ("right", "other-address"))
+
+
+def _tells(script: TrackerScript) -> bool:
+    """Whether an answer has the peers, by address."""
+    return bool(script.times) or (script.answer == "right" and script.peers != "names")
+
+
+def _tells_all(script: TrackerScript) -> bool:
+    """Whether every client finds the peers by it."""
+    if any(getattr(script, facet) in values for facet, values in _UNSURE_TRACKER.items()):
+        return False
+    patient = script.delay <= _PATIENCE and script.redirects <= _HOPS and script.ghosts <= _GHOSTS
+    return patient and _tells(script) and abs(int(script.interval)) < 2**31
 
 
 def _is_stranger(script: PeerScript) -> bool:
@@ -144,7 +177,8 @@ def _honest_pieces(swarm: Swarm, peers: Sequence[PeerScript], *, reached: bool) 
     """The pieces that come from somebody whom no correct client gives up on."""
     bits = 0
     for peer in peers:
-        if peer.stall == WHOLE and not _has(peer, _UNSURE_ALONE) and not peer.close_blocks:
+        leaves = peer.close_blocks or peer.close_after
+        if peer.stall == WHOLE and not leaves and not _has(peer, _UNSURE_ALONE):
             bits |= given(peer, swarm)
     if swarm.seeders and reached:
         bits |= _bits(held_pieces(swarm.name, swarm.pieces, swarm.seeded_share))
@@ -166,7 +200,8 @@ def _never_and_share(swarm: Swarm, peers: Sequence[PeerScript], honest: int) -> 
     if swarm.webseed:
         free |= _webseed_pieces(swarm.webseed, swarm.pieces)
     reachable = free | capped
-    never = [index for index in range(swarm.pieces) if not reachable >> index & 1]
+    lacking = bin((1 << swarm.pieces) - 1 & ~reachable)[:1:-1]  # from the first piece on
+    never = [index for index, lacks in enumerate(lacking) if lacks == "1"]
     number = bin(free).count("1")
     number += min(room, bin(reachable).count("1") - number)
     share = number * WHOLE // swarm.pieces if swarm.pieces else WHOLE
@@ -181,8 +216,11 @@ def _webseed_pieces(script: WebseedScript, count: int) -> int:
     return every & ~_picked(script.pieces, count) if script.corrupt != "none" else every
 
 
-def _is_hard(peers: Sequence[PeerScript]) -> bool:
+def _is_hard(swarm: Swarm, peers: Sequence[PeerScript]) -> bool:
     """Whether popular clients are known to fail although somebody honest is there."""
+    seed = swarm.webseed
+    if seed and (seed.answer == "mute" or seed.corrupt != "none"):
+        return True
     return any(_has(peer, _HARMS_OTHERS) or (peer.corrupt == "pieces" and peer.times) for peer in peers)
 
 

@@ -7,12 +7,12 @@ webseed: {behaviour: corrupt}
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
-from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, tracker_script
+from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, is_udp, tracker_script
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS, webseed_script
 from ansible.module_utils.seedbed.torrent.model import Promise, ScriptedPeer, Tiers
 
@@ -26,29 +26,54 @@ class Size(NamedTuple):
     private: bool = False
 
 
-def peers_faults(peers: Any, addresses: Sequence[str]) -> list[str]:
-    """Return a sentence for everything that is wrong with ``swarm.peers``; addresses are those that play."""
+def peers_faults(peers: Any, rooms: Sequence[int]) -> list[str]:
+    """Return a sentence for everything that is wrong with ``swarm.peers``; rooms: how many addresses play, by host."""
     if not isinstance(peers, list):
         return [f"peers is {quoted(peers)}; a list like [{{behaviour: corrupt}}] would be right"]
     faults = [
         f"peers: number {number}: {fault}" for number, peer in enumerate(peers, 1) for fault in PEERS.faults(peer)
     ]
-    if peers and not addresses:
+    if peers and not rooms:
         faults.append("peers needs a host in group scripted_peers, and there is none")
-    elif len(peers) > len(addresses):
+    elif len(peers) > sum(rooms):
         faults.append(
-            f"peers has {len(peers)} peers, and {len(addresses)} addresses play: clients take one peer an address in a "
-            "torrent; add to scripted_addresses, or ask for fewer peers"
+            f"peers has {len(peers)} peers, and {sum(rooms)} addresses play: clients take one peer an address in a "
+            "torrent; add to scripted_peer_addresses, or ask for fewer peers"
+        )
+    elif not faults and near_tracker(peers) > max(rooms, default=0):
+        faults.append(
+            f"peers has {near_tracker(peers)} peers with calls: true or reach: port-zero, which the tracker's own host "
+            f"plays, and none has more than {max(rooms)} in scripted_peer_addresses"
         )
     return faults
 
 
+def near_tracker(peers: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many peers only the host of their tracker can play."""
+    return sum(map(is_near_tracker, peers))
+
+
+def is_near_tracker(peer: Mapping[str, Any]) -> bool:
+    """Return whether a peer has to be where clients announce: it calls them, or is only there in the announce."""
+    script = peer_script(peer)
+    return script.calls or script.reach == "port-zero"
+
+
+def tiers_scripts(tiers: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the scripts among tiers in which URLs may stand."""
+    for tier in tiers if isinstance(tiers, list) else []:
+        yield from (each for each in tier if isinstance(each, Mapping)) if isinstance(tier, list) else ()
+
+
 def scripted_tiers_faults(tiers: Any) -> list[str]:
     """Return a sentence for every script among the trackers that cannot be played; URLs are looked at elsewhere."""
-    if not isinstance(tiers, list):
-        return []
-    scripts = [each for tier in tiers if isinstance(tier, list) for each in tier if isinstance(each, Mapping)]
-    return [f"trackers: {quoted(dict(script))}: {fault}" for script in scripts for fault in TRACKERS.faults(script)]
+    scripts = list(tiers_scripts(tiers))
+    faults = [f"trackers: {quoted(dict(script))}: {fault}" for script in scripts for fault in TRACKERS.faults(script)]
+    if not faults and sum(map(is_udp, scripts)) > 1:
+        faults.append(
+            "trackers: two scripts are for UDP, where a torrent has one: a packet does not say which it is for"
+        )
+    return faults
 
 
 def webseed_faults(webseed: Any) -> list[str]:
@@ -70,7 +95,7 @@ def split_tiers(tiers: Sequence[Sequence[Any]], base: str) -> tuple[Tiers, dict[
     """Return the announce URLs of tiers in which scripts may stand, and the scripts by the names in their URLs.
 
     base: address and port of who plays. Clients derive the scrape's path from the last component, and libtorrent
-    announces on loopback to paths that begin with /announce alone.
+    announces on loopback to paths that begin with /announce alone. UDP has no path, so one script a torrent is for it.
     """
     urls: Tiers = []
     scripts: dict[str, dict[str, Any]] = {}
@@ -80,9 +105,9 @@ def split_tiers(tiers: Sequence[Sequence[Any]], base: str) -> tuple[Tiers, dict[
             if not isinstance(each, Mapping):
                 urls[-1].append(each)
                 continue
-            name = f"{number}-{place}"
+            name = "udp" if is_udp(each) else f"{number}-{place}"
             scripts[name] = dict(each)
-            urls[-1].append(f"http://{base}/announce/{name}/announce")
+            urls[-1].append(f"udp://{base}/announce" if is_udp(each) else f"http://{base}/announce/{name}/announce")
     return urls, scripts
 
 
@@ -96,15 +121,18 @@ def scripted_promise(
     share: int = 1_000_000,
     testimony: str = "",
 ) -> Promise:
-    """Return what a client is promised by an entry's scripts, which have no faults."""
-    scripts = [[tracker_script(each if isinstance(each, Mapping) else {}) for each in tier] for tier in tiers]
+    """Return what a client is promised by an entry's scripts, which have no faults.
+
+    Trackers that are no scripts know nothing of scripted peers: beside scripts they promise nothing.
+    """
+    scripts = [[tracker_script(each) for each in tier if isinstance(each, Mapping)] for tier in tiers]
     swarm = Swarm(
         name=of.name,
         pieces=of.pieces,
         size=of.size,
         private=of.private,
         peers=[peer_script(peer) for peer in peers],
-        trackers=scripts,
+        trackers=[tier for tier in scripts if tier],
         webseed=webseed_script({} if webseed is True else webseed) if webseed else None,
         seeders=seeders,
         seeded_share=share,

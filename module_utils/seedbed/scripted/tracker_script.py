@@ -10,6 +10,7 @@ from ansible.module_utils.seedbed.scripted import vocabulary
 from ansible.module_utils.seedbed.scripted.vocabulary import Preset, Vocabulary, choice
 
 INTERVAL = 120
+UDP_GHOSTS = 50  # of a packet that has to hold peers of 18 bytes, too
 
 
 class TrackerScript(NamedTuple):
@@ -119,7 +120,20 @@ def _words_need_failure(values: Mapping[str, object]) -> str:
     return ""
 
 
-TRACKERS = Vocabulary(FACETS, PRESETS, (_one_answer, _words_need_failure))
+def _ghosts_leave_room(values: Mapping[str, object]) -> str:
+    ghosts = values.get("ghosts", 0)
+    if "udp" in values and isinstance(ghosts, int) and ghosts > UDP_GHOSTS:
+        return f"over UDP at most {UDP_GHOSTS} ghosts leave room for a peer that is there"
+    return ""
+
+
+TRACKERS = Vocabulary(FACETS, PRESETS, (_one_answer, _words_need_failure, _ghosts_leave_room))
+
+
+def is_udp(wish: Mapping[str, object]) -> bool:
+    """Return whether a wish without faults is for a tracker over UDP: it says how that answers, and nothing of HTTP."""
+    values = TRACKERS.values(wish)
+    return "udp" in values and values.get("answer", "right") == "right"
 
 
 def tracker_script(wish: Mapping[str, object]) -> TrackerScript:

@@ -11,26 +11,26 @@ from typing import Any, Sequence
 
 from ansible.module_utils.seedbed.torrent.bencode import Encoded, encode
 from ansible.module_utils.seedbed.torrent.links import links_for
-from ansible.module_utils.seedbed.torrent.metainfo_reader import MetainfoError, torrent_info
+from ansible.module_utils.seedbed.torrent.metainfo_reader import V2_ALONE, MetainfoError, torrent_info
 from ansible.module_utils.seedbed.torrent.model import MadeTorrent, Payload, PayloadFile, flatten_tiers
 
 CREATOR = "Seedbed"
 
 
-def info_dictionary(payload: Payload, *, private: bool = False, tag: str = "") -> dict[str, Any]:
-    """Return the info dictionary of a payload descriptor."""
+def info_dictionary(
+    payload: Payload, *, private: bool = False, tag: str = "", without_v1: bool = False
+) -> dict[str, Any]:
+    """Return the info dictionary of a payload descriptor; without_v1: of a hybrid's, what v2 has alone."""
     piece_length = payload["piece_length"]
     files = payload["files"]
-    info: dict[str, Any] = {
-        "name": payload["name"],
-        "piece length": piece_length,
-        "pieces": base64.b64decode(payload["pieces"]),
-    }
-    if payload["single_file"]:
-        info["length"] = files[0]["length"]
-    else:
-        padded = piece_length if payload.get("hybrid") else 1
-        info["files"] = Encoded(b"l%be" % b"".join(_v1_file(file, -file["length"] % padded) for file in files))
+    info: dict[str, Any] = {"name": payload["name"], "piece length": piece_length}
+    if not without_v1:
+        info["pieces"] = base64.b64decode(payload["pieces"])
+        if payload["single_file"]:
+            info["length"] = files[0]["length"]
+        else:
+            padded = piece_length if payload.get("hybrid") else 1
+            info["files"] = Encoded(b"l%be" % b"".join(_v1_file(file, -file["length"] % padded) for file in files))
     if payload.get("hybrid"):
         info["meta version"] = 2
         info["file tree"] = _file_tree(payload)
@@ -88,8 +88,12 @@ def torrent_metainfo(
     comment: str = "",
     tag: str = "",
     creation_date: int = 0,
+    without_v1: bool = False,
 ) -> MadeTorrent:
-    """Return metainfo (base64), info hashes and magnet links of a payload descriptor."""
+    """Return metainfo (base64), info hashes and magnet links of a payload descriptor.
+
+    without_v1: make a v2-only torrent of a payload that was hashed as a hybrid.
+    """
     outer = outer_dictionary(trackers=trackers, webseeds=webseeds, comment=comment, creation_date=creation_date)
     if payload.get("hybrid"):
         outer["piece layers"] = {
@@ -97,23 +101,26 @@ def torrent_metainfo(
             for file in payload["files"]
             if file.get("layer")
         }
-    info = encode(info_dictionary(payload, private=private, tag=tag))
+    info = encode(info_dictionary(payload, private=private, tag=tag, without_v1=without_v1))
     links = links_for(
         info,
         name=payload["name"],
         size=payload["length"],
-        version="hybrid" if payload.get("hybrid") else "v1",
+        version="v2" if without_v1 else "hybrid" if payload.get("hybrid") else "v1",
         private=private,
         trackers=flatten_tiers(trackers),
         webseeds=webseeds,
     )
     made = encode({**outer, "info": Encoded(info)})
-    _refuse_odd(made)
+    _refuse_odd(made, V2_ALONE if without_v1 else "")
     return {"name": payload["name"], "metainfo": base64.b64encode(made).decode(), **links}
 
 
-def _refuse_odd(made: bytes) -> None:
-    """Raise what the reader of everybody's torrents finds odd in ours: some client would not take it as it is meant."""
-    remarks = torrent_info(made)["remarks"]
+def _refuse_odd(made: bytes, meant: str) -> None:
+    """Raise what the reader of everybody's torrents finds odd in ours: some client would not take it as it is meant.
+
+    meant: how the remark begins on what is ordered to be so.
+    """
+    remarks = [remark for remark in torrent_info(made)["remarks"] if not (meant and remark.startswith(meant))]
     if remarks:
         raise MetainfoError("; ".join(remarks))

@@ -21,6 +21,7 @@ from ansible.module_utils.seedbed.torrent.outer_keys import Outer, read_outer
 __all__ = ["MetainfoError", "ReadTorrent", "read_torrent", "torrent_info"]
 
 Dictionary = Dict[bytes, Any]  # as it was decoded: nothing is known of the values
+V2_ALONE = "the torrent is of version 2 alone"
 _MAX_PIECE_OF_LIBTORRENT = 536_854_528
 
 
@@ -94,7 +95,7 @@ def _content(info: Mapping[bytes, Any], name: str, piece_length: int, notes: Not
     if b"pieces" not in info:
         if version != 2:
             raise MetainfoError("info has no pieces")
-        notes.add("the torrent is of version 2 alone", "libtorrent loads it, Transmission and aria2 do not", harm=True)
+        notes.add(V2_ALONE, "libtorrent loads it, Transmission and aria2 do not", harm=True)
         files = v2_files(info, piece_length, notes)
         single = len(files) == 1 and files[0].path == [name]
         stream: list[StreamFile] = [

@@ -8,10 +8,16 @@ plain dictionary, so Ansible hands it on as it is; `to_json` and `from_json` are
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, List, TypedDict
+from typing import Any, Dict, Iterable, List, TypedDict, Union
 
 Tiers = List[List[str]]
 """Announce URLs by tier (BEP 12)."""
+
+Script = Dict[str, Any]
+"""How somebody behaves: the name of a preset as `behaviour`, and facets that override it (docs/bad-swarms.md)."""
+
+ScriptedTiers = List[List[Union[str, Script]]]
+"""Tiers in which scripts stand among announce URLs."""
 
 
 def to_json(value: object) -> str:
@@ -120,6 +126,8 @@ class Recipe(TypedDict, total=False):
     depth: int
     fanout: int
     seed: str
+    period: int | str
+    """After how many bytes of the whole the content begins again; 0 or absent for never."""
 
 
 class SwarmWish(TypedDict, total=False):
@@ -129,6 +137,7 @@ class SwarmWish(TypedDict, total=False):
     available: int | float | str
     fetch_rest: bool
     upload_limit: int | str | None
+    peers: list[Script]
 
 
 class Entry(TypedDict, total=False):
@@ -143,8 +152,8 @@ class Entry(TypedDict, total=False):
     piece_length: int | str | None
     version: str
     private: bool
-    trackers: Tiers
-    webseed: bool
+    trackers: ScriptedTiers
+    webseed: bool | Script
     comment: str
     source_tag: str
     creation_date: int
@@ -185,12 +194,48 @@ class Spec(TypedDict, total=False):
     """Whether the host serves the content, under the torrent's own names."""
     seeded: bool
     """Whether the host's daemon seeds it, which it does unless this says no."""
+    virtual: bool
+    """Whether the host only hashes it: nothing of it is made on the disk."""
     # of a .torrent that somebody else made
     needs_hybrid: bool
     pieces: str
     single_file: bool
     files: list[StreamFile]
     pads_plain: bool
+
+
+class Player(TypedDict):
+    """A host whose daemon plays by script."""
+
+    host: str
+    where: str
+    """Address and port as they stand in a URL."""
+    port: int
+    addresses: list[str]
+
+
+class CastPeer(TypedDict):
+    """A scripted peer in its place."""
+
+    host: str
+    address: str
+    port: int
+    """As a tracker hands it out."""
+    where: str
+    """Address and port of its host's daemon, as they stand in a URL."""
+    script: Script
+
+
+class Cast(TypedDict):
+    """Who plays the scripts of an entry."""
+
+    host: str
+    """Of its trackers, its web seed, and as many of its peers as it has addresses for."""
+    where: str
+    peers: list[CastPeer]
+    trackers: dict[str, Script]
+    """By the name in the tracker's URL."""
+    tiers: Tiers
 
 
 class ResolvedEntry(TypedDict):
@@ -206,6 +251,8 @@ class ResolvedEntry(TypedDict):
     trackers: Tiers
     announce: str
     """Which of its trackers have to answer: all, any or none."""
+    cast: Cast | None
+    """None for one without scripts, and where too few of those who play can be asked."""
 
 
 class PayloadFile(TypedDict, total=False):
@@ -213,16 +260,21 @@ class PayloadFile(TypedDict, total=False):
 
     path: list[str]
     length: int
-    sha256: str
+    sha256: str | None
+    """None for large files of content with a period."""
     root: str
     layer: str
 
 
-class RecipeMark(TypedDict):
-    """From what the bytes of a payload were computed (docs/catalogue.md)."""
-
+class _EndlessMark(TypedDict):
     format: str
     seed: str
+
+
+class RecipeMark(_EndlessMark, total=False):
+    """From what the bytes of a payload were computed (docs/catalogue.md)."""
+
+    period: int
 
 
 class Payload(TypedDict, total=False):
@@ -279,7 +331,25 @@ class PublishedFile(TypedDict):
 
     path: str
     length: int
-    sha256: str
+    sha256: str | None
+
+
+class PublishedPeer(TypedDict):
+    """A scripted peer as testers see it."""
+
+    address: str
+    port: int
+    behaviour: str
+    script: Script
+    testimony: str
+
+
+class PublishedScript(TypedDict):
+    """A scripted tracker or web seed as testers see it."""
+
+    url: str
+    behaviour: str
+    script: Script
 
 
 class Swarm(TypedDict):
@@ -290,6 +360,9 @@ class Swarm(TypedDict):
     """Such as 60%."""
     fetch_rest: bool
     upload_limit: int | None
+    peers: list[PublishedPeer]
+    trackers: list[PublishedScript]
+    webseed: PublishedScript | None
 
 
 class PublicItem(Links):
@@ -309,6 +382,8 @@ class PublicItem(Links):
     comment: str
     recipe: RecipeMark | None
     swarm: Swarm
+    promise: Promise | None
+    """Of one that scripts play in."""
 
 
 class Item(PublicItem):
@@ -324,6 +399,8 @@ class Item(PublicItem):
     """Which of its trackers have to answer: all, any or none."""
     collection: str
     """The pattern of the entry that found it; empty for all others."""
+    scripted: dict[str, ScriptedTorrent]
+    """What the daemons of scripted peers play of it, by host."""
 
 
 class SeededTorrent(TypedDict, total=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
@@ -31,11 +31,12 @@ def tracker_fault(url: Any) -> str:
     return f"{quoted(url)} is not an http, https or udp URL like udp://host:8888/announce"
 
 
-def tiers_faults(tiers: Any) -> list[str]:
-    """Return the faults of a list of tracker tiers."""
+def tiers_faults(tiers: Any, *, scripts: bool = False) -> list[str]:
+    """Return the faults of a list of tracker tiers; scripts: whether mappings may stand among the URLs."""
     if not _is_list(tiers) or not all(_is_list(tier) and tier for tier in tiers):
         return [f"is {quoted(tiers)}; a list of tiers, each a list of URLs, would be right"]
-    return [fault for fault in (tracker_fault(url) for tier in tiers for url in tier) if fault]
+    urls = (url for tier in tiers for url in tier if not (scripts and isinstance(url, Mapping)))
+    return [fault for fault in map(tracker_fault, urls) if fault]
 
 
 def as_tiers(trackers: Any) -> Tiers:

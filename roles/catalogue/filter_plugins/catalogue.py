@@ -9,12 +9,21 @@ import ansible.module_utils
 
 ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../../../module_utils"))
 
+from ansible.module_utils.seedbed.catalogue.addresses import playing_rooms
 from ansible.module_utils.seedbed.catalogue.faults import catalogue_faults
 from ansible.module_utils.seedbed.catalogue.publication import unseeded_sentences
 
 
 class FilterModule:
-    """The role's own: variables | catalogue_faults(seeders=names), results by seeder | catalogue_unseeded."""
+    """The role's own.
+
+    variables | catalogue_faults(seeders=names, rooms=numbers), variables of hosts | catalogue_rooms,
+    results by seeder | catalogue_unseeded
+    """
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"catalogue_faults": catalogue_faults, "catalogue_unseeded": unseeded_sentences}
+        return {
+            "catalogue_faults": catalogue_faults,
+            "catalogue_rooms": playing_rooms,
+            "catalogue_unseeded": unseeded_sentences,
+        }
