@@ -61,7 +61,9 @@ class ActionModule(ActionBase):
             ]
             entries = [
                 *variables.get("catalogue_torrents", []),
-                *menu_entries(variables.get("catalogue_menu", []), trackers=lab),
+                *menu_entries(
+                    variables.get("catalogue_menu", []), trackers=lab, scripted=bool(arguments["scripted_peers"])
+                ),
                 *(odd_entries() if variables.get("catalogue_odd") is True else []),
             ]
             resolved = resolve_entries(

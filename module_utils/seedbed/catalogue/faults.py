@@ -38,7 +38,7 @@ def catalogue_faults(
     entries, menu = variables.get("catalogue_torrents", []), variables.get("catalogue_menu", [])
     faults = [f"catalogue_trackers {fault}" for fault in tiers_faults(variables.get("catalogue_trackers", []))]
     names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-    faults += [f"catalogue_menu {fault}" for fault in menu_faults(menu, names)]
+    faults += [f"catalogue_menu {fault}" for fault in menu_faults(menu, names, rooms)]
     if variables.get("catalogue_odd") is True:
         faults += [
             f"catalogue_odd adds {entry['name']!r}, a name that an entry of catalogue_torrents has"

@@ -140,7 +140,7 @@ def _wire_hash(torrent: MadeTorrent) -> str:
 def _promise(resolved: ResolvedEntry, item: Item) -> Promise | None:
     """What the scripts of an item promise."""
     cast = resolved["cast"]
-    size = Size(item["name"], item["pieces"], item["size"], item["private"])
+    size = Size(item["name"], item["pieces"], item["size"], item["private"], v2=item["version"] == "v2")
     testimony = testimony_url(cast["where"], item["info_hash"]) if cast else ""
     seeders = len(item["swarm"]["seeders"])
     return entry_promise(resolved["entry"], size, seeders=seeders, share=item["share"], testimony=testimony)

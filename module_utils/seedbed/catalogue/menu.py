@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
+from ansible.module_utils.seedbed.catalogue.bad_swarms import BAD_SWARMS, is_hard, most_peers
 from ansible.module_utils.seedbed.torrent.model import Entry, Recipe, ScriptedTiers
 
 FIRST_TIER = "in a tier of its own, before the others"
@@ -144,30 +145,61 @@ MENU: dict[str, MenuItem] = {
 }
 
 
-def menu_faults(order: Any, names: Sequence[Any] = ()) -> list[str]:
-    """Return what is wrong with an order; names are those of the entries beside it."""
+ALL, BAD, HARD = "all", "bad-swarms", "bad-swarms-hard"
+
+
+def menu_faults(order: Any, names: Sequence[Any] = (), rooms: Sequence[int] = ()) -> list[str]:
+    """Return what is wrong with an order; names are those of the entries beside it.
+
+    rooms: of each host that plays by script, how many addresses do.
+    """
     if not isinstance(order, list):
         return [f"is {quoted(order)}; a list of names would be right"]
-    offered = ("all", *MENU)
+    offered = (ALL, BAD, HARD, *MENU, *BAD_SWARMS)
     unknown = [name for name in order if not isinstance(name, str) or name not in offered]
-    ordered = [name for name in _ordered([name for name in order if name not in unknown]) if name in names]
-    return [
-        *(f"has no {quoted(name)}; it offers all, {', '.join(MENU)}" for name in unknown),
-        *(f"orders {name!r}, a name that an entry of catalogue_torrents has" for name in ordered),
+    known = [name for name in order if name not in unknown]
+    ordered = _ordered(known, scripted=bool(rooms))
+    faults = [
+        f"has no {quoted(name)}; it offers {ALL}, {BAD}, {HARD}, what docs/bad-swarms.md lists, {', '.join(MENU)}"
+        for name in unknown
     ]
+    faults += [f"orders {name!r}, a name that an entry of catalogue_torrents has" for name in ordered if name in names]
+    bad = [name for name in ordered if name in BAD_SWARMS]
+    if bad and not rooms:
+        first = next(name for name in known if name in (BAD, HARD, *BAD_SWARMS))
+        faults.append(f"orders {first!r}, which needs a host in group scripted_peers, and there is none")
+    elif bad and most_peers(bad) > sum(rooms):
+        faults.append(
+            f"orders swarms of {most_peers(bad)} scripted peers, and {sum(rooms)} addresses play: clients take one "
+            "peer an address in a torrent; add to scripted_peer_addresses"
+        )
+    return faults
 
 
-def _ordered(order: Sequence[str]) -> list[str]:
-    """The names of an order, each once."""
-    small = [name for name, item in MENU.items() if not item.large]
-    return list(dict.fromkeys(name for choice in order for name in (small if choice == "all" else [choice])))
+def _ordered(order: Sequence[str], *, scripted: bool) -> list[str]:
+    """The names of an order, each once; scripted: whether anybody plays."""
+    wholes: dict[str, list[str]] = {ALL: [name for name, item in MENU.items() if not item.large], BAD: [], HARD: []}
+    for name, item in BAD_SWARMS.items():
+        if not item.large:
+            wholes[HARD if is_hard(name) else BAD].append(name)
+    wholes[ALL] += wholes[BAD] if scripted else []
+    return list(dict.fromkeys(name for choice in order for name in wholes.get(choice, [choice])))
 
 
-def menu_entries(order: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()) -> list[Entry]:
-    """Return the entries of an order without faults. trackers: the lab's, which some entries mix with a dead one."""
+def menu_entries(
+    order: Sequence[str], *, trackers: Sequence[Sequence[str]] = (), scripted: bool = False
+) -> list[Entry]:
+    """Return the entries of an order without faults.
+
+    trackers: the lab's, which some entries mix with a dead one. scripted: whether anybody plays by script; `all` has
+    bad swarms only then.
+    """
     lab: ScriptedTiers = [[*tier] for tier in trackers]
     entries = []
-    for name in _ordered(order):
+    for name in _ordered(order, scripted=scripted):
+        if name in BAD_SWARMS:
+            entries.append(_bad_entry(name))
+            continue
         item = MENU[name]
         entry: Entry = {"name": name, "comment": item.purpose, **item.entry}
         if item.dead == FIRST_TIER:
@@ -176,3 +208,8 @@ def menu_entries(order: Sequence[str], *, trackers: Sequence[Sequence[str]] = ()
             entry["trackers"] = [[_DEAD, *(url for tier in lab for url in tier)]]
         entries.append(entry)
     return entries
+
+
+def _bad_entry(name: str) -> Entry:
+    bad = BAD_SWARMS[name]
+    return {"name": name, "comment": bad.purpose, **bad.entry}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from functools import lru_cache
 from typing import Iterator, NamedTuple, Union
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
@@ -69,14 +70,23 @@ def read_into(source: Source, offset: int, buffer: memoryview) -> None:
         os.close(descriptor)
 
 
+@lru_cache(maxsize=64)
+def _read_again(key: bytes, offset: int, length: int) -> bytes:
+    """What is computed once, and read for every turn of its period."""
+    return content.read(key, offset, length)
+
+
 def chunks(source: Source, offset: int, length: int, worker: Worker, room: memoryview) -> Iterator[Bytes]:
     """Yield the bytes of a range, in runs that begin at multiples of 16 KiB from its own begin; room may hold them."""
     if source.key:
         while length:
             place = (source.start + offset) % source.period if source.period else offset
             take = min(length, content.GROUP_BYTES - place % content.GROUP_BYTES)
-            take = min(take, source.period - place) if source.period else take
-            yield content.read(source.key, place, take)
+            if source.period:
+                take = min(take, source.period - place)
+                yield _read_again(source.key, place, take)
+            else:
+                yield content.read(source.key, place, take)
             offset, length = offset + take, length - take
             worker.tick(take)
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.sizes import WHOLE, format_share
 from ansible.module_utils.seedbed.scripted.peer_script import PeerScript
@@ -53,6 +53,9 @@ _HOPS = 4  # redirects that all clients follow
 _HARMS_OTHERS = {
     "answer": ("offset", "index", "unasked", "twice", "huge"),
     "corrupt": ("first-block",),
+}
+# What keeps popular clients from the metadata even beside an honest peer.
+_HARMS_METADATA = {
     "metadata": ("ignore", "reject", "corrupt", "corrupt-once", "random", "longer", "size-2gib", "size-1tib"),
 }
 
@@ -69,6 +72,7 @@ class Swarm(NamedTuple):
     webseed: WebseedScript | None = None
     seeders: int = 0  # honest ones that are no scripts, with that share
     seeded_share: int = WHOLE
+    v2: bool = False  # alone
 
 
 def promise(swarm: Swarm, testimony: str = "") -> Promise:
@@ -89,11 +93,16 @@ def promise(swarm: Swarm, testimony: str = "") -> Promise:
         rules.append({"grade": "assert", "rule": "never-has", "value": "never_pieces"})
     if any(peer.hello == "own-id" for peer in peers):
         rules.append({"grade": "assert", "rule": "own-id-dropped"})
-    hard = _is_hard(swarm, peers) or (reached and not surely and honest != every)
+    magnet = None if swarm.private else _magnet_outcome(swarm, peers, outcome, reached=reached)
+    hard = outcome == "completes" and (_is_hard(swarm, peers) or (reached and not surely and honest != every))
     if outcome == "completes":
         sure = honest == every and not hard
         seconds = LIMIT + _latest(peers) + swarm.size // _slowest(swarm, peers)
         rules.append({"grade": "assert" if sure else "tell", "rule": "completes-within", "value": seconds})
+    if magnet not in (None, "no_metadata"):
+        harmed = any(_has(peer, _HARMS_METADATA) for peer in peers)
+        rules.append({"grade": "tell" if harmed else "assert", "rule": "metadata-comes"})
+        hard |= harmed
     rules += [
         {"grade": "bounded", "rule": "same-block-a-minute", "value": REPEATS},
         {"grade": "bounded", "rule": "announces-by-interval"},
@@ -102,7 +111,7 @@ def promise(swarm: Swarm, testimony: str = "") -> Promise:
     ]
     return {
         "outcome": outcome,
-        "magnet": None if swarm.private else _magnet_outcome(swarm, peers, outcome, reached=reached),
+        "magnet": magnet,
         "available": format_share(share),
         "never_pieces": never,
         "hard": hard,
@@ -111,7 +120,7 @@ def promise(swarm: Swarm, testimony: str = "") -> Promise:
     }
 
 
-def _has(script: PeerScript, table: dict[str, tuple[str, ...]]) -> bool:
+def _has(script: PeerScript, table: Mapping[str, tuple[str, ...]]) -> bool:
     return any(getattr(script, facet) in values for facet, values in table.items())
 
 
@@ -219,7 +228,7 @@ def _webseed_pieces(script: WebseedScript, count: int) -> int:
 def _is_hard(swarm: Swarm, peers: Sequence[PeerScript]) -> bool:
     """Whether popular clients are known to fail although somebody honest is there."""
     seed = swarm.webseed
-    if seed and (seed.answer == "mute" or seed.corrupt != "none"):
+    if swarm.v2 or (seed and (seed.answer == "mute" or seed.corrupt != "none")):
         return True
     return any(_has(peer, _HARMS_OTHERS) or (peer.corrupt == "pieces" and peer.times) for peer in peers)
 

@@ -24,6 +24,7 @@ class Size(NamedTuple):
     pieces: int
     size: int
     private: bool = False
+    v2: bool = False  # alone, which popular clients do not load
 
 
 def peers_faults(peers: Any, rooms: Sequence[int]) -> list[str]:
@@ -131,6 +132,7 @@ def scripted_promise(
         pieces=of.pieces,
         size=of.size,
         private=of.private,
+        v2=of.v2,
         peers=[peer_script(peer) for peer in peers],
         trackers=[tier for tier in scripts if tier],
         webseed=webseed_script({} if webseed is True else webseed) if webseed else None,
