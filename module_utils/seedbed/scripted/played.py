@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections import OrderedDict
 from functools import lru_cache
@@ -40,7 +41,7 @@ class PlayedTorrent:
         self.v2 = bool(v2)
         self.hashes = [self.key] if v2 in (b"", self.key) else [self.key, v2]
         self.peers = [
-            PlayedPeer(number, peer["address"], _peer_script(_frozen(peer["script"])))
+            PlayedPeer(number, canonical(peer["address"]), _peer_script(_frozen(peer["script"])))
             for number, peer in enumerate(wish.get("peers", []))
         ]
         self._by_address = {peer.address: peer for peer in self.peers}
@@ -75,6 +76,14 @@ class PlayedTorrent:
         if not check_hash(served, self.key):
             raise SeedbedError(f"{self.wish['torrent']} has another info hash than {self.wish['info_hash']}")
         return served
+
+
+def canonical(address: str) -> str:
+    """Return an address as sockets name it: IPv6 can be written in many ways; what is none stays as it is."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def peer_id(address: str, port: int, info_hash: bytes) -> bytes:

@@ -12,7 +12,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply, json_reply
 from ansible.module_utils.seedbed.scripted.link import Link, address_of
 from ansible.module_utils.seedbed.scripted.messages import BLOCK
-from ansible.module_utils.seedbed.scripted.played import PlayedTorrent
+from ansible.module_utils.seedbed.scripted.played import PlayedTorrent, canonical
 from ansible.module_utils.seedbed.scripted.tracker import Announced, announce_reply, note_announce, read_announce
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
 from ansible.module_utils.seedbed.scripted.udp_tracker import UdpAnswer, answer_packet
@@ -128,7 +128,7 @@ class Questions:
             },
             "peers": peers,
         }
-        client = said.get("client", b"").decode("latin-1")
+        client = canonical(said.get("client", b"").decode("latin-1"))
         return json_reply({**told, "clients": self._stage.testimony.facts(torrent.key, client, since, words)})
 
     def _status(self, _question: Question, link: Link) -> Reply:
