@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.catalogue.menu import MENU, menu_entries
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents, published_files
 from ansible.module_utils.seedbed.catalogue.specs import host_specs, resolve_entries
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS
+from ansible.module_utils.seedbed.torrent.model import Player
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from hypothesis import given, reject
@@ -26,7 +27,11 @@ OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encodi
     "options"
 ]
 SEEDERS = ["seeder1", "seeder2"]
-TEMPLATE = trust_as_template("{{ variables | catalogue_faults(seeders=seeders) }}")
+TEMPLATE = trust_as_template("{{ variables | catalogue_faults(seeders=seeders, rooms=[2, 1]) }}")
+PLAYERS: list[Player] = [
+    {"host": "play1", "where": "192.0.2.10:8086", "port": 8086, "addresses": ["192.0.2.10", "192.0.2.11"]},
+    {"host": "play2", "where": "192.0.2.20:8086", "port": 8086, "addresses": ["192.0.2.20"]},
+]
 
 # What YAML has, lone surrogates, endless numbers and times of day included.
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(
@@ -66,7 +71,18 @@ RECIPES = st.fixed_dictionaries(
         "layout": or_any(*LAYOUTS),
         "depth": or_any(1, 60),
         "fanout": or_any(1, 100),
-        "seed": or_any("x", 5),
+        "seed": or_any("x", 5, ""),
+        "period": or_any("16KiB", "64KiB", 0),
+    },
+)
+SCRIPTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "behaviour": or_any("healthy", "corrupt", "mute", "udp-mute", "missing", "evil"),
+        "pieces": or_any("1/8", [1, 2]),
+        "calls": or_any(True),
+        "udp": or_any("right", "mute"),
+        "upload_limit": or_any("50KiB/s", 0),
     },
 )
 SWARMS = st.fixed_dictionaries(
@@ -76,6 +92,7 @@ SWARMS = st.fixed_dictionaries(
         "available": or_any("60%", 0.5, 1, "0%"),
         "fetch_rest": or_any(True),
         "upload_limit": or_any("50KiB/s", None, 0),
+        "peers": or_any([], st.lists(SCRIPTS, max_size=3)),
     },
 )
 ENTRIES = st.fixed_dictionaries(
@@ -90,8 +107,13 @@ ENTRIES = st.fixed_dictionaries(
         "piece_length": or_any(None, "auto", "16KiB", 2**14, "64MiB"),
         "version": or_any("v1", "hybrid", "v2"),
         "private": or_any(True),
-        "trackers": or_any([], [["udp://t:1/announce"]], [["http://t/", "http://t\n"]]),
-        "webseed": or_any(True),
+        "trackers": or_any(
+            [],
+            [["udp://t:1/announce"]],
+            [["http://t/", "http://t\n"]],
+            st.lists(st.lists(SCRIPTS | st.just("http://t/announce"), max_size=2), max_size=2),
+        ),
+        "webseed": or_any(True, SCRIPTS),
         "comment": or_any("why"),
         "source_tag": or_any("x"),
         "creation_date": or_any(1),
@@ -129,17 +151,18 @@ def carry_out(variables: dict[str, Any]) -> None:
     trackers = variables.get("catalogue_trackers", [])
     entries = [
         *variables.get("catalogue_torrents", []),
-        *menu_entries(variables.get("catalogue_menu", []), trackers=trackers),
+        *menu_entries(variables.get("catalogue_menu", []), trackers=trackers, scripted=True),
     ]
-    resolved = resolve_entries(entries, seeders=SEEDERS, portals=["portal1"], trackers=trackers)
+    resolved = resolve_entries(entries, seeders=SEEDERS, portals=["portal1"], trackers=trackers, players=PLAYERS)
     assert len(resolved) == len(entries)
-    for host in (*SEEDERS, "portal1"):
+    for host in (*SEEDERS, "portal1", "play1", "play2"):
         host_specs(resolved, host)
     if sum(lengths(resolved)) > MIB or any(one["spec"].get("recipe", {}).get("files", 1) > 100 for one in resolved):
         return
     unheld = [{**one, "seeders": [], "portals": []} for one in resolved]
     made = make_items(unheld, {}, hosts=[], webseed_urls=["http://192.0.2.1/payload/"])
     published_files(made["items"], lab="lab")
+    assert all(bool(item["scripted"]) == bool(item["promise"]) for item in made["items"])
     host_torrents(made["items"], "seeder1")
 
 
@@ -170,7 +193,10 @@ def test_a_variable_without_a_value_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"catalogue_menu": [{"unicode": None}]}, "catalogue_menu has no {'unicode': None}; it offers all, zero-bytes"),
+        (
+            {"catalogue_menu": [{"unicode": None}]},
+            "catalogue_menu has no {'unicode': None}; it offers all, bad-swarms, ",
+        ),
         ({"catalogue_menu": [[]]}, "catalogue_menu has no []"),
         ({"catalogue_processes": -1}, "catalogue_processes is -1; a number from 0 to 1024 would be right"),
         ({"catalogue_progress_seconds": "0"}, "catalogue_progress_seconds is '0'; a number from 1 to 86400"),

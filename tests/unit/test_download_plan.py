@@ -70,6 +70,11 @@ def test_acceptance_needs_an_item_that_can_be_had() -> None:
 def test_items_by_name_in_the_wanted_order_each_once() -> None:
     assert names(select_items(CATALOGUE, ["small", "big", "small"], 0)) == ["small", "big"]
     assert names(select_items(CATALOGUE, "all", 0)) == names(CATALOGUE)
+    played = {**CATALOGUE[0], "name": "played", "promise": {"outcome": "stalls"}}
+    assert names(select_items([*CATALOGUE, played], "all", 0)) == names(CATALOGUE)
+    assert names(select_items([*CATALOGUE, played], "played", 0)) == ["played"]
+    with pytest.raises(PlanError, match="no item for the acceptance download"):
+        select_items([played], "acceptance", 2**40)
 
 
 def test_an_unknown_name_is_told_with_its_neighbours() -> None:

@@ -62,9 +62,9 @@ def is_complete_and_fast(item: PublicItem) -> bool:
 
 
 def select_items(items: Sequence[PublicItem], wanted: str | Sequence[str], largest: int) -> list[PublicItem]:
-    """Choose items: `acceptance`, `all`, or by name."""
+    """Choose items: `acceptance`, `all`, or by name; what scripts play in by name alone."""
     if wanted == "all":
-        return list(items)
+        return [item for item in items if not item.get("promise")]
     if wanted == "acceptance":
         return acceptance_items(items, largest)
     names = [wanted] if isinstance(wanted, str) else list(wanted)
