@@ -17,7 +17,8 @@ options:
     type: str
     required: true
   items:
-    description: V(acceptance), V(all) (but those that scripts play in), or names separated by commas; or a list of names.
+    description:
+      - V(acceptance), V(all) (but those that scripts play in), or names separated by commas; or a list of names.
     type: raw
     default: acceptance
   via:

@@ -24,7 +24,7 @@ LISTED = 1000  # pieces that never come are listed up to so many
 
 # What keeps a peer from handing out a single piece, by facet.
 _NOTHING = {
-    "reach": ("mute", "garbage", "close", "reset", "http", "late", "refused", "dropped", "port-zero"),
+    "reach": ("mute", "garbage", "close", "reset", "http", "refused", "dropped", "port-zero"),
     "hello": ("other-hash", "other-protocol", "cut", "own-id"),
     "bitfield": ("short", "long", "empty", "all-then-none"),
     "choke": ("never",),
@@ -36,6 +36,8 @@ _NOTHING = {
 _STRANGER = {"reach": _NOTHING["reach"], "hello": _NOTHING["hello"]}
 # What popular clients give up on although every piece is to be had: nothing is asserted where nobody else helps.
 _UNSURE_ALONE = {
+    "reach": ("late",),
+    "metadata": ("size-negative",),
     "hello": ("zero-id",),
     "bitfield": ("twice",),
     "choke": ("cycle",),
