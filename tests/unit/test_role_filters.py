@@ -31,6 +31,21 @@ def in_role() -> Render:
     return rendered
 
 
+@pytest.mark.parametrize(
+    ("hostvars", "rooms"),
+    [
+        ({"play1": {}}, [1]),
+        ({"play1": {"scripted_peer_addresses": ["192.0.2.1", "192.0.2.2"]}, "play2": {}}, [2, 1]),
+        ({}, []),
+    ],
+)
+def test_catalogue_counts_the_addresses_that_play(in_role: Render, hostvars: Any, rooms: list[int]) -> None:
+    template = "{{ groups['scripted_peers'] | map('extract', hostvars) | catalogue_rooms }}"
+    facts = {"hostvars": hostvars, "groups": {"scripted_peers": list(hostvars)}}
+    assert in_role("catalogue", template, **facts) == rooms
+    assert in_role("catalogue", "{{ __catalogue_rooms }}", **facts) == rooms
+
+
 def trusted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: trusted(member) for key, member in value.items()}
