@@ -129,6 +129,26 @@ def test_scripts_play_where_the_url_says(lab: Lab, tmp_path: Path) -> None:
     assert not (tmp_path / host / "payload").exists()
 
 
+def test_many_are_hashed_on_one_host_and_not_again(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, HERE)
+    entries: list[Any] = [{**SMALL, "name": f"item-{number}", "swarm": ALONE} for number in range(5)]
+    made = lab.make(*entries)
+    assert (made["failures"], len(made["items"])) == ([], 5)
+    resolved = resolve_entries(entries, seeders=[], players=[HERE])
+    again = lab.store("play1")
+    again.inspect(host_specs(resolved, "play1"))
+    assert (again.cost(), len(again.run()), again.changed, again.hashed) == (0, 5, [], 0)
+    # A seeder from now on, it makes them; its own files would not be ours.
+    seeding = lab.store("play1")
+    seeding.inspect(host_specs(resolve_entries([SMALL], seeders=["play1"]), "play1"))
+    assert sorted(seeding.gone) == [entry["name"] for entry in entries]
+    (tmp_path / "play1" / "payload").mkdir()
+    (tmp_path / "play1" / "payload" / "item-0").write_bytes(b"somebody's")
+    theirs = lab.store("play1")
+    theirs.inspect(host_specs(resolve_entries([{**SMALL, "name": "item-0"}], seeders=["play1"]), "play1"))
+    assert [failure["name"] for failure in theirs.failures] == ["item-0"]
+
+
 def test_seeders_beside_scripts_are_handed_out_by_their_tracker(lab: Lab) -> None:
     item = lab.item({**SMALL, "swarm": {"peers": [{"behaviour": "snub"}]}})
     [torrent] = item["scripted"].values()

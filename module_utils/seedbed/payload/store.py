@@ -94,7 +94,7 @@ class Store:
         for spec in singles:
             try:
                 entry = inspect_entry(spec, self.host)
-                if entry.synthetic and names.setdefault(entry.root, entry.name) != entry.name:
+                if entry.root and entry.synthetic and names.setdefault(entry.root, entry.name) != entry.name:
                     raise UnfitClient(f"takes its name for that of {names[entry.root]!r}")
                 self.entries.append(entry)
             except (SeedbedError, OSError) as error:
@@ -229,7 +229,7 @@ class Store:
     def _manifest(self, entry: Placement) -> Manifest:
         manifest: Manifest = {
             "kind": entry.spec["kind"],
-            "made": entry.synthetic,
+            "made": entry.synthetic and not entry.virtual,
             "layout": entry.layout(),
             "payload_dir": self.payload_dir,
             "links": sorted(entry.links),
