@@ -17,8 +17,12 @@ INVENTORY = """
 all:
   hosts:
     tracker1: {lab_address: 192.0.2.10, lab_services: {tracker: {port: 8889}}}
-    seeder1: {lab_address: 192.0.2.20}
-    seeder2: {lab_address: 192.0.2.21}
+    seeder1: {lab_address: 192.0.2.20, lab_services: {seeder: {peer_port: 8082}}}
+    seeder2: {lab_address: 192.0.2.21, lab_services: {seeder: {peer_port: 8082}}}
+    play1:
+      lab_address: 192.0.2.30
+      scripted_peer_addresses: [192.0.2.30, "192.0.2.{{ 31 }}"]
+      lab_services: {scripted_peer: {port: 8086, addresses: "{{ scripted_peer_addresses }}"}}
     portal1: {address: "2001:db8::1", lab_address: "{{ address }}", lab_services: {portal: {port: 8000}}}
 """
 
@@ -38,7 +42,8 @@ TASKS = [
             "seeders": ["seeder1", "seeder2"],
             "portals": ["portal1"],
             "trackers": ["tracker1"],
-            "reachable": ["tracker1", "seeder1", "portal1"],
+            "scripted_peers": ["play1"],
+            "reachable": ["tracker1", "seeder1", "portal1", "play1"],
         },
     ),
     once(
@@ -48,6 +53,8 @@ TASKS = [
             "resolved_json": "{{ resolved.resolved_json }}",
             "results": "{{ results }}",
             "portals": ["portal1"],
+            "seeders": ["seeder1", "seeder2"],
+            "scripted_peers": ["play1"],
             "lab": "test",
             "malformed": True,
         },
@@ -117,6 +124,7 @@ def test_from_variables_to_what_each_host_gets(tmp_path: Path, options: tuple[st
     assert {host: [spec["name"] for spec in found] for host, found in specs.items()} == {
         "seeder1": ["盲道", "served", "theirs", "dead-in-tier"],
         "portal1": ["served"],
+        "play1": [],
     }
     assert play.resolved["webseeds"] is True
     items = {item["name"]: item for item in json.loads(play.made["items_json"])}
@@ -198,3 +206,37 @@ def test_a_tracker_without_an_address_is_named(tmp_path: Path, monkeypatch: pyte
     assert play.code == 2
     assert "tracker1 has no known address; set lab_address, or gather its facts first" in " ".join(play.said.split())
     assert "Traceback" not in play.said
+
+
+def test_what_scripts_play_in(tmp_path: Path) -> None:
+    scripts = {"peers": [{"behaviour": "corrupt"}, {"behaviour": "healthy"}]}
+    entries = [
+        {"name": "beside", "synthetic": {"size": 9}, "swarm": scripts},
+        {"name": "alone", "synthetic": {"size": 9}, "version": "v2", "swarm": {"seeders": [], **scripts}},
+    ]
+    held = json.dumps([{"name": "beside", "download_dir": "/p", "changed": False}])
+    results = {"seeder1": {"payloads_json": held, "failures": []}, "play1": {}}
+    play = Play(tmp_path, {"catalogue_torrents": entries, "catalogue_menu": ["webseed-missing"]}, results)
+    assert play.code == 0, play.said
+    specs = {host: json.loads(text) for host, text in play.resolved["specs_json"].items()}
+    assert [(spec["name"], spec.get("virtual")) for spec in specs["play1"]] == [
+        ("alone", True),
+        ("webseed-missing", True),
+    ]
+    items = {item["name"]: item for item in json.loads(play.made["items_json"])}
+    played = {name: item["scripted"]["play1"] for name, item in items.items()}
+    assert [peer["address"] for peer in played["alone"]["peers"]] in (
+        ["192.0.2.30", "192.0.2.31"],
+        ["192.0.2.31", "192.0.2.30"],
+    )
+    assert played["beside"]["seeders"] == [{"address": "192.0.2.20", "port": 8082}]
+    assert played["alone"]["seeders"] == []
+    assert items["beside"]["trackers"] == [["http://192.0.2.30:8086/announce/1-1/announce"]]
+    assert played["webseed-missing"]["webseed"] == {"behaviour": "missing"}
+
+
+def test_more_peers_than_addresses_are_refused(tmp_path: Path) -> None:
+    entries = [{"name": "a", "synthetic": {"size": 9}, "swarm": {"peers": [{}, {}, {}]}}]
+    play = Play(tmp_path, {"catalogue_torrents": entries}, {})
+    assert play.code != 0
+    assert "peers has 3 peers, and 2 addresses play" in " ".join(play.said.split())
