@@ -160,7 +160,8 @@ def test_what_an_absent_seeder_alone_has_stays_as_it_was(tmp_path: Path, monkeyp
     names = {"seeder1": ["both.bin"], "seeder2": ["both.bin", "theirs.bin", "found.bin"]}
     payloads = {host: [{"name": name, **held} for name in found] for host, found in names.items()}
     payloads["seeder2"][2]["collection"] = "/srv/media/*"
-    results = {host: {"payloads_json": json.dumps(found)} for host, found in payloads.items()}
+    results: dict[str, Any] = {host: {"payloads_json": json.dumps(found)} for host, found in payloads.items()}
+    results["play1"] = {}
 
     def run(results: dict[str, Any], absent: list[str], *options: str) -> Play:
         asked = [*results, "tracker1", "portal1"]
@@ -178,14 +179,14 @@ def test_what_an_absent_seeder_alone_has_stays_as_it_was(tmp_path: Path, monkeyp
     whole = {item["name"]: item for item in json.loads(run(results, []).made["items_json"])}
     assert list(whole) == ["both.bin", "theirs.bin", "found.bin"]
 
-    without = run({"seeder1": results["seeder1"]}, ["seeder2"])
+    without = run({"seeder1": results["seeder1"], "play1": {}}, ["seeder2"])
     items = {item["name"]: item for item in json.loads(without.made["items_json"])}
     assert (list(items), without.made["failures"]) == (list(whole), [])
     assert items["both.bin"]["swarm"]["seeders"] == ["seeder1"]
     assert [items[name] for name in ("theirs.bin", "found.bin")] == [whole["theirs.bin"], whole["found.bin"]]
 
     # Nobody said that it would be away; what it alone has stays published, and that is told.
-    lost = run({"seeder1": results["seeder1"]}, [])
+    lost = run({"seeder1": results["seeder1"], "play1": {}}, [])
     assert [item["name"] for item in json.loads(lost.made["items_json"])] == list(whole)
     assert "theirs.bin: no seeder of it could be asked, so it stays published as it was" in lost.made["failures"]
 
