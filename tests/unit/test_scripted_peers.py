@@ -332,7 +332,10 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
     torrent = {**make_torrent(tmp_path), "peers": peers({})}
     with ScriptedLab(tmp_path, torrent) as lab:
         lab.daemon.stage.room = 20
-        crowd = [socket.create_connection(("127.0.0.1", lab.port)) for _ in range(100)]
+        crowd = [
+            socket.create_connection(("127.0.0.1", lab.port), source_address=(f"127.0.0.{1 + number % 10}", 0))
+            for number in range(100)
+        ]
         wait_until(lambda: lab.daemon.stage.turned_away == 80, "the crowd's turning away")
         for sock in crowd:
             sock.close()
@@ -342,12 +345,11 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
 
 def test_who_talks_without_end_is_not_listened_to_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer_session, "BUSY", 100)
-    monkeypatch.setattr(peer_session, "REST", 0.05)
     torrent = {**make_torrent(tmp_path), "peers": peers(played("reject-all"))}
-    rests: list[float] = []
+    rests: list[int] = []
     with ScriptedLab(tmp_path, torrent) as lab:
         rest = stage.Link.rest
-        monkeypatch.setattr(stage.Link, "rest", lambda link, seconds: (rests.append(seconds), rest(link, seconds)))
+        monkeypatch.setattr(stage.Link, "rest", lambda link: (rests.append(1), rest(link, 0.05)))
         wire = shake(lab, torrent)
         with wire.sock:
             wire.send_message(2)

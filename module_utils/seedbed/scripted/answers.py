@@ -17,6 +17,9 @@ HUGE = 2 * 1024 * 1024
 KEPT = 65536  # blocks of which is remembered how often they were answered
 
 
+_ZEROS = memoryview(bytes(HUGE))
+
+
 class Request(NamedTuple):
     """A block that a client asks for."""
 
@@ -123,7 +126,7 @@ def _sized(answerer: Answerer, request: Request, length: int) -> list[Buffer]:
     answerer.log.blocks += 1
     answerer.log.bytes += length
     data = answerer.torrent.read(request.piece, request.begin, min(length, request.length))
-    return [piece_head(request.piece, request.begin, length), data, bytes(length - len(data))]
+    return [piece_head(request.piece, request.begin, length), data, _ZEROS[: length - len(data)]]
 
 
 def _unasked(answerer: Answerer, request: Request) -> list[Buffer]:

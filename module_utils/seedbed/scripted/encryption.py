@@ -15,6 +15,7 @@ from ansible.module_utils.seedbed.scripted.messages import WireError
 from ansible.module_utils.seedbed.scripted.rc4 import Cipher, cipher
 
 PLAIN, RC4 = 1, 2  # of crypto_provide and crypto_select
+MAX_FIRST = 4096  # bytes of the initial payload: a handshake, and what little may stand behind it
 _CONSTANT = bytes(8)
 
 Send = Callable[[bytes], None]
@@ -59,7 +60,10 @@ def answer(
     if padded > MAX_PADDING:
         raise WireError(f"padding of {padded} bytes, {MAX_PADDING} are the most")
     incoming.crypt((yield padded))
-    first = incoming.crypt((yield int.from_bytes(incoming.crypt((yield 2)), "big")))
+    length = int.from_bytes(incoming.crypt((yield 2)), "big")
+    if length > MAX_FIRST:
+        raise WireError(f"an initial payload of {length} bytes, where a handshake has 68")
+    first = incoming.crypt((yield length))
     method = choose(info_hash, int.from_bytes(head[8:12], "big"))
     if not method:
         raise WireError("no method of encryption that both sides take")

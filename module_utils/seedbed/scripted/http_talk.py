@@ -9,10 +9,13 @@ from urllib.parse import unquote_to_bytes
 
 from ansible.module_utils.seedbed.scripted.link import CROWDED, Buffer, Link
 from ansible.module_utils.seedbed.scripted.messages import WireError
+from ansible.module_utils.seedbed.scripted.pace import Pace
 
 MAX_HEAD = 16 * 1024
 PIECE_OF_BODY = 256 * 1024
 IDLE = 60.0
+BUSY = 1000  # requests a second over one connection, above which it is not listened to for a while
+AHEAD = 16  # answers that wait before the next request is looked at
 _LINE = re.compile(rb"(GET|HEAD) (\S{1,8192}) HTTP/1\.[01]")
 _REASONS = {
     200: "OK",
@@ -85,24 +88,21 @@ class HttpTalk:
         self._at = 0
         self._last = False
         self._serial = 0
+        self._pace = Pace(BUSY)
         self._watch()
 
     def take(self, data: bytes) -> None:
         """Take a part of a request."""
         self._held += data
-        if self._busy:
-            if len(self._held) > MAX_HEAD:
-                raise WireError("a request behind the one that is being answered, longer than any")
-            return
         self._next()
+        if len(self._held) > MAX_HEAD:
+            raise WireError("more than one request's worth behind those that are being answered")
 
     def _next(self) -> None:
         """Answer requests until one takes its time."""
-        while not self._busy and self._link.open:
+        while not self._busy and self._link.open and self._link.backlog < AHEAD:
             end = self._held.find(b"\r\n\r\n")
             if end < 0:
-                if len(self._held) > MAX_HEAD:
-                    raise WireError("an HTTP request without an end")
                 return
             self._begin(end)
 
@@ -111,6 +111,8 @@ class HttpTalk:
         del self._held[: end + 4]
         self._busy = True
         self._serial += 1
+        if self._pace.is_over():
+            self._link.rest()
         question = _read(head)
         if question is None:
             self._say(Question("GET", "/", b"", {}), Reply(400, ends=True))
@@ -161,7 +163,9 @@ class HttpTalk:
         """Send the next part of a long body."""
         body = self._stream
         if body is None:
-            return False
+            serial = self._serial
+            self._next()
+            return self._serial != serial
         end = min(body.length, body.cut or body.length)
         most = 16384 if self._link.waiting > CROWDED else PIECE_OF_BODY
         take = min(most, end - self._at, max(4096, body.rate // 4) if body.rate else PIECE_OF_BODY)

@@ -11,13 +11,20 @@ from itertools import islice
 from typing import Any, Callable, Protocol, Union
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.scripted.pace import REST
 from ansible.module_utils.seedbed.scripted.rc4 import Cipher
 
 READ = 128 * 1024
+READ_CROWDED = 4096
 TURN = 4 * 1024 * 1024  # bytes that one connection sends before the others have their turn
 VECTOR = 256  # buffers of one sendmsg
 CROWDED = 32 * 1024 * 1024  # bytes that wait on all connections together, above which each gets little at a time
 BACKLOG = 4096  # buffers that wait on one connection, above which its client is not listened to
+BACKLOG_CROWDED = 64
+# What the system keeps for a connection is our memory, too: from so many connections on, so many bytes (it takes the
+# double); before, as much as it likes.
+NARROW = ((256, 32 * 1024), (16, 256 * 1024))
+BUFFERS = 200_000  # that wait on all connections together, above which the smaller numbers hold
 
 Buffer = Union[bytes, bytearray, memoryview]
 _RESET = struct.pack("ii", 1, 0)
@@ -40,6 +47,7 @@ class Link:
     """A connection that reads and writes without ever waiting."""
 
     waiting = 0  # bytes that wait on all of them
+    buffers = 0  # in so many parts
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, forget: Callable[[Link], None]) -> None:
         self.loop = loop
@@ -69,6 +77,15 @@ class Link:
             self.loop.remove_reader(self._sock.fileno())
         self._reading = wanted and self.open
 
+    def narrow(self, connections: int) -> None:
+        """Bound what the system keeps for this connection, by how many there are."""
+        for above, size in NARROW:
+            if connections >= above:
+                with contextlib.suppress(OSError):  # gone already, which the next read tells
+                    self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+                    self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+                return
+
     def later(self, seconds: float, call: Callable[[], Any]) -> None:
         """Call something in a while, unless the connection is over by then."""
 
@@ -82,10 +99,10 @@ class Link:
         handle = self.loop.call_later(seconds, run)
         self._timers.add(handle)
 
-    def rest(self, seconds: float) -> None:
+    def rest(self, seconds: float = REST) -> None:
         """Read nothing for a while: who talks without end shall not cost a core."""
         self.listen(False)
-        self.later(seconds, lambda: self.listen(True))
+        self.later(seconds, lambda: self.listen(not self._deaf))
 
     @property
     def backlog(self) -> int:
@@ -105,6 +122,7 @@ class Link:
                 self._out.append(buffer)
                 self._queued += size
                 Link.waiting += size
+                Link.buffers += 1
         if not self._soon:
             self._soon = True
             self.loop.call_soon(self._flush)
@@ -130,8 +148,9 @@ class Link:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._out.clear()
         Link.waiting -= self._queued
+        Link.buffers -= len(self._out)
+        self._out.clear()
         if reset:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -142,8 +161,9 @@ class Link:
             speaker.ended(why)
 
     def _readable(self) -> None:
+        crowded = Link.buffers > BUFFERS
         try:
-            data = self._sock.recv(READ)
+            data = self._sock.recv(READ_CROWDED if crowded else READ)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -159,7 +179,7 @@ class Link:
                 self.speaker.take(data)
         except SeedbedError as error:
             self.end(str(error))
-        if len(self._out) > BACKLOG and self._reading:
+        if len(self._out) > (BACKLOG_CROWDED if crowded else BACKLOG) and self._reading:
             self._deaf = True  # it asks and does not read
             self.listen(False)
 
@@ -212,6 +232,7 @@ class Link:
                 return
             sent -= size
             out.popleft()
+            Link.buffers -= 1
 
 
 def address_of(name: Any) -> str:

@@ -13,8 +13,10 @@ NOT_INTERESTED, CANCEL = 3, 8
 REJECT = 16
 HASH_REQUEST, HASHES, HASH_REJECT = 21, 22, 23
 BLOCK = 16384
-# What a client has to say to a seeder: its bitfield is the longest, 128 KiB for a million pieces.
-MAX_MESSAGE = 512 * 1024
+# What a client has to say to a seeder, without its bitfield.
+MAX_MESSAGE = 64 * 1024
+SHORT = 4096  # bytes of a message for which there is always room
+ROOM = 16 * 1024 * 1024  # for all longer messages of which parts have come, together
 
 Message = Tuple[int, bytes]
 _HEAD = struct.Struct(">IB")
@@ -29,10 +31,13 @@ class WireError(SeedbedError):
 class MessageReader:
     """Cuts a stream into messages, whatever the parts in which it comes."""
 
+    room = ROOM
+
     def __init__(self, limit: int = MAX_MESSAGE) -> None:
         self._limit = limit
         self._held = bytearray()
         self._needed = 4
+        self._taken = 0  # of the room
 
     def feed(self, data: bytes) -> list[Message]:
         """Return the messages that these bytes complete; raise WireError for one that is too long."""
@@ -41,6 +46,7 @@ class MessageReader:
         size = len(held)
         if size < self._needed:
             return []
+        self.close()
         found: list[Message] = []
         at, self._needed = 0, 4
         with memoryview(held) as view:
@@ -51,11 +57,25 @@ class MessageReader:
                 end = at + 4 + length
                 if end > size:
                     self._needed = end - at
+                    self._take_room(length)
                     break
                 found.append((view[at + 4], bytes(view[at + 5 : end])) if length else (KEEP_ALIVE, b""))
                 at = end
         del held[:at]
         return found
+
+    def _take_room(self, length: int) -> None:
+        """Thousands that each begin a long message shall not fill the memory."""
+        if length > SHORT:
+            if length > MessageReader.room:
+                raise WireError(f"a message of {length} bytes, while too many others wait for theirs")
+            MessageReader.room -= length
+            self._taken = length
+
+    def close(self) -> None:
+        """Give back what was taken of the room."""
+        MessageReader.room += self._taken
+        self._taken = 0
 
 
 def message(kind: int, payload: bytes = b"") -> bytes:

@@ -27,6 +27,7 @@ from ansible.module_utils.seedbed.scripted.messages import (
     HASH_REQUEST,
     HASHES,
     KEEP_ALIVE,
+    MAX_MESSAGE,
     NOT_INTERESTED,
     MessageReader,
     extended,
@@ -35,6 +36,7 @@ from ansible.module_utils.seedbed.scripted.messages import (
     read_triple,
 )
 from ansible.module_utils.seedbed.scripted.noise import make_noise
+from ansible.module_utils.seedbed.scripted.pace import Pace
 from ansible.module_utils.seedbed.scripted.played import SELF, PlayedPeer
 from ansible.module_utils.seedbed.scripted.served import ServedTorrent
 from ansible.module_utils.seedbed.scripted.testimony import PeerLog, Visit
@@ -42,7 +44,6 @@ from ansible.module_utils.seedbed.scripted.testimony import PeerLog, Visit
 QUEUE = 500  # requests that wait; more are rejected, or forgotten
 ASIDE = 64  # parts of metadata and hashes that wait
 BUSY = 20_000  # messages a second that no block answers, above which a client is not listened to for a while
-REST = 0.5
 IDLE = 240.0  # seconds without a word after which a client is gone
 MAX_REQUEST = 128 * 1024
 
@@ -62,14 +63,17 @@ class PeerSession:
         self.choked = True
         self.dead = False  # nothing of what follows would be understood
         self._port = port
-        self._reader = MessageReader()
+        # What a client has to say to a seeder is short, but for its bitfield.
+        self._reader = MessageReader(MAX_MESSAGE + torrent.count // 8)
         self._waiting: list[Request] = []
         self._aside: deque[Callable[[], bytes]] = deque()
         self._blocks = 0
         self._metadata_id = 0
         self._metadata_asks: dict[int, int] = {}
         self._metadata_due = 0.0
-        self._idle_messages, self._second = 0, 0.0
+        self._pace = Pace(BUSY)
+        self._waits = False  # for the time at which the next block may go
+        self._promised = 0  # parts of metadata that are sent later
         self._heard = time.monotonic()
         self._handlers: dict[int, Callable[[bytes], None]] = {
             INTERESTED: self._interested,
@@ -125,13 +129,8 @@ class PeerSession:
 
     def _count_idle(self, weight: int = 1) -> None:
         """Who talks without end and gets nothing by it is not listened to for a moment."""
-        now = time.monotonic()
-        if now - self._second > 1:
-            self._second, self._idle_messages = now, 0
-        self._idle_messages += weight
-        if self._idle_messages > BUSY:
-            self._second, self._idle_messages = now, 0
-            self.link.rest(REST)
+        if self._pace.is_over(weight):
+            self.link.rest()
 
     def _interested(self, _payload: bytes) -> None:
         self.log.interested += 1
@@ -191,8 +190,14 @@ class PeerSession:
             return
         now = time.monotonic()
         self._metadata_due = max(now, self._metadata_due) + self.script.metadata_delay
-        if self._metadata_due - now < IDLE:  # what is asked for in between is not kept for ever
-            self.link.later(self._metadata_due - now, lambda: self._later(answer))
+
+        def send() -> None:
+            self._promised -= 1
+            self._later(answer)
+
+        if self._promised < ASIDE:  # what is asked for in between is not kept for ever
+            self._promised += 1
+            self.link.later(self._metadata_due - now, send)
 
     def _hash_request(self, payload: bytes) -> None:
         request = read_hash_request(payload)
@@ -221,7 +226,7 @@ class PeerSession:
             return False
         wait = self.log.next_free - time.monotonic()
         if wait > 0:
-            self.link.later(wait, self.link.wake)
+            self._wait(wait)
             return False
         rate = self.script.upload_limit
         most = max(1, rate // (4 * BLOCK)) if rate else 1_000_000
@@ -244,6 +249,17 @@ class PeerSession:
         if self.script.close_blocks and self._blocks >= self.script.close_blocks:
             self._close(f"the script's {self._blocks} blocks are sent")
         return True
+
+    def _wait(self, seconds: float) -> None:
+        """Go on in a while; once, however often the client says something meanwhile."""
+
+        def go_on() -> None:
+            self._waits = False
+            self.link.wake()
+
+        if not self._waits:
+            self._waits = True
+            self.link.later(seconds, go_on)
 
     def _later_unchoke(self) -> None:
         if self.script.choke == "never" or self.dead or self.script.bitfield in shown.BROKEN:
@@ -284,6 +300,7 @@ class PeerSession:
 
     def ended(self, why: str) -> None:
         """Note who ended it, and after what."""
+        self._reader.close()
         self.log.went(self.visit.age(), why)
         self.visit.event("closed", peer=self.peer.number, why=why)
 

@@ -12,6 +12,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply, json_reply
 from ansible.module_utils.seedbed.scripted.link import Link, address_of
 from ansible.module_utils.seedbed.scripted.messages import BLOCK
+from ansible.module_utils.seedbed.scripted.pace import Pace
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent, canonical
 from ansible.module_utils.seedbed.scripted.tracker import Announced, announce_reply, note_announce, read_announce
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
@@ -139,6 +140,7 @@ class Questions:
                 "torrents": len(self._stage.program.torrents),
                 "connections": self._stage.connections,
                 "turned_away": self._stage.turned_away,
+                "rests": Pace.rests,
                 "up": round(time.time() - self._stage.began),
                 "fault": self._stage.reload_fault,
             }

@@ -6,15 +6,19 @@ import contextlib
 import socket
 import struct
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.scripted.link import address_of
+from ansible.module_utils.seedbed.scripted.pace import REST, Pace
 from ansible.module_utils.seedbed.scripted.stage import PORTS, Stage
 
 BACKLOG = 1024
 FREE_TRIES = 50  # for a port of the system's choice, which has to have free ones above it
 ACCEPTED = 64  # connections of one turn
+ARRIVALS = 1000  # connections a second on all ports, above which nobody is let in for a while
+PACKETS = 20_000  # the same of UDP
+DELAYED = 1000  # UDP answers that wait for their time
 _PKTINFO = 8  # IP_PKTINFO: absent from older versions of socket
 _PKTINFO6, _RECVPKTINFO6 = 50, 49
 _INFO = struct.Struct("i4s4s")
@@ -27,6 +31,8 @@ class Sockets:
     def __init__(self, stage: Stage, port: int, *, ipv6: bool = True) -> None:
         self._stage, self._loop = stage, stage.loop
         self._open: list[socket.socket] = []
+        self._arrivals, self._packets_pace = Pace(ARRIVALS), Pace(PACKETS)
+        self._delayed = 0
         for tries in range(1 if port else FREE_TRIES, 0, -1):
             try:
                 stage.port = self._listen(port, ipv6=ipv6)
@@ -64,6 +70,19 @@ class Sockets:
             except OSError:  # none is waiting, or it has gone again, or there are too many files open
                 return
             self._stage.welcome(client, reach)
+            if self._arrivals.is_over():
+                self._rest(sock, partial(self._accept, sock, reach))
+                return
+
+    def _rest(self, sock: socket.socket, reader: Callable[[], None]) -> None:
+        """Leave a socket alone for a moment; the system keeps, or drops, what comes meanwhile."""
+        self._loop.remove_reader(sock.fileno())
+
+        def go_on() -> None:
+            if sock in self._open:
+                self._loop.add_reader(sock.fileno(), reader)
+
+        self._loop.call_later(REST, go_on)
 
     def _udp(self, family: int, port: int) -> None:
         sock = _bound(family, socket.SOCK_DGRAM, port)
@@ -80,17 +99,30 @@ class Sockets:
                 data, told, _flags, sender = sock.recvmsg(2048, 256)
             except OSError:
                 return
+            if self._packets_pace.is_over():
+                self._rest(sock, partial(self._packets, sock))
+                return
             answer = self._stage.questions.packet(data, address_of(sender))
             if answer is None:
                 continue
             source = None if answer.elsewhere else _source(told)
             send = partial(_send, sock, answer.data, source, sender)
             if answer.delay:
-                self._loop.call_later(answer.delay, send)
+                self._send_later(answer.delay, send)
             elif answer.elsewhere:
                 _send_from_elsewhere(answer.data, sender)
             else:
                 send()
+
+    def _send_later(self, seconds: float, send: Callable[[], None]) -> None:
+        def now() -> None:
+            self._delayed -= 1
+            if self._open:
+                send()
+
+        if self._delayed < DELAYED:  # what UDP loses is lost
+            self._delayed += 1
+            self._loop.call_later(seconds, now)
 
     def close(self) -> None:
         """Listen no more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections import Counter
 from functools import partial
 from typing import Any, Callable
 
@@ -24,6 +25,7 @@ LINKS = 4096  # connections at a time
 HELLO = 30.0  # seconds until the first words have to be complete
 LATE = 30.0  # seconds after which a peer with reach: late begins to listen
 CALLS = 3  # of one visit to one client
+CALLING = 64  # connections that are being made
 
 
 class Stage:
@@ -39,6 +41,7 @@ class Stage:
         self.turned_away = 0
         self.began = time.time()
         self._links: dict[Link, bytes] = {}
+        self._of_client: Counter[str] = Counter()
         self._tasks: set[Any] = set()
         self.questions = Questions(self)
 
@@ -55,7 +58,12 @@ class Stage:
         except OSError:  # gone already
             sock.close()
             return
-        self._links[link] = b""
+        if self._of_client[link.client] >= self.room // 2:  # one client shall not keep all others out
+            self.turned_away += 1
+            link.end("too many connections of one client")
+            return
+        self._add(link)
+        link.narrow(len(self._links))
         if reach in ("here", "late"):
             link.speaker = Prelude(self, link)
             if reach == "late":
@@ -69,8 +77,15 @@ class Stage:
         """How many there are."""
         return len(self._links)
 
+    def _add(self, link: Link, key: bytes = b"") -> None:
+        self._links[link] = key
+        self._of_client[link.client] += 1
+
     def _forget(self, link: Link) -> None:
-        self._links.pop(link, None)
+        if self._links.pop(link, None) is not None:
+            self._of_client[link.client] -= 1
+            if not self._of_client[link.client]:
+                del self._of_client[link.client]
 
     def close(self) -> None:
         """Close every connection."""
@@ -163,6 +178,8 @@ class Stage:
     def call(self, torrent: PlayedTorrent, visit: Visit, client: str, port: int) -> None:
         """Have the peers that call connect to a client that announced itself."""
         for peer in torrent.peers:
+            if len(self._tasks) >= CALLING:
+                return
             if peer.script.calls and visit.calls < CALLS and port and (":" in peer.address) == (":" in client):
                 visit.calls += 1
                 visit.event("calls", peer=peer.number, port=port)
@@ -171,7 +188,10 @@ class Stage:
                 task.add_done_callback(self._tasks.discard)
 
     async def _call(self, torrent: PlayedTorrent, peer: PlayedPeer, client: str, port: int) -> None:
-        sock = socket.socket(socket.AF_INET6 if ":" in client else socket.AF_INET)
+        try:
+            sock = socket.socket(socket.AF_INET6 if ":" in client else socket.AF_INET)
+        except OSError:  # there are too many
+            return
         sock.setblocking(False)
         try:
             sock.bind((peer.address, 0))
@@ -180,7 +200,7 @@ class Stage:
         except (OSError, asyncio.TimeoutError):
             sock.close()
             return
-        self._links[link] = torrent.key
+        self._add(link, torrent.key)
         link.speaker = Prelude(self, link, called=True)
         link.later(HELLO, partial(_give_up, link))
         reserved = reserved_bits(fast=peer.script.fast, extensions=True, v2=torrent.v2)
