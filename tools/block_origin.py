@@ -51,7 +51,11 @@ def _recipe_files(listing: Any) -> dict[bytes, OriginFile]:
     known = {}
     for item in listing["items"]:
         recipe = item.get("recipe")
-        if recipe and recipe["format"] == content.FORMAT:
+        if recipe and recipe["format"] == content.FORMAT and recipe.get("period"):
+            # All files are one stream, of which every period has the same blocks.
+            origin = OriginFile(str(item["name"]), "every period", int(recipe["period"]))
+            known[content.file_key(recipe["seed"], ())] = origin
+        elif recipe and recipe["format"] == content.FORMAT:
             for file in item["files"]:
                 path = () if item["single_file"] else tuple(file["path"].split("/"))
                 origin = OriginFile(str(item["name"]), str(file["path"]), int(file["length"]))

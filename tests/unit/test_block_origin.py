@@ -25,6 +25,12 @@ def test_mixed_up_blocks_are_told_apart(tmp_path: Path) -> None:
             "recipe": {**recipe, "seed": "t"},
             "files": [{"path": "dir/file", "length": 10**9}],
         },
+        {
+            "name": "giant",
+            "single_file": False,
+            "recipe": {**recipe, "seed": "g", "period": 65536},
+            "files": [{"path": "a", "length": 2**40}],
+        },
         {"name": "foreign", "single_file": True, "recipe": None, "files": [{"path": "foreign", "length": 1}]},
     ]
     listing = tmp_path / "catalogue.json"
@@ -38,6 +44,7 @@ def test_mixed_up_blocks_are_told_apart(tmp_path: Path) -> None:
         + damaged
         + content.read(one, 4 * content.BLOCK, 80_000 - 4 * content.BLOCK)  # the file's end
         + b"odd"
+        + content.read(content.file_key("g", ()), 16384, 16384)
         + content.read(one, 0, 100)
     )
     done = subprocess.run([sys.executable, TOOL, listing, mixed], capture_output=True, text=True, check=True)
@@ -46,8 +53,9 @@ def test_mixed_up_blocks_are_told_apart(tmp_path: Path) -> None:
         "offset 1000: block 7 of dir/file in two (its offset 114688)",
         "offset 33768: block 3 of one in one (its offset 49152), wrong after 5000 bytes",
         "offset 50152: block 4 of one in one (its offset 65536)",
-        "offset 64619: block 0 of one in one (its offset 0), cut after 100 bytes",
-        f"{1000 + 16384 + 5000 + 14464 + 100} of 64719 bytes are the catalogue's",
+        "offset 64619: block 1 of every period in giant (its offset 16384)",
+        "offset 81003: block 0 of one in one (its offset 0), cut after 100 bytes",
+        f"{1000 + 16384 + 5000 + 14464 + 16384 + 100} of 81103 bytes are the catalogue's",
     ]
 
 

@@ -236,6 +236,24 @@ def catalogue(items: list[Item]) -> Any:
     return told
 
 
+def test_the_schema_describes_every_key_of_what_is_played(lab: Lab) -> None:
+    entry = {**SMALL, "webseed": {"behaviour": "slow"}, "swarm": {"peers": [{"behaviour": "corrupt"}]}}
+    [item] = catalogue([lab.item(entry)])["items"]
+    described = SCHEMA["$defs"]
+    assert set(item) <= set(described["item"]["properties"])
+    swarm = described["item"]["properties"]["swarm"]["properties"]
+    assert set(item["swarm"]) == set(swarm)
+    assert set(item["swarm"]["peers"][0]) == set(swarm["peers"]["items"]["properties"])
+    assert set(item["swarm"]["webseed"]) == set(item["swarm"]["trackers"][0]) == set(described["played"]["properties"])
+    assert set(item["promise"]) == set(described["promise"]["properties"])
+    rule = described["promise"]["properties"]["rules"]["items"]["properties"]
+    assert {key for one in item["promise"]["rules"] for key in one} == set(rule)
+    assert all(one["rule"] in rule["rule"]["description"] for one in item["promise"]["rules"])
+    del item["promise"]["testimony"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"schema_version": 2, "lab": "x", "items": [item], "malformed": []}, SCHEMA)
+
+
 def test_libtorrent_reads_v2_alone(lab: Lab) -> None:
     item = lab.item({**SMALL, "version": "v2", "swarm": ALONE})
     read = libtorrent.load_torrent_buffer(base64.b64decode(item["metainfo"])).ti
