@@ -115,7 +115,8 @@ MEASURED = {
     "peer-stall-alone": ("stalls", "stalls", "59.375%", False),
     "peer-grow-alone": ("completes", "completes", "100%", False),
     "peer-own-id-alone": ("refused", "no_metadata", "0%", False),
-    "peer-plain-only-alone": ("completes", "completes", "100%", True),
+    "peer-plain-only-alone": ("completes", "completes", "100%", False),
+    "peer-encrypted-only-alone": ("completes", "completes", "100%", True),
     "peer-bad-extension-alone": ("completes", "no_metadata", "100%", False),
     "peer-calls": ("completes", "completes", "100%", True),
     "metadata-random": ("completes", "completes", "100%", True),
@@ -141,6 +142,7 @@ HARD = {
     *("peer-corrupt-once", "peer-corrupt-block", "peer-poison-offset", "peer-poison-index", "peer-poison-unasked"),
     *("peer-duplicates", "peer-piece-2mib", "peer-v2-only", "metadata-mute", "metadata-reject", "metadata-corrupt"),
     *("metadata-corrupt-once", "metadata-random", "metadata-longer", "metadata-2gib", "metadata-1tib"),
+    *("metadata-short", "metadata-zero"),
     *("tracker-many-ghosts", "tracker-very-slow", "tracker-ten-redirects", "tracker-gzip", "tracker-odd-length"),
     *("tracker-endless", "tracker-empty", "tracker-udp-other-address", "webseed-corrupt", "webseed-mute"),
 }

@@ -38,6 +38,7 @@ _STRANGER = {"reach": _NOTHING["reach"], "hello": _NOTHING["hello"]}
 _UNSURE_ALONE = {
     "reach": ("late",),
     "metadata": ("size-negative",),
+    "encryption": ("plain",),
     "hello": ("zero-id",),
     "bitfield": ("twice",),
     "choke": ("cycle",),
@@ -58,7 +59,10 @@ _HARMS_OTHERS = {
 }
 # What keeps popular clients from the metadata even beside an honest peer.
 _HARMS_METADATA = {
-    "metadata": ("ignore", "reject", "corrupt", "corrupt-once", "random", "longer", "size-2gib", "size-1tib"),
+    "metadata": (
+        *("ignore", "reject", "corrupt", "corrupt-once", "random", "longer", "short"),
+        *("size-2gib", "size-1tib", "size-zero"),
+    ),
 }
 
 
