@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: The facts.
+  description: The facts, and as C(ssh_arrival) the host's own address by which SSH comes in.
   returned: always
   type: dict
 sockets:
@@ -143,6 +143,7 @@ from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
+from ansible.module_utils.seedbed.host.ssh_port import arrival
 from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
 # What module setup takes as its subset "min".
@@ -220,7 +221,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        ansible_facts=facts.collect(module=module),
+        ansible_facts={**facts.collect(module=module), "ansible_ssh_arrival": arrival(os.getpid()).address},
         sockets=sockets,
         packages=packages,
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],

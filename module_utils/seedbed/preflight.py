@@ -86,7 +86,7 @@ def address_faults(address: str, resolved: Sequence[str] | None = None) -> list[
     right = "set it to the address by which the other hosts reach this one"
     address = str(address)
     if not address:
-        return [f"lab_address is not known: the host has no default route, and SSH comes in by a name; {right}"]
+        return [f"lab_address is not known: the host has no default route, and nobody comes to it by SSH; {right}"]
     if not is_ip(address):
         if not _NAME.fullmatch(address) or address.split(".")[-1].isdigit() or address == "localhost":
             return [f"lab_address is {address!r}, which is no IP address and no name of a host; {right}"]

@@ -194,7 +194,7 @@ def test_the_way_back_restores_files_and_removes_new_ones(tmp_path: Path, monkey
 # -- SSH --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_port_of_this_connection_is_found_above_sudo(tmp_path: Path) -> None:
+def test_where_this_connection_arrives_is_found_above_sudo(tmp_path: Path) -> None:
     def process(pid: int, parent: int, *words: str) -> None:
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "environ").write_bytes("\0".join(words).encode())
@@ -202,10 +202,12 @@ def test_the_port_of_this_connection_is_found_above_sudo(tmp_path: Path) -> None
 
     process(30, 20, "SUDO_USER=operator")
     process(20, 10, "HOME=/", "SSH_CONNECTION=192.0.2.1 51234 192.0.2.2 8022")
-    assert ssh_port.connection_port(30, str(tmp_path)) == 8022
+    assert ssh_port.arrival(30, str(tmp_path)) == ("192.0.2.2", 8022)
     process(10, 1, "HOME=/")
-    assert ssh_port.connection_port(10, str(tmp_path)) == 0
-    assert ssh_port.connection_port(99, str(tmp_path)) == 0
+    assert ssh_port.arrival(10, str(tmp_path)) == ssh_port.NOWHERE
+    assert ssh_port.arrival(99, str(tmp_path)) == ssh_port.NOWHERE
+    process(40, 1, "SSH_CONNECTION=fe80::1%eth0 51234 fe80::2%eth0 22")
+    assert ssh_port.arrival(40, str(tmp_path)) == ("fe80::2", 22)
 
 
 def test_whatever_sshd_holds_counts(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_networks() -> None:
         ("localhost", ["127.0.0.1"], "lab_address is 'localhost', which is no IP address and no name of a host"),
         ("192.0.2.256", [], "lab_address is '192.0.2.256', which is no IP address and no name of a host"),
         ("http://a", None, "lab_address is 'http://a', which is no IP address and no name of a host"),
-        ("", None, "lab_address is not known: the host has no default route, and SSH comes in by a name"),
+        ("", None, "lab_address is not known: the host has no default route, and nobody comes to it by SSH"),
         (
             "tracker",
             [],

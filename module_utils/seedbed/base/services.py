@@ -28,13 +28,14 @@ def is_ip(address: Any) -> bool:
 def own_ip(facts: Mapping[str, Any], ssh_address: Any) -> str:
     """Return the IP address by which others see a host that names none itself; empty where nobody can know.
 
-    The one of its default route, IPv4 before IPv6; without such a route that by which SSH comes in.
+    The one of its default route, IPv4 before IPv6; without such a route that by which SSH comes in, as the inventory
+    has it or as the host sees it.
     """
     for family in ("default_ipv4", "default_ipv6"):
         address = (facts.get(family) or {}).get("address")
         if address:
             return str(address)
-    return str(ssh_address) if is_ip(ssh_address) else ""
+    return str(ssh_address) if is_ip(ssh_address) else str(facts.get("ssh_arrival") or "")
 
 
 def host_ip(host: Mapping[str, Any], lab_address: str = "") -> str:
