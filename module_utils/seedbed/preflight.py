@@ -6,11 +6,11 @@ A fault is one sentence: what is wrong, with the variable's name and value, and 
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.services import is_ip
+from ansible.module_utils.seedbed.base.systems import System, UnknownSystem, beyond, is_tested, system_of
 
 Listener = Mapping[str, Any]
 """What a role listens on: ``variable``, ``port``, ``protocols`` (of tcp and udp) and ``unit``, the systemd unit that
@@ -104,6 +104,18 @@ def address_faults(address: str, resolved: Sequence[str] | None = None) -> list[
             for found in unreachable[:1]
         ]
     return [f"lab_address is {address}, which no other host can reach; {right}"] if _is_own(address) else []
+
+
+def admission_faults(address: str, resolved: Sequence[str], networks: Sequence[str]) -> list[str]:
+    """Return why the lab's own hosts would keep this one out: the others' ports are open to ``lab_networks`` alone."""
+    own = [address] if is_ip(address) else resolved
+    known = [ipaddress.ip_network(str(network)) for network in networks]
+    if not own or any(ipaddress.ip_address(each) in network for each in own for network in known):
+        return []
+    return [
+        f"lab_address is {address}, which is in none of lab_networks ({', '.join(map(str, networks))}), so that the "
+        f"lab's own hosts would keep this one out; add its network"
+    ]
 
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
@@ -216,24 +228,77 @@ def fault_report(faults: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{', '.join(dict.fromkeys(names))}: {fault}" for fault, names in hosts.items()]
 
 
-def topology_faults(groups: Sequence[str], distribution: str, version: str) -> list[str]:
+def system_faults(facts: Mapping[str, Any]) -> list[str]:
+    """Return why no role can work on the host's system."""
+    try:
+        system_of(facts)
+    except UnknownSystem as error:
+        return [str(error)]
+    return []
+
+
+def topology_faults(groups: Sequence[str], system: System) -> list[str]:
     """Return why one host cannot serve its groups together: Transmission 3.00 drops every peer at its own address."""
-    if {"seeders", "leechers"} <= set(groups) and distribution == "Debian" and _release(version) < 13:
+    if {"seeders", "leechers"} <= set(groups) and system.release.transmission < 4:
         return [
-            f"the host is in groups seeders and leechers with {distribution} {version}, whose Transmission 3.00 serves "
-            "no peer at its own address; use Debian 13 or newer for it, or another host as leecher"
+            f"the host is in groups seeders and leechers with {system.name}, whose Transmission 3.00 serves no peer at "
+            "its own address; use Debian 13 or newer for it, or another host as leecher"
         ]
     return []
 
 
-def package_faults(groups: Sequence[str], packages: Sequence[str], distribution: str, version: str) -> list[str]:
-    """Return the packages of others that stand in the way of ours."""
-    if "portals" in groups and "nginx-light" in packages and distribution == "Debian" and _release(version) < 12:
-        return [
-            f"the host is in group portals with nginx-light of {distribution} {version}, which lacks what the portal "
-            "needs (module geo); install nginx-core or nginx-full in its place, or run the portal on another host"
-        ]
-    return []
+def package_faults(groups: Sequence[str], packages: Sequence[str], wanted: Sequence[str], system: System) -> list[str]:
+    """Return the packages of others that stand in the way of ours, and those of ours that the host cannot get."""
+    faults = []
+    if "portals" in groups and "nginx-light" in packages and system.release.bare_nginx_light:
+        faults.append(
+            f"the host is in group portals with nginx-light of {system.name}, which lacks what the portal needs "
+            "(module geo); install nginx-core or nginx-full in its place, or run the portal on another host"
+        )
+    return faults + [
+        f"{system.name} has {_and(missing)} in a repository that the host does not know; install {repository} there "
+        "first, or run those services on another host"
+        for repository, missing in beyond(system, wanted, packages).items()
+    ]
+
+
+def node_faults(system: System, needed: int) -> list[str]:
+    """Return why Flood cannot run on a release."""
+    if system.release.node >= needed:
+        return []
+    return [
+        f"flood_enabled is true, but {system.name} has Node.js {system.release.node}, and Flood needs {needed}; set it "
+        "to false for this host, or run the seeder on a newer one"
+    ]
+
+
+def source_faults(
+    source: str, *, built: bool, lacking: Sequence[str], urls: Mapping[str, Sequence[str]], system: System
+) -> list[str]:
+    """Return why opentracker's sources cannot come from anywhere: mirrors of Debian's alone have them as packages.
+
+    built: whether there is a build on the host. lacking: the archives that the controller has not. urls: their
+    addresses, by the variable that sets them.
+    """
+    if built or not lacking or system.distribution.source_suites or source not in ("auto", "apt"):
+        return []
+    if source == "auto" and all(urls.values()):
+        return []
+    return [
+        f"opentracker_source is {source}, but the mirrors of {system.name} have no source package of opentracker: make "
+        f"bundle puts {_and(lacking)} beside the inventory, or set {_and(list(urls))} to where they are"
+    ]
+
+
+def system_notes(facts: Mapping[str, Any]) -> list[str]:
+    """Return what people should know of a host's system."""
+    system = system_of(facts)
+    if is_tested(system, facts):
+        return []
+    return [
+        f"{system.name} is not among the systems that Seedbed is tested on (Debian 11, 12 and 13): look twice at what "
+        "the run does there"
+    ]
 
 
 def foreign_faults(foreign: Sequence[Mapping[str, Any]], adopt: Sequence[str]) -> list[str]:
@@ -267,22 +332,6 @@ _FOREIGN = {
         "the seeder on another host"
     ),
 }
-
-
-def release_faults(listeners: Sequence[Listener], distribution: str, version: str) -> list[str]:
-    """Return the services that this release is too old for: a listener's ``releases`` names the first that has it."""
-    return [
-        f"{listener['variable']}: {distribution} {version} is too old for {listener['unit']}, which needs "
-        f"{distribution} {listener['releases'][distribution]} or newer; run it on a newer host, or leave it off "
-        "on this one"
-        for listener in listeners
-        if _release(version) < int(listener.get("releases", {}).get(distribution, 0))
-    ]
-
-
-def _release(version: str) -> float:
-    """Return the number of a release; one without a number, such as Debian testing, is newer than all."""
-    return int(version) if version.isdigit() else math.inf
 
 
 def archive_faults(archive: str, sha256: str, *, variable: str, pin: str, found: str, npm: bool) -> list[str]:
@@ -369,4 +418,8 @@ def run_faults(
 
 
 def _listed(hosts: Sequence[str]) -> str:
-    return f"{hosts[0]} is" if len(hosts) == 1 else f"{', '.join(hosts[:-1])} and {hosts[-1]} are"
+    return f"{_and(hosts)} {'is' if len(hosts) == 1 else 'are'}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + list(names[-1:]))

@@ -86,11 +86,6 @@ def test_the_variables_name_the_files(render: Render, tmp_path: Path) -> None:
     assert render("{{ wanted[0] | bundle_archive }}", wanted=wanted) == archive("a.tgz")
 
 
-def test_the_packages_of_all_roles_are_named(render: Render) -> None:
-    packages = render("{{ project | bundle_packages }}", project=str(Path(__file__).resolve().parents[2]))
-    assert {"aria2", "gcc", "nginx", "nftables", "transmission-daemon"} <= set(packages)
-
-
 def test_the_module_says_what_it_fetched(capsys: pytest.CaptureFixture[str], tmp_path: Path, source: Path) -> None:
     def run(*archives: Any) -> dict[str, Any]:
         with patch_module_args({"directory": str(tmp_path), "archives": archives}), pytest.raises(SystemExit):

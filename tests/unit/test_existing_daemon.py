@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.torrent.bencode import encode
 from ansible.module_utils.seedbed.transmission import existing
-from ansible.module_utils.seedbed.transmission.existing import PLACES, Place, foreign_daemon
+from ansible.module_utils.seedbed.transmission.existing import Place, foreign_daemon
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "transmission"
 
@@ -85,9 +84,3 @@ def test_what_the_lab_has_taken_over_is_the_labs(place: Place, kind: str) -> Non
     name = str(Path(place.settings).parent) if kind == "trees" else place.settings
     things = {kind: {name: "copy"} if kind == "kept" else [name]}
     assert foreign_daemon(Owned({"transmission": things}), [place]) is None
-
-
-@pytest.mark.parametrize(("number", "family"), [(0, "Debian"), (1, "RedHat")])
-def test_the_places_are_those_of_the_role(number: int, family: str) -> None:
-    names = yaml.safe_load((ROLE / "vars" / f"{family}.yml").read_text(encoding="utf-8"))
-    assert PLACES[number] == (names["__transmission_settings_file"], names["__transmission_home"])

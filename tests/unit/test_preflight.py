@@ -18,13 +18,10 @@ from ansible.module_utils.seedbed.preflight import (
     foreign_port_faults,
     group_faults,
     network_faults,
-    package_faults,
     password_faults,
     port_faults,
     range_faults,
-    release_faults,
     shape_faults,
-    topology_faults,
     unfit,
     user_faults,
 )
@@ -203,19 +200,6 @@ def test_a_port_that_something_else_holds_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("groups", "version", "refused"),
-    [
-        (["seeders", "leechers"], "12", True),
-        (["seeders", "leechers"], "13", False),
-        (["seeders", "leechers"], "NA", False),
-        (["seeders", "trackers"], "12", False),
-    ],
-)
-def test_one_box_needs_a_seeder_that_serves_its_own_address(groups: list[str], version: str, refused: bool) -> None:
-    assert bool(topology_faults(groups, "Debian", version)) is refused
-
-
 def test_a_shared_fault_is_named_once() -> None:
     assert fault_report({"b": ["x is 1", "y is 2"], "a": ["x is 1"]}) == ["a, b: x is 1", "b: y is 2"]
 
@@ -307,37 +291,6 @@ def test_archives(archive: str, more: dict[str, Any], faults: list[str]) -> None
     assert archive_faults(archive, **options) == faults
 
 
-@pytest.mark.parametrize(
-    ("distribution", "version", "faults"),
-    [
-        (
-            "Debian",
-            "11",
-            [
-                "flood_port: Debian 11 is too old for seedbed-flood.service, which needs Debian 12 or newer; "
-                "run it on a newer host, or leave it off on this one"
-            ],
-        ),
-        ("Debian", "12", []),
-        ("Debian", "forky/sid", []),
-        ("Debian", "NA", []),
-        ("Rocky", "9", []),
-    ],
-)
-def test_a_release_that_is_too_old(distribution: str, version: str, faults: list[str]) -> None:
-    listeners = [
-        {"variable": "portal_port", "port": 8000, "protocols": ["tcp"], "unit": "seedbed-portal.service"},
-        {
-            "variable": "flood_port",
-            "port": 8083,
-            "protocols": ["tcp"],
-            "unit": "seedbed-flood.service",
-            "releases": {"Debian": 12},
-        },
-    ]
-    assert release_faults(listeners, distribution, version) == faults
-
-
 FOREIGN = [
     {"kind": "directory", "name": "/srv/site", "variable": "portal_dir", "what": "index.html and 3 more"},
     {
@@ -368,20 +321,3 @@ def test_what_was_handed_over_is_no_fault() -> None:
     given = [{**each, "adopted": True} if each["kind"] == "daemon" else each for each in FOREIGN]
     assert foreign_faults(given, ["/srv/site", "tracker", "opentracker.service"]) == []
     assert len(foreign_faults(FOREIGN, ["/srv", "portal_dir"])) == 4
-
-
-@pytest.mark.parametrize(
-    ("groups", "packages", "version", "count"),
-    [
-        (["portals"], ["nginx-light"], "11", 1),
-        (["portals"], ["nginx-light"], "12", 0),
-        (["portals"], ["nginx-core", "nginx"], "11", 0),
-        (["seeders"], ["nginx-light"], "11", 0),
-    ],
-)
-def test_an_nginx_without_what_the_portal_needs_is_named(
-    groups: list[str], packages: list[str], version: str, count: int
-) -> None:
-    faults = package_faults(groups, packages, "Debian", version)
-    assert len(faults) == count
-    assert all("install nginx-core or nginx-full in its place" in fault for fault in faults)

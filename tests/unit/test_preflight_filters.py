@@ -26,7 +26,7 @@ def test_budget_faults(render: Render) -> None:
 def test_host_faults(render: Render) -> None:
     template = (
         "{{ listeners | host_faults(sockets=sockets, address='127.0.0.1', groups=['portals'], "
-        "distribution='Debian', version='12') }}"
+        "facts={'distribution': 'Debian', 'distribution_major_version': '12'}) }}"
     )
     sockets = [{"protocol": "tcp", "port": 9500, "process": "caddy", "unit": "caddy.service"}]
     assert render(template, listeners=LISTENERS, sockets=sockets) == [

@@ -15,6 +15,7 @@ from typing import Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.owned_record import Owned
+from ansible.module_utils.seedbed.base.systems import FAMILIES
 
 UNITS = "/etc/systemd/system"
 HEAD = b"Ansible managed"
@@ -71,10 +72,7 @@ MARKS = (
             "files": [f"{TRANSMISSION}/seedbed.conf"],
             "directories": [TRANSMISSION],
             # Not known as they were before.
-            "kept": [
-                "/etc/transmission-daemon/settings.json",
-                "/var/lib/transmission/.config/transmission-daemon/settings.json",
-            ],
+            "kept": [family.transmission_settings for family in FAMILIES.values()],
         },
         states={"transmission-daemon.service": "inactive disabled"},
     ),

@@ -15,6 +15,7 @@ PLAIN = (
     "users",
     "units",
     "openings",
+    "selinux",
     "tables",
     "files",
     "trees",
@@ -25,7 +26,7 @@ PLAIN = (
 )
 """Kinds of which a name says all. A tree is a directory with all that is in it; a directory goes when it is empty. Used
 is a directory that was there, empty or handed to us: it stays. Openings are the host's own firewalls that were told of
-ports. Folders are those of a daemon that was taken over.
+ports, selinux the rules that its policy was taught. Folders are those of a daemon that was taken over.
 Content says of what is ours by another kind that people may want to keep it when all else goes."""
 NOTED = ("kept", "states", "modes")
 """Kinds with a note: of a file that was replaced the path of its copy, empty when there is none; of a unit that was

@@ -89,7 +89,7 @@ def unclaimed(owned: Owned, wanted: Things) -> dict[str, dict[str, str]]:
     for name in wanted.get("units", ()):
         found.add("", {"states": {name: state_of(Unit(name))}} if unit_file(name) else {"units": [name]})
     found.add("", {"users": [name for name in wanted.get("users", ()) if not user_exists(name)]})
-    as_they_are = ("packages", "openings", "tables", "folders", "content", "states", "modes")
+    as_they_are = ("packages", "openings", "selinux", "tables", "folders", "content", "states", "modes")
     found.add("", {kind: wanted.get(kind, ()) for kind in as_they_are})
     new = {
         kind: {name: note for name, note in found.of("", kind).items() if not _knows(owned, kind, name)}

@@ -15,7 +15,7 @@ from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.ownership import user_exists
 from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
 from ansible.module_utils.seedbed.base.users import user_ids
-from ansible.module_utils.seedbed.host import host_firewall, package_manager
+from ansible.module_utils.seedbed.host import host_firewall, package_manager, selinux
 
 PATHS = ("files", "trees", "directories")
 
@@ -53,6 +53,7 @@ KINDS = (
     "units",
     "states",
     "openings",
+    "selinux",
     "files",
     "kept",
     "modes",
@@ -88,6 +89,7 @@ def take_back(owned: Owned, roles: Sequence[str], keep: Sequence[str] = ()) -> T
     left = list(stays)
     _stop(goes, removed)
     removed += [f"ports in {name}" for name in host_firewall.remove(list(goes.get("openings", {})))]
+    removed += [f"SELinux: {rule}" for rule in selinux.remove(list(goes.get("selinux", {})))]
     _remove_files(goes, removed)
     _restore_units(goes, removed)
     for table in goes.get("tables", {}):

@@ -12,6 +12,7 @@ from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.owned_record import Owned
+from ansible.module_utils.seedbed.base.systems import FAMILIES
 from ansible.module_utils.seedbed.torrent.bencode import decode
 from ansible.module_utils.seedbed.transmission.settings import load_settings
 
@@ -25,11 +26,7 @@ class Place(NamedTuple):
     home: str
 
 
-# As roles/transmission/vars has it for each family of distributions.
-PLACES = (
-    Place("/etc/transmission-daemon/settings.json", "/var/lib/transmission-daemon"),
-    Place("/var/lib/transmission/.config/transmission-daemon/settings.json", "/var/lib/transmission"),
-)
+PLACES = [Place(family.transmission_settings, family.transmission_home) for family in FAMILIES.values()]
 
 
 class ExistingDaemon(NamedTuple):

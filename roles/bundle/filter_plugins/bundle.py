@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from typing import Any, Callable, Mapping, Sequence
 
@@ -31,21 +30,10 @@ def bundle_variables(archives: Sequence[Mapping[str, Any]], directory: str) -> s
     return head + yaml.safe_dump(found, allow_unicode=True, explicit_start=True)
 
 
-def bundle_packages(project: str) -> list[str]:
-    """Return the packages of Debian that the project's roles name."""
-    packages = {"nftables", "python3"}
-    for path in sorted(glob.glob(os.path.join(project, "roles", "*", "vars", "Debian.yml"))):
-        with open(path, encoding="utf-8") as file:
-            variables = yaml.safe_load(file) or {}
-        packages.update(package for name in variables if name.endswith("_packages") for package in variables[name])
-    return sorted(packages)
-
-
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "bundle_archive": bundle_archive,
             "bundle_name": bundle.archive_name,
-            "bundle_packages": bundle_packages,
             "bundle_variables": bundle_variables,
         }

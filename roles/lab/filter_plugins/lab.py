@@ -18,36 +18,67 @@ from ansible.module_utils.seedbed import preflight
 from ansible.module_utils.seedbed.base import services
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.lab_record import read_record
+from ansible.module_utils.seedbed.base.systems import DEBIAN, enforces_selinux, system_of
 from ansible.module_utils.seedbed.host.program_archive import program_archive
 
 
 def host_faults(
     listeners: Sequence[Mapping[str, Any]],
     *,
+    facts: Mapping[str, Any],
     sockets: Sequence[Mapping[str, Any]],
     address: str,
     groups: Sequence[str],
-    distribution: str,
-    version: str,
-    user: int = 0,
+    roles: Sequence[str] = (),
     resolved: Sequence[str] | None = None,
     packages: Sequence[str] = (),
     foreign: Sequence[Mapping[str, Any]] = (),
     adopt: Sequence[str] = (),
+    networks: Sequence[str] = ("0.0.0.0/0", "::/0"),
 ) -> list[str]:
     """Return what only the host itself can show to be wrong.
 
-    user: the number of the user that asked. resolved: what the host finds behind its address, should that be a name.
+    roles: those that the host takes. resolved: what the host finds behind its address, should that be a name.
     """
+    unknown = preflight.system_faults(facts)
+    if unknown:
+        return unknown
+    found = system_of(facts)
+    wanted = [package for role in roles for package in found.names.packages.get(role, [])]
     return [
-        *preflight.address_faults(address, resolved),
+        *(preflight.address_faults(address, resolved) or preflight.admission_faults(address, resolved or [], networks)),
         # Others' sockets have no names for those who are not root.
-        *(preflight.user_faults(int(user)) or preflight.foreign_port_faults(listeners, sockets)),
-        *preflight.topology_faults(groups, distribution, version),
-        *preflight.release_faults(listeners, distribution, version),
-        *preflight.package_faults(groups, packages, distribution, version),
+        *(
+            preflight.user_faults(int(facts.get("effective_user_id") or 0))
+            or preflight.foreign_port_faults(listeners, sockets)
+        ),
+        *preflight.topology_faults(groups, found),
+        *preflight.package_faults(groups, packages, wanted, found),
         *preflight.foreign_faults(foreign, adopt),
     ]
+
+
+def system(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a host's system calls things and has: the names of its family, and its release."""
+    try:
+        found = system_of(facts)
+    except SeedbedError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {**found.names._asdict(), **found.release._asdict(), "source_suites": found.distribution.source_suites}
+
+
+def _asked_of_known(fault: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Return a question about a host's system as a filter of its facts; one that nobody knows is role lab's affair."""
+
+    def asked(facts: Mapping[str, Any], **more: Any) -> list[str]:
+        return [] if preflight.system_faults(facts) else fault(system=system_of(facts), **more)
+
+    return asked
+
+
+def debian_packages(roles: Sequence[str]) -> list[str]:
+    """Return the packages that roles take on Debian."""
+    return sorted({package for role in roles for package in DEBIAN.packages.get(role, [])})
 
 
 def archive_faults(archive: str, *, sha256: str, variable: str, found: Any = "") -> list[str]:
@@ -89,12 +120,18 @@ class FilterModule:
             "absent_hosts": preflight.absent_hosts,
             "archive_faults": archive_faults,
             "budget_faults": preflight.budget_faults,
+            "debian_packages": debian_packages,
             "endpoint": endpoint,
+            "enforces_selinux": enforces_selinux,
             "host_faults": host_faults,
             "host_ip": services.host_ip,
             "host_program": host_program,
             "lab_record": read_record,
+            "node_faults": _asked_of_known(preflight.node_faults),
             "own_ip": services.own_ip,
             "password_faults": preflight.password_faults,
+            "source_faults": _asked_of_known(preflight.source_faults),
+            "system": system,
+            "system_notes": lambda facts: [] if preflight.system_faults(facts) else preflight.system_notes(facts),
             "without_absent": without_absent,
         }
