@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleError
 from ansible.module_utils.seedbed.base.systems import (
     DISTRIBUTIONS,
     FAMILIES,
@@ -110,12 +111,17 @@ OTHERS = "use Debian 11, 12 or 13, on which Seedbed is tested"
         ({}, "the host has an unknown system, of which "),
     ],
 )
-def test_another_system_is_refused_in_one_sentence(host: dict[str, Any], fault: str) -> None:
+def test_another_system_is_refused_in_one_sentence(render: Render, host: dict[str, Any], fault: str) -> None:
     (said,) = system_faults(host)
     assert said.startswith(fault)
     assert OTHERS in said
     with pytest.raises(UnknownSystem, match="use Debian"):
         system_of(host)
+    # What a role alone says, without the preflight.
+    with pytest.raises(AnsibleError, match="use Debian"):
+        render("{{ facts | system }}", facts=host)
+    assert render("{{ facts | system_notes }}", facts=host) == []
+    assert render("{{ facts | node_faults(needed=16) }}", facts=host) == []
 
 
 @pytest.mark.parametrize("host", KNOWN, ids=called)
@@ -324,3 +330,9 @@ def test_what_selinux_has_to_know_follows_the_variables() -> None:
     assert tracker.value("{{ __opentracker_selinux }}") == {
         "contexts": [{"path": "/opt/tracker/releases", "type": "bin_t"}]
     }
+
+
+def test_the_packages_of_all_roles_are_known_without_a_host(render: Render) -> None:
+    assert render("{{ ['leecher', 'portal', 'no role'] | debian_packages }}") == ["aria2", "nginx"]
+    named = render("{{ roles | debian_packages }}", roles=list(FAMILIES["Debian"].packages))
+    assert {"aria2", "gcc", "nginx", "nftables", "nodejs", "transmission-daemon"} <= set(named)

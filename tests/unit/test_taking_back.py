@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.seedbed.base import ownership
+from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.host import package_manager, taking_back
 from ansible.module_utils.seedbed.host.package_manager import PackageError, new_packages
@@ -298,20 +299,76 @@ def test_no_package_goes_that_another_one_needs(data: st.DataObject) -> None:
     depends["p0"] = []
     by_hand = set(data.draw(st.lists(st.sampled_from(names))))
     ours = set(data.draw(st.lists(st.sampled_from(names), min_size=1)))
-    apt = Apt(depends, by_hand)
+    apt, rpm = Apt(depends, by_hand), Rpm(depends)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package_manager, "_while_locked", apt)
-        gone = set(package_manager.removable(sorted(ours)))
-    assert gone <= ours
-    assert apt.broken_without(gone) == gone, "whatever depends on what goes is ours, too"
-    # And nothing of ours stays for no reason: somebody else's package, or one that it needs, needs it.
-    others = set(names) - ours
-    reachable, open_ends = set(), list(others)
-    while open_ends:
-        name = open_ends.pop()
-        reachable.add(name)
-        open_ends += [need for need in depends[name] if need not in reachable]
-    assert ours - gone <= reachable
+        patch.setattr(package_manager, "run", rpm)
+        results = [set(ask(sorted(ours))) for ask in (package_manager.removable, package_manager.removable_rpms)]
+    for gone in results:
+        assert gone <= ours
+        assert apt.broken_without(gone) == gone, "whatever depends on what goes is ours, too"
+        # And nothing of ours stays for no reason: somebody else's package, or one that it needs, needs it.
+        others = set(names) - ours
+        reachable, open_ends = set(), list(others)
+        while open_ends:
+            name = open_ends.pop()
+            reachable.add(name)
+            open_ends += [need for need in depends[name] if need not in reachable]
+        assert ours - gone <= reachable
+
+
+class Rpm:
+    """RPM, which names what installed packages would lack, as 4.18 does; a package provides itself and a library."""
+
+    def __init__(self, depends: dict[str, list[str]]) -> None:
+        self.depends = depends
+
+    def __call__(self, argv: Sequence[str]) -> str:
+        if "--whatprovides" in argv:
+            name = argv[-1].partition(".so")[0].replace("lib", "", 1)
+            if name not in self.depends:
+                raise CommandError(argv, 1, f"no package provides {argv[-1]}")
+            return f"{name}\n"
+        gone = set(argv[argv.index("--test") + 1 :])
+        lacking = [
+            (f"lib{need}.so.1()(64bit)" if int(need[1]) % 2 else f"{need} >= 1", name)
+            for name, needs in self.depends.items()
+            for need in needs
+            if need in gone and name not in gone
+        ]
+        if lacking:
+            lines = [f"\t{what} is needed by (installed) {name}-1-1.noarch" for what, name in lacking]
+            raise CommandError(argv, len(lacking), "\n".join(["error: Failed dependencies:", *lines]))
+        return ""
+
+
+def test_a_need_that_nobody_can_look_up_keeps_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(argv: Sequence[str]) -> str:
+        raise CommandError(argv, 1, "\t(foo if bar) is needed by (installed) other-1-1.noarch")
+
+    monkeypatch.setattr(package_manager, "run", run)
+    assert package_manager.removable_rpms(["foo"]) == []
+
+
+def test_what_comes_along_with_dnf_is_written_down_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the installation what is asked for, after it the rest: dnf tells it no sooner."""
+    monkeypatch.setattr(ownership, "RECORD", str(tmp_path / "owned.json"))
+    monkeypatch.setattr(ownership, "recognised", Owned)
+    installed = ["bash", "xz"]
+    written: list[list[str]] = []
+
+    def run(argv: Sequence[str]) -> str:
+        written.append(list(ownership.known().of("opentracker", "packages")))
+        assert argv[2:6] == ["dnf", "-q", "-y", "install"]
+        installed.extend(["gcc", "cpp"])
+        return ""
+
+    monkeypatch.setattr(package_manager, "has_apt", lambda: False)
+    monkeypatch.setattr(package_manager, "installed_packages", lambda: list(installed))
+    monkeypatch.setattr(package_manager, "run", run)
+    assert package_manager.install("opentracker", ["gcc", "xz"]) == ["cpp", "gcc"]
+    assert written == [["gcc"]]
+    assert sorted(ownership.known().of("opentracker", "packages")) == ["cpp", "gcc"]
 
 
 def test_an_installation_that_would_cost_a_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -28,6 +29,7 @@ POLICY = "/usr/sbin/policy-rc.d"
 ROLE = "packages"  # for which the policy is written down while it is there
 APT = ["env", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
 DNF = ["env", "LC_ALL=C", "dnf", "-q", "-y"]
+RPM = ["env", "LC_ALL=C", "rpm"]
 LEAN = ["--no-install-recommends"]
 PATIENT = ["-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
 # What another package merely recommends was not there before us either.
@@ -59,12 +61,7 @@ def install(role: str, names: Sequence[str], disabled: Sequence[str] = ()) -> li
     disabled: units that the packages bring, and that shall not start at boot unless they were there before.
     """
     new = [unit for unit in map(Unit, disabled) if unit.properties()["LoadState"] in ("", "not-found")]
-    if has_apt():
-        came = _install_with_apt(role, names)
-    else:
-        came = sorted(set(names) - set(installed_packages()))
-        claim(role, {"packages": came})
-        run([*DNF, "install", "--setopt=install_weak_deps=False", *names])
+    came = _install_with_apt(role, names) if has_apt() else _install_with_dnf(role, names)
     for unit in new:
         unit.disable()
     return came
@@ -82,6 +79,16 @@ def _install_with_apt(role: str, names: Sequence[str]) -> list[str]:
     claim(role, {"packages": came})
     with _nothing_starts():
         run([*APT, "-y", *PATIENT, *LEAN, "install", *names])
+    return came
+
+
+def _install_with_dnf(role: str, names: Sequence[str]) -> list[str]:
+    """Install with dnf, which removes and starts nothing for it, and says too late what comes along."""
+    before = set(installed_packages())
+    claim(role, {"packages": sorted(set(names) - before)})
+    run([*DNF, "install", "--setopt=install_weak_deps=False", *names])
+    came = sorted(set(installed_packages()) - before)
+    claim(role, {"packages": came})
     return came
 
 
@@ -135,12 +142,10 @@ def remove(ours: Sequence[str]) -> list[str]:
     there = sorted(set(ours) & set(installed_packages()))
     if not there:
         return []
-    if not has_apt():
-        run([*DNF, "remove", *there])
-        return there
-    gone = removable(there)
+    gone = removable(there) if has_apt() else removable_rpms(there)
     if gone:
-        run([*APT, "-y", *PATIENT, "purge", *gone])
+        # Not by dnf, which would remove what needs them, too.
+        run([*APT, "-y", *PATIENT, "purge", *gone] if has_apt() else [*RPM, "--erase", *gone])
     return gone
 
 
@@ -166,3 +171,26 @@ def removable(ours: Sequence[str]) -> list[str]:
                 return gone
             # Nobody needs those either, but they are not ours to remove: from now on they are needed.
             _while_locked(["env", "LC_ALL=C", "apt-mark", "-qq", *private, "manual", *sorted(others)])
+
+
+def removable_rpms(ours: Sequence[str]) -> list[str]:
+    """Return the same of a host with RPM, which names what others would lack and not whose it is."""
+    gone = set(ours)
+    while gone:
+        try:
+            run([*RPM, "--erase", "--test", *sorted(gone)])
+            break
+        except CommandError as error:
+            lacking = re.findall(r"^\s*(\S+).* is needed by \(installed\)", error.message, re.MULTILINE)
+        needed = gone & {name for each in lacking for name in _providers(each)}
+        if not needed:  # a need of a kind that nobody can look up: rather too much stays
+            return []
+        gone -= needed
+    return sorted(gone)
+
+
+def _providers(capability: str) -> list[str]:
+    try:
+        return run([*RPM, "--query", "--whatprovides", "--queryformat", "%{NAME}\\n", capability]).split()
+    except CommandError:
+        return []
