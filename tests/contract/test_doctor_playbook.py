@@ -71,7 +71,9 @@ def test_what_clients_take_is_remarked_on_and_a_password_is_never_shown(tmp_path
             check=False,
         )
     assert run.returncode == 0, run.stdout
-    [verdict] = json.loads(verdicts.read_text(encoding="utf-8"))["verdicts"]
+    document = json.loads(verdicts.read_text(encoding="utf-8"))
+    [verdict] = document["verdicts"]
+    assert document["closed_ports"] == []  # nobody could knock
     assert (verdict["verdict"], verdict["severity"]) == ("healthy", "ok")
     assert 8000 <= ports[1] <= 9000
     expected = [

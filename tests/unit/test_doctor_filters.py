@@ -139,8 +139,9 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
     assert [line["text"].split("  ")[:3] for line in (table[2], table[-1])] == [
         ["WARN", "item", "leecher1"], ["WARN", "controller cannot be reached by SSH: its view is missing"],
     ]  # fmt: skip
-    document = render("{{ __doctor_found | doctor_document }}", **variables)
-    assert (document["schema_version"], document["verdicts"]) == (1, verdicts)
+    closed = [{"host": "seeder1", "port": "8082/tcp", "prober": "tracker1", "rule": "", "text": "closed"}]
+    document = render("{{ __doctor_found | doctor_document(closed=closed) }}", **variables, closed=closed)
+    assert document == {"schema_version": 1, "verdicts": verdicts, "closed_ports": closed}
     end = render_own("report.yml", "{{ __doctor_found | doctor_conclusion }}", **variables)
     assert end == {"well": True, "message": "Every item can be downloaded."}
 

@@ -1,10 +1,11 @@
 """Four hosts whose operators filter in their own way, and a service of the lab on each.
 
 Where firewalld or ufw decides it was told of the port: others reach the service over TCP and UDP, and nothing else of
-the range. Where the operator's own rules close it, the proof names the rule. The port moves, and the old one is closed.
-Then the operators do what operators do: rules in memory alone, a flushed rule set, a container engine that publishes
-the port, a service of their own inside the range; each is refused with a sentence before anything is changed. Rules
-that lock SSH out come back by themselves. In the end the lab leaves each firewall as it was.
+the range. A container on one host gets to the lab's port of another. Where the operator's own rules close it, the proof
+names the rule. The port moves, and the old one is closed. Then the operators do what operators do: rules in memory
+alone, a flushed rule set, a container engine that publishes the port, a service of their own inside the range; each is
+refused with a sentence before anything is changed. Rules that lock SSH out come back by themselves. In the end the lab
+leaves each firewall as it was.
 """
 
 from __future__ import annotations
@@ -64,6 +65,43 @@ def test_what_the_operator_does_to_their_firewall_leaves_it_open(lab: Any, name:
     lab[name].check_output(reload)
     assert reached(lab.address(name), PORT) == BOTH
     assert reached(lab.address(name), UNDECLARED) == NEITHER
+
+
+# As a container engine has it: a network of its own behind an address of the host.
+NEIGHBOUR = """\
+set -e
+sysctl -qw net.ipv4.ip_forward=1
+ip netns add neighbour
+ip link add bridge0 type veth peer name eth0 netns neighbour
+ip address add 198.18.255.1/24 dev bridge0
+ip link set bridge0 up
+ip -n neighbour address add 198.18.255.2/24 dev eth0
+ip -n neighbour link set eth0 up
+ip -n neighbour route add default via 198.18.255.1
+nft 'table ip neighbour { chain out { type nat hook postrouting priority srcnat;
+ip saddr 198.18.255.0/24 masquerade
+} }'
+"""
+QUESTION = """\
+import socket
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(30)
+        sock.connect(("{address}", {port}))
+        sock.send(b"anybody there?")
+        print(len(sock.recv(64)) > 0)
+"""
+
+
+def test_a_container_of_the_host_reaches_the_same_port_of_another_host(lab: Any) -> None:
+    """Its connections have to be tracked, or the NAT in front of it does not know whose the answers are."""
+    lab["rules"].check_output(NEIGHBOUR)
+    try:
+        question = QUESTION.format(address=lab.address("zones13"), port=PORT)
+        asked = lab["rules"].run("ip netns exec neighbour python3 -c %s", question)
+        assert asked.stdout.split() == ["True", "True"], asked
+    finally:
+        lab["rules"].check_output("ip netns delete neighbour && nft delete table ip neighbour")
 
 
 def test_the_proof_names_the_rule_that_keeps_others_out(lab: Any) -> None:

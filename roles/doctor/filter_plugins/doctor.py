@@ -51,9 +51,9 @@ def doctor_conclusion(found: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
     return {"well": well, "message": message}
 
 
-def doctor_document(found: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
-    """Return all verdicts for programs."""
-    return {"schema_version": 1, "verdicts": _all(found)}
+def doctor_document(found: Mapping[str, Sequence[Verdict]], *, closed: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return all verdicts for programs, and the declared ports that are closed to others."""
+    return {"schema_version": 1, "verdicts": _all(found), "closed_ports": list(closed)}
 
 
 def _view_name(host: str) -> str:
