@@ -82,10 +82,17 @@ def play(directory: Path, *arguments: str, strategy: str = "linear", command: st
     reader = directory / "roles" / "reader" / "tasks"
     reader.mkdir(parents=True, exist_ok=True)
     (reader / "main.yml").write_text(MORE, encoding="utf-8")
+    done = run(directory, PLAYBOOK.format(strategy=strategy, command=command), *arguments, **setting)
+    assert (done.returncode == 0) == (command == "true"), done.stdout + done.stderr
+    assert "Callback dispatch" not in done.stderr
+    return done.stdout
+
+
+def run(directory: Path, text: str, *arguments: str, **setting: str) -> subprocess.CompletedProcess[str]:
     playbook = directory / "playbook.yml"
-    playbook.write_text(PLAYBOOK.format(strategy=strategy, command=command), encoding="utf-8")
+    playbook.write_text(text, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if "COLOR" not in name}
-    run = subprocess.run(
+    return subprocess.run(
         ["ansible-playbook", "--inventory=a,b,c", "--connection=local", str(playbook), *arguments],
         cwd=ROOT,
         env={**environment, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "steps", **setting},
@@ -93,9 +100,6 @@ def play(directory: Path, *arguments: str, strategy: str = "linear", command: st
         text=True,
         check=False,
     )
-    assert (run.returncode == 0) == (command == "true"), run.stdout + run.stderr
-    assert "Callback dispatch" not in run.stderr
-    return run.stdout
 
 
 def steps(shown: str) -> list[str]:
@@ -134,6 +138,50 @@ def test_hosts_at_their_own_pace_are_counted_in_the_same_steps(tmp_path: Path) -
     assert {line.split(":")[0] for line in steps(shown)} == {
         *("Write what is wanted", "Leave two alone", "reader", "writer", "Tell")
     }
+
+
+UNEVEN = """
+- name: Prepare
+  hosts: all
+  gather_facts: false
+  strategy: free
+  tasks:
+    - name: Wait until another one is through
+      ansible.builtin.wait_for:
+        path: "{{ through }}"
+        timeout: 60
+      when: inventory_hostname == 'c'
+    - name: Run one role after the other
+      ansible.builtin.include_role:
+        name: "{{ role }}"
+      loop: "{{ ['reader', 'writer'] if inventory_hostname != 'b' else ['reader'] }}"
+      loop_control: {loop_var: role}
+    - name: Leave one out
+      ansible.builtin.include_role:
+        name: sleeper
+      when: inventory_hostname != 'c'
+    - name: Be through
+      ansible.builtin.file:
+        path: "{{ through }}"
+        state: touch
+        mode: "0600"
+      when: inventory_hostname == 'a'
+"""
+
+
+def test_who_comes_late_to_a_step_gives_it_no_second_line(tmp_path: Path) -> None:
+    """Host c comes to what the others have done when a is through with all of it."""
+    for role in ("reader", "writer", "sleeper"):
+        tasks = tmp_path / "roles" / role / "tasks"
+        tasks.mkdir(parents=True)
+        (tasks / "main.yml").write_text(MORE, encoding="utf-8")
+    done = run(tmp_path, UNEVEN, "-e", f"through={tmp_path}/through")
+    assert done.returncode == 0, done.stdout
+    shown = steps(done.stdout)
+    assert {line.split(",")[0] for line in shown} == {
+        *("Prepare: 3 hosts", "reader: 3 hosts", "writer: 2 hosts", "Leave one out: 2 hosts")
+    }
+    assert len(shown) == 4
 
 
 def test_verbose_shows_every_task_and_colours_are_for_who_asks(tmp_path: Path, failed: str) -> None:

@@ -1,3 +1,4 @@
 from ansible.playbook.task_include import TaskInclude
 
-class IncludeRole(TaskInclude): ...
+class IncludeRole(TaskInclude):
+    _uuid: str
