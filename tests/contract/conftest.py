@@ -1,4 +1,4 @@
-"""Runs a playbook that has to refuse, with inventories/local, whose hosts need not exist."""
+"""Runs playbooks as people do; one that has to refuse, with inventories/local, whose hosts need not exist."""
 
 from __future__ import annotations
 
@@ -11,25 +11,40 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Every task is named: a test may look for one that must not have run.
-OUTPUT = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
 
 @pytest.fixture(scope="session")
-def refused() -> Callable[..., str]:
+def run_playbook() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(
-        playbook: str, *, config: Path = ROOT / "ansible.cfg", inventory: str = "inventories/local", **variables: object
-    ) -> str:
-        """What the run says, on one line."""
-        given = {"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}
-        done = subprocess.run(
-            ["ansible-playbook", f"--inventory={inventory}", f"playbooks/{playbook}", "-e", json.dumps(given)],
+        playbook: str | Path,
+        *arguments: str,
+        config: Path = ROOT / "ansible.cfg",
+        inventory: str = "inventories/local",
+        **variables: object,
+    ) -> subprocess.CompletedProcess[str]:
+        """The run of a playbook: a path, or a name of this project's."""
+        named = playbook if isinstance(playbook, Path) else f"playbooks/{playbook}"
+        # Every task is named: a test may look for one that must not have run.
+        output = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_FORCE_COLOR": "0"}
+        return subprocess.run(
+            ["ansible-playbook", f"--inventory={inventory}", str(named), "-e", json.dumps(variables), *arguments],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(config), "ANSIBLE_FORCE_COLOR": "0", **OUTPUT},
+            env={**os.environ, "ANSIBLE_CONFIG": str(config), **output},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refused(run_playbook: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., str]:
+    def run(playbook: str, **variables: object) -> str:
+        """What the run says, on one line."""
+        given = {"lab_name": "never-booted", "transmission_rpc_password": "secret", **variables}
+        done = run_playbook(playbook, **given)
         assert done.returncode in (2, 4), done.stdout  # failed, or unreachable
         return " ".join(done.stdout.split())
 

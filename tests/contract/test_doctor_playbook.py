@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,9 @@ CONTENT = b"hello"
 SECRET = "s3cret-word"
 
 
-def test_what_clients_take_is_remarked_on_and_a_password_is_never_shown(tmp_path: Path) -> None:
+def test_what_clients_take_is_remarked_on_and_a_password_is_never_shown(
+    tmp_path: Path, run_playbook: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """A private tracker with a password, that refuses port 1 and ends with a newline, beside one for browsers.
 
     It knows nobody; a web seed has it all.
@@ -55,21 +58,7 @@ def test_what_clients_take_is_remarked_on_and_a_password_is_never_shown(tmp_path
         torrent, verdicts = tmp_path / "x.torrent", tmp_path / "verdicts.json"
         torrent.write_bytes(bencode.encode(metainfo))
         options = {"torrent_file": str(torrent), "doctor_json": str(verdicts), "doctor_controller_timeout": 60}
-        run = subprocess.run(
-            [
-                "ansible-playbook",
-                "-vvv",
-                f"--inventory={os.devnull}",
-                "playbooks/doctor.yml",
-                "-e",
-                json.dumps(options),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = run_playbook("doctor.yml", "-vvv", inventory=os.devnull, **options)
     assert run.returncode == 0, run.stdout
     document = json.loads(verdicts.read_text(encoding="utf-8"))
     [verdict] = document["verdicts"]

@@ -136,19 +136,14 @@ def test_a_run_without_a_host_goes_by_the_last_run(refused: Callable[..., str], 
     assert "fatal: [leecher1]" not in told
 
 
-def test_a_role_runs_from_a_playbook_that_lies_elsewhere(tmp_path: Path) -> None:
+def test_a_role_runs_from_a_playbook_that_lies_elsewhere(
+    tmp_path: Path, run_playbook: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """Every role asks whether this project's plugins are in force; what counts is where the role lies."""
     playbook = tmp_path / "own.yml"
     check = "import_role: {name: lab, tasks_from: controller}"
     playbook.write_text(f"- {{hosts: tracker1, gather_facts: false, tasks: [{{{check}}}]}}\n", encoding="utf-8")
-    run = subprocess.run(
-        ["ansible-playbook", "--inventory=inventories/local", str(playbook), "-e", "lab_name=never-booted"],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_playbook(playbook, lab_name="never-booted")
     assert run.returncode == 0, run.stdout
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,8 +45,10 @@ def test_who_says_it_at_once_is_not_asked() -> None:
     assert "unreachable=1" in shown
 
 
-def test_without_a_terminal_nobody_is_asked_and_content_stays() -> None:
-    done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def test_without_a_terminal_nobody_is_asked_and_content_stays(
+    run_playbook: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run_playbook("remove.yml", inventory="nowhere.invalid,")
     shown = done.stdout + done.stderr
     assert "it takes yes or no" not in shown
     assert "unreachable=1" in shown

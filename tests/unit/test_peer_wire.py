@@ -21,6 +21,7 @@ from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL, RESERVED
 from ansible.module_utils.seedbed.probe.peer_wire import Wire
 from ansible.module_utils.seedbed.probe.peers import meet, meet_all
 from ansible.module_utils.seedbed.torrent import bencode
+from loopback_trackers import raw_server
 
 PATIENT = PeerOptions(timeout=60.0)  # for peers that answer at once
 PIECE = 16384
@@ -68,22 +69,8 @@ def seeder(directory: Path, *, encryption: int = 1, private: bool = False) -> It
 @contextmanager
 def fake(serve: Callable[[socket.socket], None]) -> Iterator[Target]:
     """A peer on loopback that does with each connection what it is told."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def run() -> None:
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                with client:
-                    serve(client)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        yield Target("127.0.0.1", server.getsockname()[1], HASH)
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(2)
+    with raw_server(serve) as port:
+        yield Target("127.0.0.1", port, HASH)
 
 
 def greet(client: socket.socket, info_hash: str = HASH) -> None:
