@@ -91,6 +91,16 @@ Host key verification failed.
             "/bin/sh: 1: /usr/bin/python3: not found",
             "seeder1 has no Python: install its package python3, or name another in ansible_python_interpreter",
         ),
+        (
+            "ansible-core requires a minimum of Python version 3.8. Current version: 3.7.3 (default, Oct 31 2022)",
+            "seeder1 has Python 3.7.3, and Seedbed needs 3.8 or newer there: use a host with a newer release, or "
+            "install a newer Python beside that one and name it in ansible_python_interpreter",
+        ),
+        (
+            '  File "<stdin>", line 12\nSyntaxError: future feature annotations is not defined',
+            "seeder1 has a Python older than 3.7, and Seedbed needs 3.8 or newer there: use a host with a newer "
+            "release, or install a newer Python beside that one and name it in ansible_python_interpreter",
+        ),
         ("Something else", ""),
     ],
 )

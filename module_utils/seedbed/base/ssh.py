@@ -89,7 +89,8 @@ def trouble(said: str, way: Route) -> str:
 
     said: what ssh, sudo or the shell has said, in the words of OpenSSH and sudo without translation.
     """
-    return _sudo_trouble(said, way) or _key_trouble(said, way) or _network_trouble(said, way)
+    causes = (_sudo_trouble, _python_trouble, _key_trouble, _network_trouble)
+    return next(filter(None, (cause(said, way) for cause in causes)), "")
 
 
 def _key_trouble(said: str, way: Route) -> str:
@@ -151,6 +152,18 @@ def _sudo_trouble(said: str, way: Route) -> str:
         return (
             f"{way.host} has no sudo: where {user} is root, say ansible_user: root in the inventory; otherwise install "
             "sudo, or choose another ansible_become_method"
+        )
+    return ""
+
+
+def _python_trouble(said: str, way: Route) -> str:
+    # From 3.7 on Ansible's modules say it themselves; before, Python does not understand them.
+    old = re.search(r"requires a minimum of Python version 3\.\d+\. Current version: ([\d.]+)", said)
+    if old or "future feature annotations is not defined" in said:
+        return (
+            f"{way.host} has {f'Python {old.group(1)}' if old else 'a Python older than 3.7'}, and Seedbed needs 3.8 "
+            "or newer there: use a host with a newer release, or install a newer Python beside that one and name it in "
+            "ansible_python_interpreter"
         )
     if re.search(r"python[\d.]*: (?:command )?not found|python[\d.]*: No such file", said):
         return f"{way.host} has no Python: install its package python3, or name another in ansible_python_interpreter"
