@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ansible_facts:
-  description: The facts, and as C(ssh_arrival) the host's own address by which SSH comes in.
+  description: The facts, and as C(arrival_address) the host's own address by which SSH comes in.
   returned: always
   type: dict
 sockets:
@@ -221,7 +221,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        ansible_facts={**facts.collect(module=module), "ansible_ssh_arrival": arrival(os.getpid()).address},
+        ansible_facts={**facts.collect(module=module), "ansible_arrival_address": arrival(os.getpid()).address},
         sockets=sockets,
         packages=packages,
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],

@@ -46,8 +46,8 @@ def test_a_service_may_have_several_ports(render: Render) -> None:
         ({"default_ipv4": {}, "default_ipv6": {}}, "192.0.2.9", "192.0.2.9"),
         ({}, "seeder.example", ""),
         # The host of an alias in somebody's ssh_config knows by which of its addresses one comes in.
-        ({"ssh_arrival": "192.0.2.7"}, "seeder.example", "192.0.2.7"),
-        ({"ssh_arrival": "192.0.2.7"}, "192.0.2.9", "192.0.2.9"),
+        ({"arrival_address": "192.0.2.7"}, "seeder.example", "192.0.2.7"),
+        ({"arrival_address": "192.0.2.7"}, "192.0.2.9", "192.0.2.9"),
         ({}, "", ""),
     ],
 )

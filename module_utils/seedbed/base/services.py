@@ -35,7 +35,7 @@ def own_ip(facts: Mapping[str, Any], ssh_address: Any) -> str:
         address = (facts.get(family) or {}).get("address")
         if address:
             return str(address)
-    return str(ssh_address) if is_ip(ssh_address) else str(facts.get("ssh_arrival") or "")
+    return str(ssh_address) if is_ip(ssh_address) else str(facts.get("arrival_address") or "")
 
 
 def host_ip(host: Mapping[str, Any], lab_address: str = "") -> str:
