@@ -286,7 +286,8 @@ def source_faults(
         return []
     return [
         f"opentracker_source is {source}, but the mirrors of {system.name} have no source package of opentracker: make "
-        f"bundle puts {_and(lacking)} beside the inventory, or set {_and(list(urls))} to where they are"
+        f"bundle on a machine with Debian puts {_and(lacking)} beside the inventory, or set {_and(list(urls))} to "
+        "where they are"
     ]
 
 

@@ -255,7 +255,7 @@ def test_sources_come_from_elsewhere_where_no_mirror_has_them(
     for fault in faults:
         assert fault.startswith("opentracker_source is ")
         assert f"the mirrors of {called(host)} have no source package of opentracker" in fault
-        assert "make bundle puts opentracker_1.0+git" in fault
+        assert "make bundle on a machine with Debian puts opentracker_1.0+git" in fault
         assert "or set opentracker_urls and opentracker_libowfat_urls to where they are" in fault
 
 
