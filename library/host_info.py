@@ -39,6 +39,11 @@ options:
     type: list
     elements: str
     default: []
+  addresses:
+    description: IP addresses that the lab would give the host, to see whether somebody else has them.
+    type: list
+    elements: str
+    default: []
   gather_subset:
     description: The facts, as M(ansible.builtin.setup) takes them.
     type: list
@@ -88,6 +93,11 @@ resolved:
   returned: always
   type: list
   elements: str
+occupied:
+  description: Those of O(addresses) at which somebody else answers, with who it is.
+  returned: always
+  type: dict
+  sample: {192.0.2.41: a host with the hardware address 52:54:00:12:34:56}
 foreign:
   description: Those of O(claims) that others have on this host, with C(what) they are.
   returned: always
@@ -143,6 +153,7 @@ from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
+from ansible.module_utils.seedbed.host.host_addresses import occupied
 from ansible.module_utils.seedbed.host.ssh_port import arrival
 from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
@@ -187,6 +198,7 @@ def main() -> None:
             "claims": {"type": "list", "elements": "dict", "default": []},
             "listeners": {"type": "list", "elements": "dict", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "gather_subset": {
                 "type": "list",
                 "elements": "str",
@@ -216,6 +228,7 @@ def main() -> None:
         others = foreign(owned, [claim for claim in claims if claim["kind"] != "daemon"])
         daemons = [claim for claim in claims if claim["kind"] == "daemon"]
         daemon = foreign_daemon(owned) if daemons else None
+        taken = occupied(params["addresses"]) if params["addresses"] else {}
         firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -224,6 +237,7 @@ def main() -> None:
         ansible_facts={**facts.collect(module=module), "ansible_arrival_address": arrival(os.getpid()).address},
         sockets=sockets,
         packages=packages,
+        occupied=taken,
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},

@@ -378,6 +378,11 @@ def absent_hosts(value: Any) -> list[str]:
     return [str(name).strip() for name in names if str(name).strip()]
 
 
+ASKED_FOR = ("trackers", "seeders", "portals", "leechers", "scripted_peers")
+MAKERS = ("seeders", "portals", "scripted_peers")
+"""Groups of hosts that others ask for, and of those that make the catalogue together."""
+
+
 def run_faults(
     groups: Mapping[str, Sequence[str]], *, in_run: Sequence[str], absent: Sequence[str], known: Iterable[str]
 ) -> list[str]:
@@ -392,7 +397,7 @@ def run_faults(
         if host in in_run
     ]
     # A bastion, or whatever else the inventory has in none of the lab's groups, is nobody that others ask for.
-    asked_for = {host for group in ("trackers", "seeders", "portals", "leechers") for host in groups.get(group, [])}
+    asked_for = {host for group in ASKED_FOR for host in groups.get(group, [])}
     left_out = [host for host in groups.get("all", []) if host in asked_for and host not in in_run]
     strange = [host for host in left_out if host not in set(known)]
     if strange:
@@ -406,7 +411,7 @@ def run_faults(
         if gone and (gone[0] == members[0] if group == "portals" else len(gone) == len(members)):
             need = "the first portal, which has the catalogue" if group == "portals" else "the last seeder"
             faults.append(f"lab_absent names {gone[0]}, {need}: without it there is no lab")
-    makers = list(dict.fromkeys([*groups.get("seeders", []), *groups.get("portals", [])]))
+    makers = list(dict.fromkeys(host for group in MAKERS for host in groups.get(group, [])))
     missing = [host for host in makers if host not in in_run and host not in absent]
     if missing and len(missing) < len(makers) - len(set(absent) & set(makers)):
         # Without the first portal there is no lab at all.
@@ -416,6 +421,49 @@ def run_faults(
             "without --limit" + (f", or, where a host is down, with -e lab_absent={down}" if down else "")
         )
     return faults
+
+
+def scripted_address_faults(
+    addresses: Any, networks: Sequence[str], others: Mapping[str, Iterable[str]], variable: str
+) -> list[str]:
+    """Return why addresses cannot be those of one host's scripted peers.
+
+    others: the addresses of the inventory's other hosts, by host. What is not known yet, an empty text, is passed over.
+    """
+    if not addresses:
+        return [f"{variable} is empty; scripted peers need at least one address, such as the host's lab_address"]
+    faults = []
+    allowed = [ipaddress.ip_network(network) for network in networks if not network_faults([network])]
+    seen: set[str] = set()
+    for address in map(str, addresses):
+        where = f"{variable} has {address}"
+        if not address:
+            continue
+        if not is_ip(address):
+            faults.append(f"{variable} has {address!r}, which is no IP address; write one such as 192.168.10.41")
+            continue
+        parsed = ipaddress.ip_address(address)
+        if str(parsed) in seen:
+            faults.append(f"{where} twice; clients take one peer an address, so each has to be another one")
+        seen.add(str(parsed))
+        if parsed.is_multicast or parsed.is_link_local or _is_own(address):
+            faults.append(f"{where}, which other hosts cannot reach; choose free addresses of the host's own network")
+        elif not any(parsed in network for network in allowed):
+            faults.append(f"{where}, which is in none of lab_networks; choose free addresses inside them")
+        faults += [
+            f"{where}, which is the address of {host}; choose one that nobody has"
+            for host, theirs in others.items()
+            if str(parsed) in theirs
+        ]
+    return faults
+
+
+def occupied_faults(occupied: Mapping[str, str], variable: str) -> list[str]:
+    """Return the addresses that somebody answers at; `occupied` is what module host_info tells."""
+    return [
+        f"{variable} has {address}, but {who} answers there already; choose addresses that nobody has"
+        for address, who in occupied.items()
+    ]
 
 
 def _listed(hosts: Sequence[str]) -> str:

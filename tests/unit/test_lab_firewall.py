@@ -67,6 +67,15 @@ def test_the_declared_ports_are_open_to_the_networks_and_what_is_on_loopback_is_
     assert "notrack" not in text
 
 
+def test_what_is_dropped_on_purpose_gets_no_answer_from_anywhere() -> None:
+    dropped = {"variable": "scripted_peer_port + 8", "port": 8094, "protocols": ["tcp"], "dropped": True}
+    text = rules(lab_firewall_listeners=[*LISTENERS, dropped])
+    assert "8094" not in "".join(re.findall(r"elements = \{ (.*) \}", text))
+    chain = text.partition("chain lab {")[2].split("}\n")[0]
+    assert chain.index("th dport { 8094 } drop") < chain.index("accept")
+    assert " drop" not in rules()
+
+
 @pytest.mark.parametrize(
     ("ssh", "keep", "port", "kept"),
     [

@@ -45,6 +45,15 @@ def test_everything_is_where_the_contracts_say(render: Render) -> None:
     ]
 
 
+def test_whoever_plays_by_script_is_named(render: Render) -> None:
+    services = {**TRACKER["lab_services"], "scripted_peer": {"port": 8086}}  # type: ignore[dict-item]
+    items = [{**ITEMS[0], "scripted": {"tracker1": {}}}, ITEMS[1]]
+    groups = {**GROUPS, "scripted_peers": ["tracker1"]}
+    hosts = [{**TRACKER, "lab_services": services}, SEEDER, LEECHER]
+    found = [line["text"] for line in render(SUMMARY, items=items, hosts=hosts, groups=groups, secrets={})]
+    assert "By script  http://192.0.2.1:8086/status.json  plays in 1 of the torrents" in found
+
+
 def test_behind_a_jump_host_one_command_opens_all_of_it(render: Render) -> None:
     tracker = {
         **TRACKER,

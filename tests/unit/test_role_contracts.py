@@ -25,9 +25,10 @@ ROLES = [
     "flood",
     "portal",
     "leecher",
+    "scripted_peer",
 ]
 plugin = sys.modules[action_loader.get("role_contracts", class_only=True).__module__]
-GROUPS = {"all": ["a"], **{group: ["a"] for group in ("trackers", "seeders", "portals", "leechers")}}
+GROUPS = {"all": ["a"], **{group: ["a"] for group in ("trackers", "seeders", "portals", "leechers", "scripted_peers")}}
 
 
 def contracts(roles: list[str] = ROLES, **variables: Any) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def test_defaults_have_no_faults() -> None:
     assert found["services"]["portal"] == {"port": 8000, "directory": "/srv/seedbed/portal"}
     assert {listener["variable"] for listener in found["listeners"]} == {
         "opentracker_port", "portal_port", "transmission_rpc_port", "transmission_peer_port", "leecher_rpc_port",
-        "leecher_peer_port",
+        "leecher_peer_port", "scripted_peer_port", *(f"scripted_peer_port + {above}" for above in range(1, 9)),
     }  # fmt: skip
 
 

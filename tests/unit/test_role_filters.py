@@ -35,7 +35,10 @@ def in_role() -> Render:
     ("hostvars", "rooms"),
     [
         ({"play1": {}}, [1]),
-        ({"play1": {"scripted_peer_addresses": ["192.0.2.1", "192.0.2.2"]}, "play2": {}}, [2, 1]),
+        (
+            {"play1": {"lab_services": {"scripted_peer": {"addresses": ["192.0.2.1", "192.0.2.2"]}}}, "play2": {}},
+            [2, 1],
+        ),
         ({}, []),
     ],
 )

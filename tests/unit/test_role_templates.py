@@ -24,8 +24,13 @@ def test_the_leecher_asks_a_portal_of_either_family(address: str, url: str) -> N
     assert render(defaults["leecher_portal"], hostvars=hosts, groups={"portals": ["one"]}) == f"http://{url}/"
 
 
-def test_what_listens_on_loopback_alone_is_not_opened() -> None:
+def test_what_listens_on_loopback_alone_or_is_dropped_is_not_opened() -> None:
     internals = yaml.safe_load((ROLES / "lab_firewall" / "vars" / "main.yml").read_text(encoding="utf-8"))
-    listeners = [{"port": 1}, {"port": 2, "loopback": True}, {"port": 3, "loopback": False}]
+    listeners = [
+        {"port": 1},
+        {"port": 2, "loopback": True},
+        {"port": 3, "loopback": False},
+        {"port": 4, "dropped": True},
+    ]
     opened = render(internals["__lab_firewall_open"], lab_firewall_listeners=listeners)
     assert [listener["port"] for listener in opened] == [1, 3]

@@ -444,7 +444,9 @@ def test_who_plays_by_the_variables_of_hosts() -> None:
         "port": 8086,
         "addresses": ["192.0.2.10"],
     }
-    assert addresses.playing_rooms([{}, {"scripted_peer_addresses": ["2001:db8::1", "2001:db8::2"]}]) == [1, 2]
+    ipv6 = {"lab_services": {"scripted_peer": {"addresses": ["2001:db8::1", "2001:db8::2"]}}}
+    unknown = {"lab_services": {"scripted_peer": {"addresses": ["", "192.0.2.41"]}}}  # before the host is asked
+    assert addresses.playing_rooms([{}, ipv6, unknown]) == [1, 2, 2]
     seeder = {"lab_address": "192.0.2.30", "lab_services": {"seeder": {"peer_port": 8082}}}
     assert addresses.seeder_peer(seeder) == {"address": "192.0.2.30", "port": 8082}
     assert addresses.seeder_peer({**seeder, "lab_address": "seeder1.lab"}) is None

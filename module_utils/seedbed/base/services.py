@@ -83,6 +83,16 @@ def endpoint(host: Mapping[str, Any], name: str, port: str = "port") -> str:
     return f"{bracketed(address)}:{service(host, name)[port]}"
 
 
+def scripted_addresses(host: Mapping[str, Any]) -> list[str]:
+    """Return the IP addresses at which a host plays scripted peers, from its variables.
+
+    What the inventory names otherwise, or did not know yet when the services were asked for, is the host's own address.
+    """
+    named = [str(address) for address in service(host, "scripted_peer")["addresses"]]
+    found = [address if is_ip(address) else host_ip(host) for address in named]
+    return list(dict.fromkeys(str(ipaddress.ip_address(address)) for address in found if is_ip(address)))
+
+
 def bracketed(address: str) -> str:
     """Return an address as it stands in a URL."""
     return f"[{address}]" if ":" in address else address

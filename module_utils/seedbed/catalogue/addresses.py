@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 from urllib.parse import quote
 
-from ansible.module_utils.seedbed.base.services import bracketed, host_address, host_ip, is_ip, service
+from ansible.module_utils.seedbed.base.services import (
+    bracketed,
+    host_address,
+    host_ip,
+    is_ip,
+    scripted_addresses,
+    service,
+)
 from ansible.module_utils.seedbed.torrent.model import Peer, Player
 
 
@@ -32,7 +39,7 @@ def player(host: Mapping[str, Any]) -> Player:
         "host": host["inventory_hostname"],
         "where": _authority(host, "scripted_peer"),
         "port": int(told["port"]),
-        "addresses": playing_addresses(list(map(str, told["addresses"]))),
+        "addresses": playing_addresses(scripted_addresses(host)),
     }
 
 
@@ -42,9 +49,9 @@ def playing_addresses(addresses: Sequence[str]) -> list[str]:
 
 
 def playing_rooms(hosts: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return how many addresses play on each host, from the inventory's variables alone; one where it names none."""
-    named = [host.get("scripted_peer_addresses") for host in hosts]
-    return [len(playing_addresses(list(map(str, found)))) if isinstance(found, list) else 1 for found in named]
+    """Return how many addresses play on each host, also before the hosts are asked; one where nobody knows better."""
+    told = [(host.get("lab_services") or {}).get("scripted_peer", {}).get("addresses") for host in hosts]
+    return [len(playing_addresses(list(map(str, found)))) if found else 1 for found in told]
 
 
 def seeder_peer(host: Mapping[str, Any]) -> Peer | None:

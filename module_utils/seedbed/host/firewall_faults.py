@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
+from ansible.module_utils.seedbed.host.opening import reachable
 from ansible.module_utils.seedbed.torrent.model import ClosingRule, Firewalls, Redirection
 
 Sockets = Sequence[Mapping[str, Any]]
@@ -93,9 +94,8 @@ def _declared_elsewhere(redirected: Sequence[Redirection], listeners: Listeners)
 def _declared(entry: Redirection, listeners: Listeners) -> list[Mapping[str, Any]]:
     return [
         listener
-        for listener in listeners
+        for listener in reachable(listeners)
         if entry["first"] <= int(listener["port"]) <= entry["last"]
-        and not listener.get("loopback")
         and set(entry["protocols"]) & set(listener["protocols"])
     ]
 

@@ -11,7 +11,7 @@ from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.listeners import Socket
 from ansible.module_utils.seedbed.host import firewalld, host_firewall, ufw
-from ansible.module_utils.seedbed.host.opening import opening
+from ansible.module_utils.seedbed.host.opening import opening, reachable
 from ansible.module_utils.seedbed.host.rule_reading import closing_rules, redirections, tracking_rules
 from ansible.module_utils.seedbed.host.rule_sets import Chain, Chains, read_iptables, read_nft
 from ansible.module_utils.seedbed.host.ssh_port import ssh_ports
@@ -42,13 +42,13 @@ def find_firewalls(
         }
     backend = "firewalld" if firewalld.running() else "ufw" if ufw.enabled() else "nftables"
     wanted = opening(listeners, networks)
-    reachable = [listener for listener in listeners if not listener.get("loopback")]
+    through = reachable(listeners)
     chains = {where: chain for where, chain in all_chains().items() if not _belongs(chain, ["seedbed"])}
     foreign = {where: chain for where, chain in chains.items() if not _managed(chain, backend)}
     return {
         "backend": backend,
         "obstacles": host_firewall.obstacles(backend, wanted),
-        "closing": _worded(closing_rules(foreign, reachable, networks)),
+        "closing": _worded(closing_rules(foreign, through, networks)),
         "redirected": _worded(redirections(chains, *port_range)),
         "tracking": _worded(tracking_rules(chains)[:1]),
         "ssh_ports": ssh_ports(sockets),

@@ -18,12 +18,16 @@ class Opening(NamedTuple):
     networks: list[str]
 
 
+def reachable(listeners: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of what the lab declares that others get through to: neither on loopback nor dropped on purpose."""
+    return [listener for listener in listeners if not listener.get("loopback") and not listener.get("dropped")]
+
+
 def opening(listeners: Sequence[Mapping[str, Any]], networks: Sequence[str]) -> Opening:
     """Return what is to be opened for these listeners: nothing for those on loopback."""
     ports = {
         (int(listener["port"]), str(protocol))
-        for listener in listeners
-        if not listener.get("loopback")
+        for listener in reachable(listeners)
         for protocol in listener["protocols"]
     }
     return Opening(sorted(ports), list(dict.fromkeys(networks)))

@@ -13,7 +13,7 @@ from ansible.module_utils.seedbed.base.text import is_text, quoted
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS
-from ansible.module_utils.seedbed.torrent.model import ScriptedConfig
+from ansible.module_utils.seedbed.torrent.model import ScriptedConfig, ScriptedTorrent
 
 SHOWN = 20  # faults of one file that are told
 _TORRENT = (
@@ -47,10 +47,47 @@ def read_config(path: str) -> ScriptedConfig:
         raise ConfigError(f"{path} is no JSON: {error}") from error
     faults = config_faults(config)
     if faults:
-        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-        raise ConfigError(f"{path}: " + "; ".join([*faults[:SHOWN], *more]))
+        raise ConfigError(f"{path}: {_told(faults)}")
     checked: ScriptedConfig = config
     return checked
+
+
+def _told(faults: list[str]) -> str:
+    more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+    return "; ".join([*faults[:SHOWN], *more])
+
+
+def next_config(
+    raw: bytes | None, *, port: int, addresses: list[str], networks: list[str], torrents: list[ScriptedTorrent] | None
+) -> ScriptedConfig:
+    """Return the configuration that follows the one that is in force; raise ConfigError where it could not be played.
+
+    raw: the file that is in force, None without one. Without torrents those of it stay, but for those that have a peer
+    at an address that is no longer there.
+    """
+    if torrents is None:
+        try:
+            former = json.loads(raw or b"{}")
+        except ValueError:  # nobody plays it: the catalogue will say anew what is played
+            former = {}
+        torrents = [
+            torrent
+            for torrent in former.get("torrents", [])
+            if {peer["address"] for peer in torrent.get("peers", [])} <= set(addresses)
+        ]
+    config: ScriptedConfig = {"port": port, "addresses": addresses, "networks": networks, "torrents": torrents}
+    faults = config_faults(config)
+    if faults:
+        raise ConfigError(_told(faults))
+    return config
+
+
+def render_config(config: ScriptedConfig) -> bytes:
+    """Return a configuration as its file has it: a line a torrent, the same text for the same torrents."""
+    torrents = sorted(config["torrents"], key=lambda torrent: torrent["info_hash"])
+    lines = ",\n".join(json.dumps(torrent, ensure_ascii=False, sort_keys=True) for torrent in torrents)
+    head = json.dumps({key: config[key] for key in ("port", "addresses", "networks")})
+    return f'{head[:-1]}, "torrents": [\n{lines}\n]}}\n'.encode()
 
 
 def config_faults(config: Any) -> list[str]:

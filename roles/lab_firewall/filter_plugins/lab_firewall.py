@@ -10,7 +10,7 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
-from ansible.module_utils.seedbed.host import firewall_faults, port_proof
+from ansible.module_utils.seedbed.host import firewall_faults, opening, port_proof
 from ansible.module_utils.seedbed.host.port_proof import Closed, Member, Seen
 from ansible.module_utils.seedbed.torrent.model import Knock, KnockAnswer
 
@@ -27,9 +27,8 @@ def knock_members(hosts: Hosts) -> dict[str, dict[str, Any]]:
     }
 
 
-def _listeners(host: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = host.get("lab_listeners") or host.get("lab_firewall_listeners") or []
-    return [listener for listener in found if not listener.get("loopback")]
+def _listeners(host: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return opening.reachable(host.get("lab_listeners") or host.get("lab_firewall_listeners") or [])
 
 
 def _members(members: Mapping[str, Mapping[str, Any]]) -> port_proof.Members:
@@ -90,5 +89,6 @@ class FilterModule:
             "knock_members": knock_members,
             "knock_suspects": knock_suspects,
             "knock_unprobed": knock_unprobed,
+            "open_listeners": opening.reachable,
             "unprobed_lines": unprobed_lines,
         }

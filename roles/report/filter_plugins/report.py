@@ -51,6 +51,10 @@ def lab_summary(
             password = f", password in {secrets['flood_password']}" if "flood_password" in secrets else ""
             user = host["lab_services"]["flood"]["user"]
             lines.append(("Flood", f"http://{endpoint(host, 'flood')}/  user {user}{password}"))
+    for host in members("scripted_peers"):
+        played = sum(host["inventory_hostname"] in (item.get("scripted") or {}) for item in items)
+        where = f"http://{endpoint(host, 'scripted_peer')}/status.json"
+        lines.append(("By script", f"{where}  plays in {played} of the torrents"))
     lines += _from_afar(named[portal], tracker, seeder)
     lines += [("Magnet", item["magnet"]) for item in [item for item in items if item.get("magnet")][:1]]
     lines += [("Proven", _proof(leecher)) for leecher in leechers]
