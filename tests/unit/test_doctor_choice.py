@@ -43,7 +43,7 @@ def hosts(catalogue: Any = None, **more: Any) -> dict[str, str]:
     """Return what the lab's hosts say; the tracker's has the catalogue."""
     raw = json.dumps({"items": [ITEM] if catalogue is None else catalogue}).encode()
     encoded = base64.b64encode(raw).decode()
-    nothing = {"reached": True, "tracker": None, "seeder": None, "catalogue": None}
+    nothing = {"reached": True, "tracker": None, "seeder": None, "scripted": None, "catalogue": None}
     return {
         "tracker1": to_json({**nothing, "tracker": TRACKER, "catalogue": encoded, **more}),
         "seeder1": to_json({**nothing, "seeder": SEEDER}),
@@ -58,9 +58,17 @@ def case(**options: Any) -> Any:
 def test_hosts_get_the_few_keys_that_they_need() -> None:
     chosen = case()
     assert chosen["faults"] == []
-    assert json.loads(chosen["subjects_json"]) == [{**lab()["item"], "size": 100, "webseeds": []}]
+    assert (
+        json.loads(chosen["subjects_json"])
+        == json.loads(chosen["asked_json"])
+        == [{**lab()["item"], "size": 100, "webseeds": []}]
+    )
     assert json.loads(chosen["addresses_json"]) == {"seeder1": {"address": "192.0.2.2", "peer_port": 8082}}
-    assert json.loads(chosen["states_json"]) == {"seeders": {"seeder1": SEEDER}, "trackers": {"tracker1": TRACKER}}
+    assert json.loads(chosen["states_json"]) == {
+        "seeders": {"seeder1": SEEDER},
+        "trackers": {"tracker1": TRACKER},
+        "scripted": {},
+    }
 
 
 def test_of_a_seeder_only_the_torrents_that_are_looked_at_are_kept() -> None:
@@ -92,7 +100,7 @@ def test_what_cannot_be_looked_at_is_one_sentence(options: dict[str, Any], fault
         (hosts(reached=False), "tracker1", "No catalogue: tracker1, the portal, cannot be reached by SSH."),
         (hosts(), "failed1", "No catalogue: failed1, the portal, cannot be reached by SSH."),
         (hosts(catalogue=None) | {"tracker1": to_json({"reached": True, "tracker": None, "seeder": None,
-                                                       "catalogue": None})},
+                                                       "scripted": None, "catalogue": None})},
          "tracker1", "No catalogue is on tracker1; run the site playbook."),
         (hosts(catalogue={"a": 1}), "tracker1", "catalogue.json on tracker1 is not a catalogue of the lab; run"),
     ],
@@ -227,10 +235,16 @@ def test_what_is_wrong_with_a_magnet_is_told_without_passwords() -> None:
 def test_the_state_of_a_host() -> None:
     skipped = {"skipped": True, "changed": False}
     answers = {"facts": {}, "tracker": skipped, "seeder": {"active": True, "session": {"peer-port": 51413}},
-               "catalogue": skipped}  # fmt: skip
-    inventory = {"address": "tracker.example", "ip": "192.0.2.2", "tracker_port": "8888", "peer_port": 8082}
+               "scripted": skipped, "catalogue": skipped}  # fmt: skip
+    inventory: dict[str, Any] = {
+        "addresses": [],
+        "address": "tracker.example",
+        "ip": "192.0.2.2",
+        "tracker_port": "8888",
+        "peer_port": 8082,
+    }
     state = host_state(answers, groups=["seeders"], **inventory)
-    assert state == {"reached": True, "tracker": None, "catalogue": None,
+    assert state == {"reached": True, "tracker": None, "scripted": None, "catalogue": None,
                      "seeder": {"address": "192.0.2.2", "peer_port": 51413, "info": answers["seeder"]}}  # fmt: skip
     gone = {name: {"unreachable": True} for name in answers}
     state = host_state(gone, groups=["seeders", "trackers"], **inventory)
@@ -287,7 +301,7 @@ def test_whatever_stands_in_an_option_ends_in_sentences(options: dict[str, Any],
 
 
 @given(st.lists(any_yaml, max_size=2) | st.builds(lambda key, value: [{**ITEM, key: value}], st.sampled_from(
-    ["name", "info_hash", "private", "trackers", "swarm", "size", "webseeds"]), any_yaml))  # fmt: skip
+    ["name", "info_hash", "private", "trackers", "swarm", "size", "webseeds", "promise"]), any_yaml))  # fmt: skip
 def test_whatever_a_catalogue_holds_ends_in_a_sentence(items: list[Any]) -> None:
     try:
         raw = json.dumps({"items": items})
@@ -296,7 +310,13 @@ def test_whatever_a_catalogue_holds_ends_in_a_sentence(items: list[Any]) -> None
     faults = make_case(
         {
             "p": to_json(
-                {"reached": True, "tracker": None, "seeder": None, "catalogue": base64.b64encode(raw.encode()).decode()}
+                {
+                    "reached": True,
+                    "tracker": None,
+                    "seeder": None,
+                    "scripted": None,
+                    "catalogue": base64.b64encode(raw.encode()).decode(),
+                }
             )
         },
         OPTIONS,

@@ -56,6 +56,7 @@ def host_json(**more: Any) -> str:
     nothing: dict[str, Any] = {"skipped": True}
     variables = {
         "__doctor_facts": {}, "__doctor_tracker_info": nothing, "__doctor_seeder_info": nothing,
+        "__doctor_scripted_info": nothing,
         "__doctor_catalogue_file": nothing, "__doctor_address": "192.0.2.9", "group_names": [],
         "hostvars": {"localhost": {"ansible_facts": {"default_ipv4": {"address": "192.0.2.99"}}}},
         "lab_services": {"tracker": {"port": 8888}, "seeder": {"peer_port": 8082}}, **more,
@@ -63,7 +64,7 @@ def host_json(**more: Any) -> str:
     return str(render_own(
         "host.yml",
         "{{ {'facts': __doctor_facts, 'tracker': __doctor_tracker_info, 'seeder': __doctor_seeder_info, "
-        "'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
+        "'scripted': __doctor_scripted_info, 'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
         "tracker_port=lab_services.tracker.port | default(0), peer_port=lab_services.seeder.peer_port | default(0), "
         "address=__doctor_address, host=hostvars[inventory_hostname]) }}",
         **variables,
@@ -111,7 +112,7 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
     case = chosen(variables)
     assert case["faults"] == []
     variables["hostvars"]["localhost"]["__doctor_chosen"] = case
-    assert json.loads(render_own("main.yml", "{{ __doctor_case.subjects_json }}", **variables)) == [seen["item"]]
+    assert json.loads(render_own("main.yml", "{{ __doctor_case.asked_json }}", **variables)) == [seen["item"]]
     addresses = json.loads(render_own("main.yml", "{{ __doctor_case.addresses_json }}", **variables))
     assert addresses == {"seeder1": {"address": "192.0.2.2", "peer_port": 8082}}
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from typing import Any, Mapping, Sequence, TypedDict, cast
+from urllib.parse import urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.doctor.host_state import HostState
@@ -16,6 +17,7 @@ from ansible.module_utils.seedbed.torrent.credentials import magnet_without_pass
 from ansible.module_utils.seedbed.torrent.magnet_reader import read_magnet
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAddress,
+    ScriptedHost,
     Seeder,
     Subject,
     Tracker,
@@ -38,7 +40,10 @@ class Case(TypedDict):
 
     faults: list[str]
     subjects_json: str
-    """For swarm_info and the verdicts: the torrents."""
+    """For the verdicts: the torrents."""
+    asked_json: str
+    """For swarm_info: those whose swarm is asked. One that is played by script is left out unless it was named: its
+    trackers and peers do what was ordered, and would put the doctor into their testimony."""
     addresses_json: str
     """For swarm_info: where the seeders should serve."""
     states_json: str
@@ -50,6 +55,7 @@ class States(TypedDict):
 
     seeders: dict[str, Seeder]
     trackers: dict[str, Tracker]
+    scripted: dict[str, ScriptedHost]
 
 
 def faults_before_asking(options: Mapping[str, Any]) -> list[str]:
@@ -74,14 +80,17 @@ def make_case(hosts: Mapping[str, Any], options: Mapping[str, Any], portal: str)
     hashes = {subject["info_hash"] for subject in subjects}
     seeders = {name: _only(state["seeder"], hashes) for name, state in known.items() if state["seeder"]}
     trackers = {name: state["tracker"] for name, state in known.items() if state["tracker"]}
+    scripted = {name: state["scripted"] for name, state in known.items() if state["scripted"]}
+    named = bool(item_names(options["doctor_items"]))
     addresses: dict[str, PeerAddress] = {
         name: {"address": seeder["address"], "peer_port": seeder["peer_port"]} for name, seeder in seeders.items()
     }
     return {
         "faults": faults,
         "subjects_json": to_json(subjects),
+        "asked_json": to_json([subject for subject in subjects if named or not subject.get("promise")]),
         "addresses_json": to_json(addresses),
-        "states_json": to_json({"seeders": seeders, "trackers": trackers}),
+        "states_json": to_json({"seeders": seeders, "trackers": trackers, "scripted": scripted}),
     }
 
 
@@ -150,7 +159,18 @@ def _subject(item: Mapping[str, Any]) -> Subject:
         raise TypeError
     if not re.fullmatch("[0-9a-f]{40}", subject["info_hash"]):
         raise ValueError
+    if item.get("promise"):
+        subject = {**subject, "promise": item["promise"], "played_at": _places(item)}
     return {**subject, "sample": file_sample(item)} if subject.get("webseeds") else subject
+
+
+def _places(item: Mapping[str, Any]) -> list[str]:
+    """Return the addresses at which an item is played."""
+    swarm = item["swarm"]
+    urls = [item["promise"]["testimony"], *(told["url"] for told in [*swarm["trackers"], swarm["webseed"]] if told)]
+    hosts = [urlsplit(url).hostname for url in urls]
+    places = [*(peer["address"] for peer in swarm["peers"]), *(host for host in hosts if host)]
+    return list(dict.fromkeys(places))
 
 
 def torrent_subject(path: str) -> Subject:

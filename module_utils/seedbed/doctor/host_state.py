@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, TypedDict
 
-from ansible.module_utils.seedbed.torrent.model import Seeder, Tracker
+from ansible.module_utils.seedbed.torrent.model import ScriptedHost, Seeder, Tracker
 
 
 class HostState(TypedDict):
@@ -13,6 +13,7 @@ class HostState(TypedDict):
     reached: bool
     tracker: Tracker | None
     seeder: Seeder | None
+    scripted: ScriptedHost | None
     catalogue: str | None
     """The bytes of catalogue.json in base64."""
 
@@ -25,12 +26,14 @@ def host_state(
     ip: str,
     tracker_port: Any,
     peer_port: Any,
+    addresses: list[str],
 ) -> HostState:
     """Return the state of one host.
 
-    answers: results of the tasks `facts`, `tracker` (opentracker_info), `seeder` (seeder_info) and `catalogue` (slurp);
+    answers: results of the tasks `facts`, `tracker` (opentracker_info), `seeder` (seeder_info), `scripted`
+    (scripted_info) and `catalogue` (slurp);
     those that were skipped have nothing. address: as it stands in announce addresses, perhaps a name; ip: as trackers
-    hand it out. The ports are the inventory's; the daemon itself knows better.
+    hand it out. The ports are the inventory's; the daemon itself knows better. addresses: where it plays by script.
     """
     seeder = answers["seeder"]
     session = seeder.get("session") or {}
@@ -45,6 +48,13 @@ def host_state(
             "info": dict(seeder) if "active" in seeder else None,  # type: ignore[typeddict-item]
         }
         if "seeders" in groups
+        else None,
+        "scripted": {
+            "address": address,
+            "addresses": [ip, *addresses],
+            "info": dict(answers["scripted"]) if "active" in answers["scripted"] else None,  # type: ignore[typeddict-item]
+        }
+        if "scripted_peers" in groups
         else None,
         "catalogue": answers["catalogue"].get("content"),
     }

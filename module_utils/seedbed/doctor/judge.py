@@ -17,30 +17,51 @@ from ansible.module_utils.seedbed.doctor.observations import (
     url_parts,
 )
 from ansible.module_utils.seedbed.doctor.remarks import oddities, remarks
-from ansible.module_utils.seedbed.doctor.seeder_findings import swarm_findings
+from ansible.module_utils.seedbed.doctor.scripted_findings import as_ordered, ordered_remarks, scripted_findings
+from ansible.module_utils.seedbed.doctor.seeder_findings import own_findings, swarm_findings
 from ansible.module_utils.seedbed.doctor.tracker_findings import tracker_findings
 from ansible.module_utils.seedbed.doctor.verdicts import SEVERITIES, count
-from ansible.module_utils.seedbed.torrent.model import Seeder, Subject, Tracker, TrackerAnswer, Verdict, View
+from ansible.module_utils.seedbed.torrent.model import (
+    ScriptedHost,
+    Seeder,
+    Subject,
+    Tracker,
+    TrackerAnswer,
+    Verdict,
+    View,
+)
 
 # What is no fault where a web seed serves: there need be nobody else.
 _NOBODY_ELSE = ("nobody", "no_tracker", "private_without_tracker", "only_leechers", "partial")
 
 
-def verdict(subject: Subject, view: View, seeders: Mapping[str, Seeder], trackers: Mapping[str, Tracker]) -> Verdict:
-    """Return the verdict on one torrent, seen from one viewpoint."""
-    seen = observations(subject, view, seeders, trackers)
+def verdict(
+    subject: Subject,
+    view: View,
+    seeders: Mapping[str, Seeder],
+    trackers: Mapping[str, Tracker],
+    scripted: Mapping[str, ScriptedHost] | None = None,
+) -> Verdict:
+    """Return the verdict on one torrent, seen from one viewpoint.
+
+    Of one that is played by script counts whether it is played: what its trackers and peers show was ordered.
+    """
+    seen = observations(subject, view, seeders, trackers, scripted or {})
+    promise = subject.get("promise")
     by_cause: dict[str, Finding] = {}
-    for problem in [*_findings(seen), *oddities(seen)]:
+    found = [*scripted_findings(seen), *own_findings(seen)] if promise else [*_findings(seen), *oddities(seen)]
+    for problem in found:
         by_cause.setdefault(problem["cause"], problem)  # what a tracker's two protocols show alike is one finding
     ranked = sorted(by_cause.values(), key=lambda problem: SEVERITIES.index(problem["severity"]))  # the root first
-    chosen = ranked[0] if ranked else finding("healthy", detail=swarm_size(seen.answers))
+    well = as_ordered(promise) if promise else finding("healthy", detail=swarm_size(seen.answers))
+    chosen = ranked[0] if ranked else well
     return {
         "item": subject["name"],
         "info_hash": subject["info_hash"],
         "from": view["from"],
         **chosen,
         "more": [problem["cause"] for problem in ranked[1:]],
-        "remarks": remarks(seen),
+        "remarks": ordered_remarks(subject, promise) if promise else remarks(seen),
     }
 
 

@@ -12,6 +12,7 @@ from ansible.module_utils.seedbed.doctor.findings import SILENT
 from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAnswer,
+    ScriptedHost,
     Seeder,
     SeederState,
     Subject,
@@ -40,6 +41,8 @@ class Observations(NamedTuple):
     """All of the lab."""
     trackers: Mapping[str, Tracker]
     webseeds: Sequence[WebSeedAnswer] = ()
+    scripted: Mapping[str, ScriptedHost] = {}
+    """All hosts that play by script."""
 
     @property
     def web_seeds_that_serve(self) -> list[str]:
@@ -63,7 +66,11 @@ class Observations(NamedTuple):
 
 
 def observations(
-    subject: Subject, view: View, seeders: Mapping[str, Seeder], trackers: Mapping[str, Tracker]
+    subject: Subject,
+    view: View,
+    seeders: Mapping[str, Seeder],
+    trackers: Mapping[str, Tracker],
+    scripted: Mapping[str, ScriptedHost],
 ) -> Observations:
     """Return what of a view concerns one torrent."""
     info_hash = subject["info_hash"]
@@ -74,7 +81,7 @@ def observations(
     if "remarks" in shown:
         shown["remarks"] = [without_password(remark) for remark in shown["remarks"]]
     webseeds = [answer for answer in view.get("webseeds", []) if answer["info_hash"] == info_hash]
-    return Observations(shown, view, answers, peers, seeders, trackers, webseeds)
+    return Observations(shown, view, answers, peers, seeders, trackers, webseeds, scripted)
 
 
 # -- the subject ------------------------------------------------------------------------------------------------------

@@ -54,6 +54,11 @@ def swarm_findings(seen: Observations) -> list[Finding]:
     return findings + (share_findings(seen) if serving else [])
 
 
+def own_findings(seen: Observations) -> list[Finding]:
+    """Return what keeps the seeders of a torrent from serving, by their own account alone."""
+    return [problem for name, seeder in seen.expected.items() for problem in _own_findings(seen, name, seeder, [])]
+
+
 def _findings_of_one(seen: Observations, name: str, seeder: Seeder) -> list[Finding]:
     own = peer_address(seeder)
     met = [peer for peer in seen.peers if (peer["address"], peer["port"]) == own]

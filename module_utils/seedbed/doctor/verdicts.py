@@ -17,6 +17,34 @@ class Kind(NamedTuple):
 
 VERDICTS = {
     "healthy": Kind("ok", "{detail}", ""),
+    "as_ordered": Kind("ok", "{detail}, as ordered", ""),
+    # Those who play by script
+    "scripted_unreachable": Kind(
+        "fault", "{where}, which plays it by script, cannot be reached by SSH", "check whether the host is up"
+    ),
+    "scripted_down": Kind(
+        "fault",
+        "the scripted peer is down: its daemon does not run on {where}",
+        "systemctl start seedbed-scripted there",
+    ),
+    "scripted_not_played": Kind(
+        "fault", "the daemon of scripted peers on {where} does not play it", "run the site playbook"
+    ),
+    "scripted_address_gone": Kind(
+        "fault",
+        "{where} plays a peer at {detail}, and does not have that address any more",
+        "systemctl restart seedbed-addresses there, or run the site playbook",
+    ),
+    "scripted_nowhere": Kind(
+        "fault",
+        "{detail} should play it by script, and is no address of a host in scripted_peers",
+        "run the site playbook: it has the torrent played where the inventory says now",
+    ),
+    "scripted_stale": Kind(
+        "warning",
+        "{where} plays what it did before, as it refuses its configuration: {detail}",
+        "run the site playbook",
+    ),
     # The tracker
     "no_tracker": Kind(
         "fault", "the torrent names no tracker", "give it one: without DHT nobody finds peers otherwise"
@@ -204,6 +232,8 @@ VERDICTS = {
 SEVERITIES = ("fault", "warning", "ok")
 
 REMARKS = {
+    "no_metadata_as_ordered": "a magnet never gets its metadata, as ordered",
+    "hard_as_ordered": "popular clients are known to fail here, as ordered",
     "private_magnet": "private: use the .torrent, its magnet can never work",
     "empty_on_purpose": "it has no bytes and no seeder: its .torrent is all that a client needs, a magnet finds nobody",
     "web_seed_on_purpose": "no peer seeds it, as the catalogue says: a client with its .torrent gets it from the web "

@@ -132,9 +132,10 @@ class Questions:
         client = canonical(said.get("client", b"").decode("latin-1"))
         return json_reply({**told, "clients": self._stage.testimony.facts(torrent.key, client, since, words)})
 
-    def _status(self, _question: Question, link: Link) -> Reply:
+    def _status(self, question: Question, link: Link) -> Reply:
         if not self.may_see(link.client):
             return json_reply({"error": "your address is in none of the networks that may see this"}, 403)
+        played = self._stage.program.torrents
         return json_reply(
             {
                 "torrents": len(self._stage.program.torrents),
@@ -143,6 +144,7 @@ class Questions:
                 "rests": Pace.rests,
                 "up": round(time.time() - self._stage.began),
                 "fault": self._stage.reload_fault,
+                **({"info_hashes": sorted(map(bytes.hex, played))} if b"info_hashes" in question.query else {}),
             }
         )
 

@@ -624,6 +624,27 @@ class Tracker(TypedDict):
     active: bool | None
 
 
+class ScriptedInfo(TypedDict):
+    """What a daemon of scripted peers says of itself (module scripted_info)."""
+
+    active: bool
+    message: str
+    """Why it does not answer."""
+    fault: str
+    """What is wrong with a configuration that it did not take over."""
+    info_hashes: list[str]
+    missing: list[str]
+    """Addresses that it should play peers at, and that the host does not have."""
+
+
+class ScriptedHost(TypedDict):
+    """A host that plays by script as the inventory means it; `info` is None for a host that cannot be reached."""
+
+    address: str
+    addresses: list[str]
+    info: ScriptedInfo | None
+
+
 # -- swarms that are played by script ---------------------------------------------------------------------------------
 
 
@@ -709,6 +730,10 @@ class Subject(TypedDict, total=False):
     sample: WebSample | None
     """What its web seeds are asked for."""
     size: int
+    promise: Promise | None
+    """Of one that scripts play in."""
+    played_at: list[str]
+    """The addresses of its scripted peers, trackers and web seed."""
     peers: list[Peer]
     """Those that a magnet names."""
     remarks: list[str]

@@ -10,7 +10,7 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
-from ansible.module_utils.seedbed.base.services import host_ip
+from ansible.module_utils.seedbed.base.services import host_ip, scripted_addresses
 from ansible.module_utils.seedbed.doctor.choice import Case, States, faults_before_asking, make_case
 from ansible.module_utils.seedbed.doctor.details import details
 from ansible.module_utils.seedbed.doctor.host_state import host_state
@@ -23,19 +23,21 @@ def doctor_host(
     answers: Mapping[str, Mapping[str, Any]], *, host: Mapping[str, Any], address: str, **inventory: Any
 ) -> str:
     """Return what a host says about itself, as JSON text; host: its variables."""
-    return to_json(host_state(answers, address=address, ip=host_ip(host, address), **inventory))
+    plays = "scripted_peer" in (host.get("lab_services") or {})
+    addresses = scripted_addresses(host) if plays else []
+    return to_json(host_state(answers, address=address, ip=host_ip(host, address), addresses=addresses, **inventory))
 
 
 def doctor_verdicts(case: Case, *, view: View) -> list[Verdict]:
     """Return one verdict for each torrent that is looked at, from one viewpoint."""
     states: States = from_json(case["states_json"])
     subjects = from_json(case["subjects_json"])
-    return [verdict(subject, view, states["seeders"], states["trackers"]) for subject in subjects]
+    return [verdict(subject, view, states["seeders"], states["trackers"], states["scripted"]) for subject in subjects]
 
 
 def doctor_details(case: Case, *, answers: Mapping[str, Any], host: str) -> list[ReportLine]:
     """Return what trackers and peers showed one host, as lines for people."""
-    subjects = from_json(case["subjects_json"])
+    subjects = from_json(case["asked_json"])
     return details(subjects, answers["trackers"], answers["peers"], _view_name(host), answers.get("webseeds", ()))
 
 
