@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INVENTORY ?= inventories/local
 # Scenarios that take long: not in make test, but in make long.
-LONG := closed
+LONG := closed bad_swarms_all
 SCENARIOS ?= $(filter-out $(LONG),$(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml)))))
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.ansible
@@ -14,7 +14,7 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long stress bench bench-scale doctor
+.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long bad-swarms soak stress bench bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ long: setup-test ## Run the scenarios that make test leaves out, as they take lo
 	@scripts/parts $(LONG)
 
 TIMES ?= 5
+bad-swarms: setup-test ## Judge every bad swarm of the menu with three clients of each of two releases
+	@scripts/parts bad_swarms_all
+
+soak: setup-test ## Ten minutes with 200 scripted peers and three clients: memory and exceptions (no root)
+	python bench/soak.py
+
 stress: setup-test ## Run every scenario TIMES times while two processes keep both cores busy
 	@scripts/parts --repeat $(TIMES) --busy 2 $(SCENARIOS)
 

@@ -24,7 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # This machine asks the hosts with seedbed's own engine, and looks at web interfaces with a browser.
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 sys.path.append(str(ROOT / "tests" / "browser"))
-UNITS = ("opentracker", "transmission-daemon", "seedbed-portal", "seedbed-flood", "seedbed-firewall")
+UNITS = (
+    "opentracker",
+    "transmission-daemon",
+    "seedbed-portal",
+    "seedbed-flood",
+    "seedbed-firewall",
+    "seedbed-scripted",
+)
 # Seconds that every event may take: no test depends on how fast a machine is.
 PATIENCE = 120
 Result = TypeVar("Result")
