@@ -29,6 +29,7 @@ HEALTHY = [
     item
     for item in CATALOGUE["items"]
     if item["swarm"]["seeders"] and item["swarm"]["available"] == "100%" and not item["swarm"]["upload_limit"]
+    if not item["promise"]
 ]
 NAMES = os.environ.get("ITEMS", ",".join(item["name"] for item in HEALTHY)).split(",")
 HEALTHY = [item for item in HEALTHY if item["name"] in NAMES]

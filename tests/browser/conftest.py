@@ -40,7 +40,11 @@ def catalogue(published: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def example(portal: str, catalogue: list[dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
     """The suite that testers are shown, running: most of its time it waits for a seeder to choose it."""
-    whole = [item for item in catalogue if item["swarm"]["seeders"] and item["swarm"]["available"] == "100%"]
+    whole = [
+        item
+        for item in catalogue
+        if item["swarm"]["seeders"] and item["swarm"]["available"] == "100%" and not item["promise"]
+    ]
     public = min((item for item in whole if item["magnet"]), key=lambda one: one["size"])
     private = next(item for item in whole if item["private"])
     client = f"{sys.executable} {ROOT}/tests/browser/client.py {{torrent}} {{directory}}"

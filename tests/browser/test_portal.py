@@ -28,7 +28,8 @@ def some_public(catalogue: list[Item]) -> Item:
 
 def is_healthy(item: Item) -> bool:
     swarm = item["swarm"]
-    return bool(swarm["seeders"] and swarm["available"] == "100%" and not swarm["upload_limit"])
+    whole = swarm["seeders"] and swarm["available"] == "100%" and not swarm["upload_limit"]
+    return bool(whole and not item["promise"])
 
 
 def shown(name: str) -> str:
@@ -61,9 +62,10 @@ def test_tells_what_each_swarm_promises(page: Browser, catalogue: list[Item]) ->
     for item in catalogue:
         swarm, tags = item["swarm"], page.texts(of(item, ".tags li"))
         assert item["version"] in tags
+        assert ("Scripted" in tags) == bool(item["promise"])
         assert ("Healthy" in tags) == is_healthy(item)
         assert ("Private" in tags) == item["private"]
-        assert ("No seeder" in tags) == (swarm["seeders"] == [])
+        assert ("No seeder" in tags) == (swarm["seeders"] == [] and not item["promise"])
         assert ("Web seed" in tags) == bool(item["webseeds"])
         assert (f"Partial {swarm['available']}" in tags) == (swarm["available"] != "100%")
         limit = swarm["upload_limit"]
@@ -72,7 +74,7 @@ def test_tells_what_each_swarm_promises(page: Browser, catalogue: list[Item]) ->
 
 def test_links_are_those_of_the_catalogue(page: Browser, catalogue: list[Item]) -> None:
     for item in catalogue:
-        links = [link.get_dom_attribute("href") for link in page.find(of(item, "a"))]
+        links = [link.get_dom_attribute("href") for link in page.find(of(item, ".get a"))]
         assert links == [link for link in (item["torrent"], item["magnet"], item["bare_magnet"]) if link]
 
 

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.seedbed.catalogue.page import announce_urls, promises, shown_item
+from ansible.module_utils.seedbed.catalogue.page import announce_urls, clauses, group, players, shown_item, swarm_tags
+from ansible.module_utils.seedbed.scripted.peer_script import PEERS
+from ansible.module_utils.seedbed.scripted.swarm_script import Size, scripted_promise
+from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS
+from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS
 from ansible.module_utils.seedbed.torrent.odd import ODD
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -20,6 +24,17 @@ from qr_svg import qr_svg
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "portal"
 TEXTS = yaml.safe_load((ROLE / "vars" / "texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
+
+
+ALONE = {
+    "seeders": [],
+    "available": "100%",
+    "fetch_rest": False,
+    "upload_limit": None,
+    "peers": [],
+    "trackers": [],
+    "webseed": None,
+}
 
 
 def item(name: str, **more: Any) -> dict[str, Any]:
@@ -37,7 +52,8 @@ def item(name: str, **more: Any) -> dict[str, Any]:
         "pieces": 184,
         "files": [{}],
         "trackers": [["http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"]],
-        "swarm": {"seeders": ["seeder1"], "available": "100%", "fetch_rest": False, "upload_limit": None},
+        "swarm": {**ALONE, "seeders": ["seeder1"]},
+        "promise": None,
         "version": "v1",
         "webseeds": [],
         **more,
@@ -69,17 +85,132 @@ def test_the_way_to_the_interface_for_aria2_is_there_when_it_is() -> None:
         ([], [], [("seedless", "")]),
     ],
 )
-def test_promises_of_whole_swarms(swarm: list[str], webseeds: list[str], told: list[tuple[str, str]]) -> None:
-    made = promises(item("a", swarm={**item("a")["swarm"], "seeders": swarm}, webseeds=webseeds))
-    assert [(promise["kind"], promise["value"]) for promise in made] == told
+def test_tags_of_whole_swarms(swarm: list[str], webseeds: list[str], told: list[tuple[str, str]]) -> None:
+    made = swarm_tags(item("a", swarm={**item("a")["swarm"], "seeders": swarm}, webseeds=webseeds))
+    assert [(tag["kind"], tag["value"]) for tag in made] == told
 
 
-def test_promises_of_weak_swarms() -> None:
-    weak = {"seeders": ["s"], "available": "60%", "fetch_rest": False, "upload_limit": 102400}
-    made = promises(item("a", swarm=weak))
+def test_tags_of_weak_swarms() -> None:
+    weak = {**ALONE, "seeders": ["s"], "available": "60%", "upload_limit": 102400}
+    made = swarm_tags(item("a", swarm=weak))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "slow", "value": "100 KiB/s"}]
-    made = promises(item("a", swarm={**weak, "fetch_rest": True, "upload_limit": None}))
+    made = swarm_tags(item("a", swarm={**weak, "fetch_rest": True, "upload_limit": None}))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "growing", "value": ""}]
+
+
+def scripted(*peers: dict[str, Any], tracker: Any = None, webseed: Any = None, private: bool = False) -> dict[str, Any]:
+    """An item that scripts play, with what they promise."""
+    made = scripted_promise(
+        Size("a", 32, 32 * 32768, private),
+        peers=peers,
+        tiers=[[tracker]] if tracker else [],
+        webseed=webseed,
+        testimony="http://192.0.2.5:8086/testimony/x.json",
+    )
+    swarm = {
+        **ALONE,
+        "peers": [{"script": script} for script in peers],
+        "trackers": [{"script": tracker}] if tracker else [],
+        "webseed": webseed and {"script": webseed},
+    }
+    return item("a", swarm=swarm, promise=made, private=private)
+
+
+STALL, HONEST = {"behaviour": "stall"}, {"behaviour": "healthy"}
+
+
+@pytest.mark.parametrize(
+    ("made", "language", "told"),
+    [
+        (scripted(STALL), "en", "Stalls at 59.375%: no client may hold more"),
+        (scripted(HONEST), "en", "Completes within 316 s"),
+        (
+            scripted({"behaviour": "corrupt", "pieces": [3, 11]}),
+            "en",
+            "Stalls at 93.75%: no client may hold more; these pieces never come: 3, 11",
+        ),
+        (
+            scripted({"behaviour": "corrupt", "pieces": "1/2"}),
+            "en",
+            "Stalls at 50%: no client may hold more; these pieces never come: 0, 2, 4, 6, 8, 10, 12, 14 and 8 more",
+        ),
+        (
+            scripted({"behaviour": "poison-offset"}, HONEST),
+            "en",
+            "Every piece is to be had, but popular clients may not complete",
+        ),
+        (scripted({"behaviour": "garbage"}), "en", "Refused: nobody gets a byte; by magnet there is no metadata"),
+        (
+            scripted({"behaviour": "own-id"}, HONEST),
+            "en",
+            "Completes within 316 s; a client must not keep the peer with its own id",
+        ),
+        (
+            scripted({"behaviour": "metadata-random"}, HONEST),
+            "en",
+            "Completes within 316 s; by magnet popular clients may not get the metadata",
+        ),
+        (scripted({"behaviour": "metadata-none"}), "en", "Completes within 316 s; by magnet there is no metadata"),
+        (scripted({"behaviour": "metadata-none"}, private=True), "en", "Completes within 316 s"),
+        (
+            scripted({"behaviour": "corrupt", "pieces": [3]}),
+            "zh",
+            "停在 96.875%：任何客户端都不应拥有更多；永远不会到来的分块：3",
+        ),
+        (scripted(HONEST), "zh", "316 秒内完成"),
+    ],
+)
+def test_promises_in_words(made: dict[str, Any], language: str, told: str) -> None:
+    [shown] = re.findall(r'<p class="promise \w+">(.*?)</p>', files(made)[f"index.{language}.html"])
+    assert shown == told
+
+
+def test_every_promise_of_every_preset_has_words() -> None:
+    """The page's template raises an error for a word that is missing."""
+    items = [scripted({"behaviour": name}) for name in PEERS.presets]
+    items += [scripted({"behaviour": name}, HONEST) for name in PEERS.presets]
+    items += [scripted(HONEST, tracker={"behaviour": name}) for name in TRACKERS.presets]
+    items += [scripted(webseed={"behaviour": name}) for name in WEBSEEDS.presets]
+    page = files(*items)["index.zh.html"]
+    assert page.count('class="promise ') == len(items)
+    outcomes = {outcome for made in items for outcome in shown_item(made)["kinds"].split() if "outcome" in outcome}
+    assert outcomes == {"outcome-completes", "outcome-stalls", "outcome-refused", "outcome-no_metadata"}
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (scripted(STALL), "peers"),
+        (scripted({"behaviour": "metadata-slow"}, HONEST), "metadata"),
+        (scripted(HONEST, tracker={"behaviour": "slow"}), "trackers"),
+        (scripted(STALL, tracker=HONEST), "peers"),
+        (scripted(HONEST, webseed={"behaviour": "html"}), "webseeds"),
+        (scripted(STALL, webseed=HONEST), "peers"),
+    ],
+)
+def test_scripts_have_a_group(made: dict[str, Any], kind: str) -> None:
+    assert group(made) == kind
+    assert f"group-{kind}" in shown_item(made)["kinds"].split()
+
+
+def test_who_plays_is_told_once_with_what_it_is_for() -> None:
+    made = scripted(
+        HONEST, HONEST, {"upload_limit": "64KiB/s"}, {"behaviour": "corrupt", "pieces": "1/8"}, webseed=HONEST
+    )
+    assert [(each["kind"], each["name"], each["number"]) for each in players(made)] == [
+        ("peer", "healthy", 2),
+        ("peer", "healthy (upload_limit 64KiB/s)", 1),
+        ("peer", "corrupt (pieces 1/8)", 1),
+        ("webseed", "healthy", 1),
+    ]
+    assert players(made)[2]["why"] == PEERS.presets["corrupt"].why
+
+
+def test_a_hard_item_is_marked_and_none_of_them_is_called_healthy() -> None:
+    hard = scripted({"behaviour": "poison-offset"}, HONEST)
+    assert [tag["kind"] for tag in swarm_tags(hard)] == ["scripted", "hard"]
+    assert clauses(hard["promise"])[0]["key"] == "completes_maybe"
+    assert [tag["kind"] for tag in swarm_tags(scripted(HONEST))] == ["scripted"]
 
 
 def test_control_characters_of_names_are_shown_as_such() -> None:
@@ -123,7 +254,17 @@ def test_every_language_has_every_word() -> None:
 
 
 def test_a_thousand_items_are_one_small_page() -> None:
-    made = files(*(item(f"item {number}", info_hash=f"{number * 2654435761 % 2**160:040x}") for number in range(1000)))
+    plays = [scripted({"behaviour": name, "after": "1s"}, HONEST) for name in list(PEERS.presets)[:20]]
+    made = files(
+        *(
+            {
+                **item(f"item {number}", info_hash=known, magnet=f"magnet:?xt=urn:btih:{known}&dn=x"),
+                **({key: plays[number % 20][key] for key in ("promise", "swarm")} if number % 2 else {}),
+            }
+            for number in range(1000)
+            for known in [f"{number * 2654435761 % 2**160:040x}"]
+        )
+    )
     first = [made[name] for name in ("index.en.html", "portal.css", "portal.js")]
     # As nginx sends them; the codes come when they are opened.
     assert sum(len(gzip.compress(text.encode(), 6)) for text in first) < 100_000

@@ -103,6 +103,18 @@ def test_the_portals_page_may_talk_to_open_leechers(in_role: Render) -> None:
     assert f"connect-src {sources}" in in_role("portal", "{{ __portal_aria2_policy }}", **facts)
 
 
+def test_the_portals_page_may_ask_who_testifies(in_role: Render) -> None:
+    services = {"scripted_peer": {"port": 8086}}
+    hosts = {"one": {"lab_address": "192.0.2.1", "lab_services": services}, "absent": {"lab_address": "192.0.2.2"}}
+    facts = {"groups": {"all": list(hosts), "scripted_peers": list(hosts)}, "hostvars": hosts}
+    assert "connect-src 'self' http://192.0.2.1:8086" in in_role("portal", "{{ __portal_content_policy }}", **facts)
+    places = "{{ hosts | portal_testimony_places }}"
+    six = {"lab_address": "2001:db8::1", "lab_services": services}
+    assert in_role("portal", places, hosts=[six]) == ["[2001:db8::1]:8086"]
+    nobody = in_role("portal", "{{ __portal_content_policy }}", groups={"all": []}, hostvars={})
+    assert "connect-src 'self'" in nobody
+
+
 def test_the_seeder_declares_every_port_that_it_may_draw(in_role: Render) -> None:
     facts = {"transmission_peer_port_random": "true", "transmission_peer_port_random_last": 8101}
     ports = [listener["port"] for listener in in_role("transmission", "{{ __transmission_listeners }}", **facts)]

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with the portal's variables, and whose aria2 a browser may talk to."""
+"""What can be known to be wrong with the portal's variables, and whom its pages may talk to."""
 
 from __future__ import annotations
 
@@ -54,6 +54,15 @@ def open_rpcs(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def connect_sources(places: Sequence[str]) -> str:
-    """Return the sources of a Content-Security-Policy by which a page talks to these RPCs, and to its own portal."""
-    return " ".join(["'self'", *(f"{scheme}://{place}" for scheme in ("http", "ws") for place in places)])
+def testimony_places(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return HOST:PORT of each daemon that testifies, from the variables of the hosts; one that is absent has none."""
+    return [
+        endpoint(host, "scripted_peer")
+        for host in hosts
+        if host.get("lab_address") and host.get("lab_services", {}).get("scripted_peer")
+    ]
+
+
+def connect_sources(places: Sequence[str], schemes: Sequence[str] = ("http", "ws")) -> str:
+    """Return the sources of a Content-Security-Policy by which a page talks to these places, and to its own portal."""
+    return " ".join(["'self'", *(f"{scheme}://{place}" for scheme in schemes for place in places)])

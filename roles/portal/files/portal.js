@@ -29,12 +29,15 @@ const seeders = [...document.querySelectorAll('[data-seeder]')];
 const tools = document.querySelector('.tools');
 const search = document.querySelector('#search');
 
+const anyOf = (kind) => items.some((item) => item.kinds.includes(kind));
+
 function narrow() {
   const wanted = search.value.trim().toLowerCase().split(/\s+/);
-  const kind = tools.elements.kind.value;
+  // What is chosen in each of the filters; a box that is not checked chooses nothing.
+  const kinds = [...new FormData(tools).values()].filter((kind) => kind !== 'all');
   let count = 0;
   for (const item of items) {
-    const fits = wanted.every((word) => item.text.includes(word)) && (kind === 'all' || item.kinds.includes(kind));
+    const fits = wanted.every((word) => item.text.includes(word)) && kinds.every((kind) => item.kinds.includes(kind));
     item.element.hidden = !fits;
     count += fits;
   }
@@ -44,8 +47,11 @@ function narrow() {
 
 tools.hidden = items.length === 0;
 for (const radio of tools.querySelectorAll('[type=radio]')) {
-  radio.parentElement.hidden = radio.value !== 'all' && !items.some((item) => item.kinds.includes(radio.value));
+  radio.parentElement.hidden = radio.value !== 'all' && !anyOf(radio.value);
 }
+tools.querySelector('.scripts').hidden = !anyOf('scripted');
+for (const option of tools.querySelectorAll('option')) option.hidden = option.value !== 'all' && !anyOf(option.value);
+tools.elements.hard.parentElement.hidden = !anyOf('hard');
 tools.addEventListener('input', narrow);
 tools.addEventListener('submit', (event) => event.preventDefault());
 
@@ -251,5 +257,91 @@ async function look() {
   setTimeout(look, EVERY);
 }
 
+// --- testimony: what the scripted peers saw, as they tell it themselves; the browser's address shows which of it is ours
+
+const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
+const SKEW = 2; // seconds that two looks overlap, so that nothing falls in between
+
+class Seen {
+  constructor(panel) {
+    this.panel = panel;
+    this.visits = new Map(); // by client and beginning
+    this.since = 0;
+    this.said = panel.appendChild(make('div', '', { className: 'seen' }));
+  }
+
+  async look() {
+    const url = new URL(this.panel.dataset.testimony);
+    url.searchParams.set('words', document.documentElement.lang);
+    url.searchParams.set('since', this.since);
+    let told = null;
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(EVERY * 2) });
+      if (!answer.ok) return this.say(answer.status === 403 ? words.foreign : words.silent);
+      told = await answer.json();
+    } catch {
+      return this.say(words.silent);
+    }
+    const known = new Set(told.clients.map(({ client }) => client));
+    // Who is not told of any more was forgotten; a daemon that was started again has forgotten all.
+    for (const [key, { client }] of this.visits) if (!known.has(client)) this.visits.delete(key);
+    for (const { client, visits } of told.clients) {
+      for (const visit of visits) this.visits.set(`${client} ${visit.began}`, { ...visit, client });
+    }
+    this.since = told.now - SKEW;
+    this.show(told.you);
+  }
+
+  say(text) {
+    this.drawn = null;
+    this.since = 0;
+    this.visits.clear();
+    if (this.said.textContent !== text) this.said.replaceChildren(make('p', text, { className: 'note' }));
+  }
+
+  // Ours first, then the latest; drawn again only when there is something else to read.
+  show(you) {
+    if (!this.visits.size) return this.say(words.nobody);
+    const order = [...this.visits.values()].sort(
+      (a, b) => (b.client === you) - (a.client === you) || a.client.localeCompare(b.client) || b.began - a.began,
+    );
+    const drawn = JSON.stringify([you, order.map((visit) => [visit.client, visit.began, visit.words])]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.said.replaceChildren(...order.map((visit) => this.draw(visit, visit.client === you)));
+  }
+
+  draw(visit, ours) {
+    const part = make('section', '', { className: ours ? 'ours' : '' });
+    const began = new Date(visit.began * 1000);
+    const head = make('h4', visit.client);
+    if (ours) head.append(' ', make('span', words.you));
+    head.append(make('time', `${words.visit} ${began.toLocaleTimeString(document.documentElement.lang)}`, {
+      dateTime: began.toISOString(),
+    }));
+    const list = make('dl', '');
+    for (const { about, text } of visit.words) list.append(make('dt', about), make('dd', text));
+    part.append(head, visit.words.length ? list : make('p', words.idle, { className: 'note' }));
+    return part;
+  }
+}
+
+const seen = new Map();
+
+async function lookAtSeen() {
+  const open = [...seen].filter(([panel]) => panel.open && document.visibilityState === 'visible');
+  await Promise.allSettled(open.map(([, one]) => one.look()));
+  setTimeout(lookAtSeen, EVERY);
+}
+
+for (const panel of document.querySelectorAll('.saw')) {
+  panel.addEventListener('toggle', () => {
+    if (!panel.open) return;
+    if (!seen.has(panel)) seen.set(panel, new Seen(panel));
+    seen.get(panel).look();
+  });
+}
+
 for (const item of items) observer.observe(item.element);
 look();
+lookAtSeen();

@@ -80,4 +80,5 @@ class FilterModule:
             "portal_faults": portal_faults,
             "portal_files": portal_files,
             "portal_open_rpcs": portal_config.open_rpcs,
+            "portal_testimony_places": portal_config.testimony_places,
         }
