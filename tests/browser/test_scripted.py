@@ -6,19 +6,16 @@ Page and daemon are made here, on loopback: neither needs a lab. Page and daemon
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.seedbed.scripted.swarm_script import Size, scripted_promise
 from chromium import Browser
-from scripted_lab import PIECE, ScriptedLab, fetch_block, make_torrent, peers, shake, wait_until
+from scripted_items import published, serve
+from scripted_lab import ScriptedLab, fetch_block, make_torrent, peers, shake, wait_until
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/portal"
 ITEMS: dict[str, list[dict[str, Any]]] = {
@@ -32,52 +29,6 @@ ITEMS: dict[str, list[dict[str, Any]]] = {
     "metadata-of-random-bytes.bin": [{"behaviour": "metadata-random"}, {"behaviour": "healthy", "metadata": "none"}],
     "slow-tracker.bin": [{"behaviour": "healthy"}, {"behaviour": "healthy"}, {"behaviour": "healthy"}],
 }
-
-
-class Page(http.server.SimpleHTTPRequestHandler):
-    """Serves the files with the headers of the role."""
-
-    policy = ""
-
-    def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", self.policy)
-        super().end_headers()
-
-    def log_message(self, *_arguments: object) -> None:
-        """Nobody reads it."""
-
-
-def published(torrent: dict[str, Any], name: str, scripts: list[dict[str, Any]], port: int) -> dict[str, Any]:
-    """An item as the catalogue publishes it."""
-    testimony = f"http://127.0.0.1:{port}/testimony/{torrent['info_hash']}.json"
-    tracker = {"behaviour": "slow"} if name.startswith("slow") else {}
-    magnet = f"magnet:?xt=urn:btih:{torrent['info_hash']}"
-    return {
-        "name": name,
-        "info_hash": torrent["info_hash"],
-        "magnet": f"{magnet}&dn={name}",
-        "bare_magnet": magnet,
-        "torrent": f"torrents/{name}.torrent",
-        "version": "v1",
-        "private": False,
-        "size": 32 * PIECE,
-        "piece_length": PIECE,
-        "pieces": 32,
-        "files": [{"path": name, "length": 32 * PIECE, "sha256": "0" * 64}],
-        "trackers": [[f"http://127.0.0.1:{port}/announce/1-1/announce"]],
-        "webseeds": [],
-        "comment": "",
-        "swarm": {
-            "seeders": [],
-            "available": "100%",
-            "fetch_rest": False,
-            "upload_limit": None,
-            "peers": [{"script": script} for script in scripts],
-            "trackers": [{"script": tracker}],
-            "webseed": None,
-        },
-        "promise": scripted_promise(Size(name, 32, 32 * PIECE), peers=scripts, tiers=[[tracker]], testimony=testimony),
-    }
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +47,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ScriptedLab,
 def site(lab: Any, render: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a page with these items, a thousand of others behind them, served as the portal serves it."""
     running, torrents = lab
-    items = [published(torrents[name], name, scripts, running.port) for name, scripts in ITEMS.items()]
-    filler = published(torrents["refused.bin"], "filler", [{"behaviour": "drip"}], running.port)
-    items += [{**filler, "name": f"item {number}", "info_hash": f"{number:040x}"} for number in range(1000)]
+    items = [
+        published(running, torrents[name], name, {"behaviour": "slow"} if name.startswith("slow") else {})
+        for name in ITEMS
+    ]
+    items += [{**items[1], "name": f"item {number}", "info_hash": f"{number:040x}"} for number in range(1000)]
     texts = yaml.safe_load((ROLE / "vars/texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
     made = render(
         "{{ items | portal_files(role=role, lab='a lab', texts=texts) }}",
@@ -115,12 +68,9 @@ def site(lab: Any, render: Callable[..., Any], tmp_path_factory: pytest.TempPath
     service = {"lab_address": "127.0.0.1", "lab_services": {"scripted_peer": {"port": running.port}}}
     hosts = {"groups": {"scripted_peers": ["one"]}, "hostvars": {"one": service}}
     places = render(settings["__portal_testimony"], **hosts)
-    policy = "; ".join(settings["__portal_content_policy"])
-    Page.policy = render(policy, __portal_testimony=places)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Page, directory=str(directory))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
+    policy = render("; ".join(settings["__portal_content_policy"]), __portal_testimony=places)
+    with serve(directory, policy) as url:
+        yield url
 
 
 @pytest.fixture
