@@ -67,7 +67,7 @@ soak: setup-test ## Ten minutes with 200 scripted peers and three clients: memor
 stress: setup-test ## Run every scenario TIMES times while two processes keep both cores busy
 	@scripts/parts --repeat $(TIMES) --busy 2 $(SCENARIOS)
 
-bench: setup-test ## Measure generation and hashing against their peers, and a scripted seeder against plain TCP
+bench: setup-test ## Measure generation and hashing against their peers, and a scripted seeder against others
 	python bench/run.py
 	python bench/scripted.py
 

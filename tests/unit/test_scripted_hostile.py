@@ -199,7 +199,18 @@ def test_events_weigh_in_what_is_remembered() -> None:
         for _time in range(EVENTS):
             visit.event("web", path=200 * "x", range="", status=200)
     testimony.trim()
-    assert len(testimony.facts(b"torrent")) <= WEIGHT // (5 * EVENTS)
+    # Of those that are forgotten nothing is told.
+    known = [number for number in range(1500) if testimony.facts(b"torrent", f"192.0.2.{number}")]
+    assert known == list(range(1500 - WEIGHT // (10 + 5 * EVENTS), 1500))
+
+
+def test_of_many_clients_the_last_are_told_of() -> None:
+    testimony = Testimony()
+    for number in range(1000):
+        testimony.visit(b"torrent", f"192.0.2.{number}")
+    told = [each["client"] for each in testimony.facts(b"torrent")]
+    assert told == [f"192.0.2.{number}" for number in range(744, 1000)]
+    assert [each["client"] for each in testimony.facts(b"torrent", "192.0.2.3")] == ["192.0.2.3"]
 
 
 # Cores

@@ -15,6 +15,7 @@ WEIGHT = 300_000  # counters of all together, of about 100 bytes each
 RECORDS = 4096  # clients and torrents; who was not seen for longest is forgotten
 VISITS = 4  # of each that are kept
 EVENTS = 64
+TOLD = 256  # clients of one answer
 PIECES = 4096  # of which requests are counted one by one
 REPEATED = 64
 NAMES = 8
@@ -231,13 +232,12 @@ class Testimony:
     def facts(
         self, torrent: bytes, client: str = "", since: float = 0.0, words: Words | None = None
     ) -> list[dict[str, Any]]:
-        """Return what is told of a torrent: of one client or of all, what was heard from a time on."""
-        told = []
-        for (known, who), visits in self._records.items():
-            if known == torrent and client in ("", who):
-                shown = [visit.facts(since, words) for visit in visits if visit.heard() >= since]
-                told.append({"client": who, "visits": shown})
-        return told
+        """Return what is told of a torrent: of one client, or of those that were here last, from a time on."""
+        found = [(who, visits) for (known, who), visits in self._records.items() if known == torrent]
+        return [
+            {"client": who, "visits": [visit.facts(since, words) for visit in visits if visit.heard() >= since]}
+            for who, visits in ([one for one in found if one[0] == client] if client else found[-TOLD:])
+        ]
 
     def trim(self) -> None:
         """Forget those who were not seen for longest, until what is remembered fits."""
