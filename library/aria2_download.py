@@ -137,15 +137,19 @@ directory:
   returned: when O(keep=true)
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
-from typing import Any
+import time
+from typing import Any, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.clients import download_plan, downloads
-from ansible.module_utils.seedbed.clients.aria2 import Aria2, Aria2Settings
+from ansible.module_utils.seedbed.clients.aria2 import UNIT, Aria2, Aria2Error, Aria2Settings
 from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
 from ansible.module_utils.seedbed.torrent.model import DownloadResult
 
@@ -168,6 +172,11 @@ ARGUMENTS = {
     "stall_seconds": {"type": "int", "default": 45},
     "seconds": {"type": "int", "default": 600},
 }
+# What begins the name of a run's directory: of one that goes with the run, and of one that stays.
+RUN = "fetching-"
+KEPT = "run-"
+PATIENCE = 100.0  # seconds, less than the module is given beside the time for its own downloads
+POLL = 0.5
 # What goes to aria2 as it is.
 SHARED = ("user", "rpc_port", "rpc_secret", "peer_port", "address", "parallel")
 
@@ -203,11 +212,42 @@ def fetch_all(params: dict[str, Any], directory: str) -> tuple[list[DownloadResu
     return results, without + [sentence(result) for result in results if not result["ok"]]
 
 
+@contextlib.contextmanager
+def alone(parent: str) -> Iterator[None]:
+    """Be the one download of this host, and take away what one has left that was killed; Aria2Error while another runs.
+
+    One whose run was killed goes on until it is done, so there is some patience with it.
+    """
+    with os_errors_reported():
+        os.makedirs(parent, mode=0o755, exist_ok=True)
+        lock = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise Aria2Error(
+                        "another download is under way on this host; run again when it has ended"
+                    ) from error
+            time.sleep(POLL)  # between two tries; the deadline above bounds the wait
+        if Unit(UNIT).active():
+            Unit(UNIT).stop()
+        with os_errors_reported():
+            for name in os.listdir(parent):
+                if name.startswith(RUN):
+                    shutil.rmtree(os.path.join(parent, name))
+        yield
+    finally:
+        os.close(lock)
+
+
 @os_errors_reported()
-def make_run_directory(parent: str) -> str:
+def make_run_directory(parent: str, *, keep: bool) -> str:
     """Make a directory for this run alone and return its path."""
-    os.makedirs(parent, mode=0o755, exist_ok=True)
-    return tempfile.mkdtemp(prefix="run-", dir=parent)
+    return tempfile.mkdtemp(prefix=KEPT if keep else RUN, dir=parent)
 
 
 def sentence(result: DownloadResult) -> str:
@@ -220,17 +260,19 @@ def main() -> None:
     """Read the parameters, do the work, return the results."""
     module = AnsibleModule(argument_spec=ARGUMENTS)
     params = module.params
+    results: list[DownloadResult] = []
     try:
-        directory = make_run_directory(params["directory"])
+        with alone(params["directory"]):
+            directory = make_run_directory(params["directory"], keep=params["keep"])
+            try:
+                results, failures = fetch_all(params, directory)
+            except SeedbedError as error:
+                failures = [str(error)]
+            finally:
+                if not params["keep"]:
+                    shutil.rmtree(directory)
     except SeedbedError as error:
         module.fail_json(msg=str(error))
-    try:
-        results, failures = fetch_all(params, directory)
-    except SeedbedError as error:
-        results, failures = [], [str(error)]
-    finally:
-        if not params["keep"]:
-            shutil.rmtree(directory)
     kept = {"directory": directory} if params["keep"] else {}
     # Without `keep` nothing on the host is other than before.
     module.exit_json(changed=params["keep"], downloads=results, failures=failures, **kept)

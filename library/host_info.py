@@ -140,6 +140,11 @@ packages:
   type: list
   elements: str
   sample: [adduser, apt]
+package_lock_holder:
+  description: Who is changing packages right now, empty when nobody is.
+  returned: always
+  type: str
+  sample: unattended-upgr (process 4711)
 """
 
 import os
@@ -151,7 +156,7 @@ from ansible.module_utils.facts.namespace import PrefixFactNamespace
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
-from ansible.module_utils.seedbed.base.packages import installed_packages
+from ansible.module_utils.seedbed.base.packages import installed_packages, package_lock_holder
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.host.host_addresses import occupied
 from ansible.module_utils.seedbed.host.ssh_port import arrival
@@ -238,6 +243,7 @@ def main() -> None:
         sockets=sockets,
         packages=packages,
         occupied=taken,
+        package_lock_holder=package_lock_holder(),
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},

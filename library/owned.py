@@ -148,8 +148,9 @@ def present(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     users = [user for user in params["users"] if not user_exists(user["name"])]
     directories = [path for path in params["directories"] if not os.path.isdir(path)]
     made = [f"user {user['name']}" for user in users] + directories
+    begun = package_manager.begun()
     if check:
-        return {"changed": bool(made or params["packages"]), "made": made + params["packages"]}
+        return {"changed": bool(made or params["packages"] or begun), "made": made + params["packages"]}
     claim(
         params["role"],
         {
@@ -166,7 +167,9 @@ def present(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         run(["useradd", *words, user["name"]])
     if params["packages"]:
         made += package_manager.install(params["role"], params["packages"], params["disabled"])
-    return {"changed": bool(made), "made": made}
+    elif begun:
+        package_manager.finish()
+    return {"changed": bool(made) or begun, "made": made}
 
 
 @os_errors_reported()

@@ -65,11 +65,16 @@ class Lab:
         words = " ".join(shlex.quote(str(argument)) for argument in arguments)
         return json.loads(self[name].check_output(f"python3 -c {shlex.quote(code)} {words}"))
 
+    def command(self, *arguments: str) -> list[str]:
+        """The words that run ansible-playbook on the scenario's hosts."""
+        lab = f"--extra-vars=lab_name={self.directory.name} lab_directory={self.directory}"
+        return ["ansible-playbook", lab, *arguments]
+
     def playbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs ansible-playbook on the scenario's hosts, as Molecule itself does."""
-        lab = f"--extra-vars=lab_name={self.directory.name} lab_directory={self.directory}"
-        command = ["ansible-playbook", lab, *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800)
+        return subprocess.run(
+            self.command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800
+        )
 
     @staticmethod
     def get(url: str, **headers: str) -> Answer:

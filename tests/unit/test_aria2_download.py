@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import aria2_download
@@ -67,7 +68,7 @@ def test_without_anything_to_fetch_no_aria2_is_started() -> None:
         [],
         [
             "d: cannot be fetched by torrent or magnet over http or udp trackers; a private item needs its .torrent, "
-            "and each needs a tracker of that kind"
+            "and each needs a tracker of that kind, over UDP one with an IPv4 address"
         ],
     )
 
@@ -75,3 +76,25 @@ def test_without_anything_to_fetch_no_aria2_is_started() -> None:
 def test_a_failure_is_a_sentence() -> None:
     result = {"name": "c", "via": "magnet", "tracker": "udp", "step": "connect", "words": ["no peer", "refused"]}
     assert aria2_download.sentence(result) == "c by magnet over udp: failed at connect: no peer; refused"
+
+
+def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(aria2_download.Unit, "active", lambda unit: True)
+    monkeypatch.setattr(aria2_download.Unit, "stop", lambda unit: stopped.append(unit.name))
+    with aria2_download.alone(str(tmp_path)):
+        killed = aria2_download.make_run_directory(str(tmp_path), keep=False)
+        kept = aria2_download.make_run_directory(str(tmp_path), keep=True)
+    with aria2_download.alone(str(tmp_path)):
+        assert [str(path) for path in tmp_path.iterdir()] == [kept] != [killed]
+    assert stopped == ["seedbed-leecher.service"] * 2
+
+
+def test_two_downloads_of_a_host_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aria2_download, "PATIENCE", 0.0)
+    monkeypatch.setattr(aria2_download.Unit, "active", lambda unit: False)
+    first, second = (aria2_download.alone(str(tmp_path)) for _ in range(2))
+    with first, pytest.raises(aria2_download.Aria2Error, match="another download is under way"):
+        second.__enter__()

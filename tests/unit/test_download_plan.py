@@ -147,3 +147,13 @@ def test_a_catalogue_of_another_kind_is_refused(text: bytes, message: str) -> No
 
 def test_a_catalogue_is_read() -> None:
     assert names(read_catalogue(json.dumps({"schema_version": 1, "items": CATALOGUE}).encode())) == names(CATALOGUE)
+
+
+def test_over_udp_aria2_asks_trackers_with_an_ipv4_address_alone() -> None:
+    six = [["http://[fd00::1]:8888/announce"], ["udp://[fd00::1]:8888/announce"]]
+    far = item("far", 1, trackers=six)
+    both = item("both", 1, trackers=[*six, [UDP]])
+    jobs, without = plan_downloads([far, both], ["torrent"], ["http", "udp"], spread=False)
+    assert [(job.item["name"], job.kind) for job in jobs] == [("far", "http"), ("both", "http"), ("both", "udp")]
+    assert without == []
+    assert "over UDP one with an IPv4 address" in plan_downloads([far], ["torrent"], ["udp"], spread=False)[1][0]

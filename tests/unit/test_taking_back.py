@@ -371,13 +371,15 @@ def test_what_comes_along_with_dnf_is_written_down_too(tmp_path: Path, monkeypat
     assert sorted(ownership.known().of("opentracker", "packages")) == ["cpp", "gcc"]
 
 
-def test_an_installation_that_would_cost_a_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_that_would_cost_a_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     commands = []
 
     def ask(argv: Sequence[str]) -> str:
         commands.append(argv)
         return "Remv nginx-light [1.18]\nInst nginx-core (1.18 Debian:11 [amd64])\n"
 
+    monkeypatch.setattr(package_manager, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(ownership, "RECORD", str(tmp_path / "owned.json"))
     monkeypatch.setattr(package_manager, "has_apt", lambda: True)
     monkeypatch.setattr(package_manager, "_lists_are_old", lambda: False)
     monkeypatch.setattr(package_manager, "_while_locked", ask)

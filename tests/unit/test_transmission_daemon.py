@@ -264,6 +264,25 @@ def test_broken_file_is_refused_before_anything_stops(unit: FakeUnit, spec: Daem
     assert unit.server is not None
 
 
+@pytest.mark.parametrize("left", [b"", b'{\n    "rpc-port": 1,\n    "rpc-us', b'{"a": 1}'[:7], b"\0" * 40])
+def test_file_that_was_cut_off_is_kept_beside_and_written_anew(unit: FakeUnit, spec: DaemonSpec, left: bytes) -> None:
+    apply_daemon(spec, unit, ())
+    whole = json.loads(unit.path.read_text())
+    assert unit.server is not None
+    unit.server.end()
+    unit.server = None  # the daemon was killed, and wrote nothing
+    unit.path.write_bytes(left)
+    plan = plan_daemon(spec, unit, ())
+    assert plan.reasons[-1].startswith(f"{unit.path} ends before it is whole, in line ")
+    assert unit.path.read_bytes() == left
+    apply_daemon(spec, unit, ())
+    (copy,) = unit.path.parent.glob("*.broken-*")
+    assert copy.read_bytes() == left
+    written = json.loads(unit.path.read_text())
+    assert {**written, "rpc-password": ""} == {**whole, "rpc-password": ""}
+    assert plan_daemon(spec, unit, ()).report is not None
+
+
 def test_interruption_leaves_the_daemon_running(
     unit: FakeUnit, spec: DaemonSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,9 +138,9 @@ def user_exists(name: str) -> bool:
     return True
 
 
-def dated(path: str) -> str:
+def dated(path: str, word: str = "before-seedbed") -> str:
     """Return the name of a copy of what is there now."""
-    return f"{path}.before-seedbed-{time.strftime('%Y-%m-%d-%H%M%S')}"
+    return f"{path}.{word}-{time.strftime('%Y-%m-%d-%H%M%S')}"
 
 
 def copy_beside(path: str, copy: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import urllib.parse
 from itertools import cycle
 from typing import NamedTuple, Sequence
 
@@ -46,6 +47,11 @@ def read_catalogue(text: bytes) -> list[PublicItem]:
 def tracker_kind(url: str) -> str:
     """Return by which protocol a tracker is asked: http (with or without TLS) or udp."""
     return "udp" if url.startswith("udp:") else "http"
+
+
+def aria2_asks(url: str, kind: str) -> bool:
+    """Return whether aria2 can ask this tracker by this protocol: over UDP it talks IPv4 alone."""
+    return tracker_kind(url) == kind and not (kind == "udp" and urllib.parse.urlsplit(url).netloc.startswith("["))
 
 
 def is_complete_and_fast(item: PublicItem) -> bool:
@@ -120,7 +126,7 @@ def plan_downloads(
     ]
     why = (
         f"cannot be fetched by {' or '.join(vias)} over {' or '.join(kinds)} trackers; a private item needs its "
-        ".torrent, and each needs a tracker of that kind"
+        ".torrent, and each needs a tracker of that kind, over UDP one with an IPv4 address"
     )
     without = [f"{item['name']}: {why}" for item in items if not has_way(item, vias, kinds)]
     return (spread_out(fit, possible, once=once) if spread else possible), without
@@ -133,7 +139,7 @@ def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str]) -> bool
 
 def is_possible(item: PublicItem, via: str, kind: str) -> bool:
     """Return whether an item has such a way: peers never hand out the metadata of a private torrent."""
-    return any(tracker_kind(url) == kind for url in flatten_tiers(item["trackers"])) and (
+    return any(aria2_asks(url, kind) for url in flatten_tiers(item["trackers"])) and (
         via == "torrent" or bool(item["magnet"])
     )
 

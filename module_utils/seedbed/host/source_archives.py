@@ -133,6 +133,7 @@ def fetch_from_apt(archives: Sequence[SourceArchive], directory: str, suite: str
         f"-o=Dir::Cache={private}/cache",
         # A mirror may lag behind; with the bytes pinned, a fresh signature adds nothing.
         "-o=Acquire::Check-Valid-Until=false",
+        "-o=Acquire::Retries=3",
     ]
     updated = _output_of(["apt-get", "-q", *options, "update"], directory)
     fetched = [

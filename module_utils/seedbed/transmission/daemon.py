@@ -14,7 +14,7 @@ from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.listeners import holders
-from ansible.module_utils.seedbed.base.ownership import claim, state_of
+from ansible.module_utils.seedbed.base.ownership import claim, copy_beside, dated, state_of
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.transmission.keys import Version
 from ansible.module_utils.seedbed.transmission.rpc import (
@@ -30,9 +30,8 @@ from ansible.module_utils.seedbed.transmission.settings import (
     SettingChange,
     access_fault,
     drifted_settings,
-    load_settings,
+    load_whole_settings,
     merge_settings,
-    parse_settings,
     read_trusted,
     render_settings,
     write_trusted,
@@ -116,11 +115,11 @@ class DaemonPlan(NamedTuple):
 
 def plan_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> DaemonPlan:
     """Compare file, drop-in, unit and the running daemon with what is wanted; change nothing."""
-    current = load_settings(spec.path)
+    current, cut_off = load_whole_settings(spec.path)
     settings, changes = merge_settings(current, spec.settings, spec.password, version)
     drop_in = spec.drop_in is not None and read_trusted(unit.drop_in) != spec.drop_in.encode()
     access = access_fault(spec.path, spec.owner, settings.get("umask", DEFAULT_UMASK))
-    reasons = _unit_faults(unit) + ([access] if access else [])
+    reasons = _unit_faults(unit) + [fault for fault in (access, cut_off) if fault]
     if changes or drop_in or reasons:
         return DaemonPlan(changes, drop_in, reasons, None)
     rpc = rpc_client(spec, settings)
@@ -210,13 +209,15 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         start_if(unit, was_active)
         raise
     try:
-        current = {} if old is None else parse_settings(old, spec.path)
+        current, cut_off = load_whole_settings(spec.path)
         files = [spec.path, *[unit.drop_in] * (spec.drop_in is not None)]
         content = [path for path in [spec.settings.get("download-dir")] if path]
         directory = os.path.dirname(spec.path)
         was = {directory: f"{stat.S_IMODE(os.stat(directory).st_mode):o}"} if os.path.isdir(directory) else {}
         made = {"files": files, "directories": spec.makes, "states": {unit.name: state}, "modes": was}
         claim(spec.role, {**made, "folders": spec.folders, "content": content})
+        if cut_off:  # nothing of it is lost
+            copy_beside(spec.path, dated(spec.path, "broken"))
         new, changes = merge_settings(current, spec.settings, spec.password, version)
         if changes or access_fault(spec.path, spec.owner, new.get("umask", DEFAULT_UMASK)):
             write_trusted(spec.path, render_settings(new), owner.pw_uid, owner.pw_gid)

@@ -29,15 +29,18 @@ class PasswordError(SeedbedError):
 
 
 class BrokenSettings(SeedbedError):
-    """A settings file that the daemon would misread or replace by its defaults; `path` and `line` say where."""
+    """A settings file that the daemon would misread or replace by its defaults; `path` and `line` say where.
 
-    def __init__(self, path: str, line: int, why: str) -> None:
+    cut_off: it ends, or its content does, before it is whole, as what was written when power or space ran out.
+    """
+
+    def __init__(self, path: str, line: int, why: str, *, cut_off: bool = False) -> None:
         super().__init__(
             f"{path}, line {line}: {why}. Repair the file, or move it away and run again (the daemon then starts with "
             "the wanted settings and its defaults). Nothing was changed: on such a file the daemon would start without "
             "a password, on all addresses."
         )
-        self.path, self.line = path, line
+        self.path, self.line, self.cut_off = path, line, cut_off
 
 
 class ForeignLink(SeedbedError):
@@ -82,7 +85,10 @@ def parse_settings(content: bytes, path: str) -> DaemonSettings:
         line = content.count(b"\n", 0, error.start) + 1
         raise BrokenSettings(path, line, f"byte 0x{content[error.start]:02x} is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise BrokenSettings(path, error.lineno, f"{error.msg} (column {error.colno})") from error
+        # A file system may have kept the length of what was not written, as zeros.
+        written = error.doc.rstrip("\0 \t\r\n")
+        cut_off = error.pos >= len(written) or error.msg.startswith("Unterminated string")
+        raise BrokenSettings(path, error.lineno, f"{error.msg} (column {error.colno})", cut_off=cut_off) from error
     except ValueError as error:
         raise BrokenSettings(path, 1, str(error)) from error
     if not isinstance(settings, dict):
@@ -111,6 +117,16 @@ def load_settings(path: str) -> DaemonSettings:
     """Return the settings of a file; none when it does not exist."""
     content = read_trusted(path)
     return {} if content is None else parse_settings(content, path)
+
+
+def load_whole_settings(path: str) -> tuple[DaemonSettings, str]:
+    """Return the settings of a file, and of one that was cut off none and where; any other broken file is refused."""
+    try:
+        return load_settings(path), ""
+    except BrokenSettings as error:
+        if not error.cut_off:
+            raise
+        return {}, f"{path} ends before it is whole, in line {error.line}"
 
 
 def render_settings(settings: DaemonSettings) -> bytes:

@@ -5,7 +5,8 @@ and never loopback; the firewall has every port of the budget open to others and
 
 Flood, beside the daemon's own interface, lets nobody in without its password and shows the torrents with it; it takes
 no second administrator and shows its secrets to nobody. The portal serves an interface for aria2 that may talk to the
-leecher and to nobody else. Flood switched off is gone, and in the end so is everything.
+leecher and to nobody else. New passwords are taken, and no log, process, file or proxy gets to see one. Flood switched
+off is gone, and in the end so is everything.
 """
 
 from __future__ import annotations
@@ -13,8 +14,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
+import secrets
+import socketserver
+import subprocess
+import sys
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -167,6 +174,116 @@ def test_flood_runs_as_a_user_of_its_own_who_alone_sees_its_secrets(lab):
     in_clear = f"grep -rFl -e '{PASSWORDS[0]}' -e '{PASSWORDS[1]}' /etc /opt"
     assert box.run(in_clear).stdout.split() == ["/etc/seedbed/announcer.json"]
     assert box.run(f"journalctl --unit=seedbed-flood.service | grep -F '{PASSWORDS[1]}'").rc == 1
+
+
+# Looks at every process of the machine, those of its containers too, until its input ends; prints which show a secret.
+SAMPLE = """
+import json, pathlib, select, sys
+secrets = [bytes.fromhex(word) for word in sys.argv[1:]]
+shown, rounds = set(), 0
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    rounds += 1
+    for name in ("cmdline", "environ"):
+        for file in pathlib.Path("/proc").glob("[0-9]*/" + name):
+            try:
+                content = file.read_bytes()
+            except OSError:
+                continue
+            if any(secret in content for secret in secrets):
+                shown.add(name + ": " + content.replace(b"\\0", b" ").decode(errors="replace")[:200])
+print(json.dumps([sorted(shown), rounds]))
+"""
+
+
+class Proxy(socketserver.ThreadingTCPServer):
+    """What programs are told to be the way to everywhere: refuses, and keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        super().__init__(("0.0.0.0", 0), Refusal)
+
+
+class Refusal(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.server.asked.append(self.request.recv(65536))
+        self.request.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def secrets_of_the_run() -> dict[str, str]:
+    """New ones, which stand nowhere else on this machine."""
+    names = ("transmission_rpc_password", "flood_password", "leecher_rpc_secret")
+    return {name: f"only-here-{secrets.token_hex(8)}" for name in names}
+
+
+@pytest.fixture(scope="module")
+def watched_runs(lab, secrets_of_the_run, tmp_path_factory):
+    """New passwords reach the lab, which is looked at and downloaded from: what was said, shown, and sent by proxy."""
+    variables = tmp_path_factory.mktemp("secret") / "variables.json"
+    variables.touch(mode=0o600)
+    variables.write_text(json.dumps(secrets_of_the_run), encoding="utf-8")
+    box = lab["box"]
+    gateway = box.check_output("ip -4 route show default").split()[2]
+    words = [secret.encode().hex() for secret in secrets_of_the_run.values()]
+    said = ""
+    looking = [sys.executable, "-c", SAMPLE, *words]
+    with Proxy() as proxy, subprocess.Popen(looking, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as eye:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        way = f"http://{gateway}:{proxy.server_address[1]}"
+        names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        box.check_output("printf %s >> /etc/environment", "".join(f"{name}={way}\n" for name in names))
+        # The next connection has it in its environment.
+        subprocess.run(["ssh", "-F", str(lab.directory / "ssh_config"), "-O", "exit", "box"], check=False)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                for name in names:
+                    patch.setenv(name, way)
+                for playbook in ("site", "doctor", "download"):
+                    run = lab.playbook(INVENTORY, "-vvv", "--diff", f"-e@{variables}", f"playbooks/{playbook}.yml")
+                    assert run.returncode == 0, run.stdout[-5000:]
+                    said += run.stdout + run.stderr
+        finally:
+            box.check_output("sed -i '/_proxy=/Id' /etc/environment")
+            proxy.shutdown()
+        seen, rounds = json.loads(eye.communicate(b"\n")[0])
+    assert rounds > 20
+    return said, seen, proxy.asked
+
+
+def test_new_passwords_are_taken(lab, watched_runs, secrets_of_the_run):
+    account = {"username": "seedbed", "password": secrets_of_the_run["flood_password"]}
+    assert flood(lab, "client/connection-test", account) == [200, {"isConnected": True}]
+
+
+def test_no_run_says_or_shows_a_secret(watched_runs, secrets_of_the_run):
+    said, seen, _ = watched_runs
+    assert [name for name, secret in secrets_of_the_run.items() if secret in said] == []
+    assert seen == []
+
+
+def test_nothing_that_has_a_secret_goes_through_a_proxy(watched_runs, secrets_of_the_run):
+    _, _, asked = watched_runs
+    assert [request for request in asked if b"8081" in request or b"8083" in request or b"8084" in request] == []
+    assert not any(secret.encode() in request for secret in secrets_of_the_run.values() for request in asked)
+
+
+def test_no_file_has_a_secret_but_the_announcers(lab, watched_runs, secrets_of_the_run):
+    patterns = "\n".join(secrets_of_the_run.values())
+    box = lab["box"]
+    box.check_output("umask 077 && printf %s > /run/patterns", patterns)
+    places = "/etc /opt /srv /var /run /tmp /root /home /usr/local"
+    found = box.run(f"grep -rFlf /run/patterns --exclude=patterns --devices=skip {places}").stdout.split()
+    assert found == ["/etc/seedbed/announcer.json"]
+    assert box.run("systemctl show '*' | grep -Ff /run/patterns").rc == 1
+    assert box.run("journalctl --no-pager | grep -Ff /run/patterns").rc == 1
+    box.check_output("rm /run/patterns")
+    home = Path(os.environ.get("ANSIBLE_HOME", "~/.ansible")).expanduser()
+    for secret in secrets_of_the_run.values():
+        for place in (lab.directory, home):
+            kept = [path for path in place.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+            assert kept == []
 
 
 @pytest.mark.parametrize(
