@@ -96,6 +96,23 @@ def test_broken_file_is_refused_with_its_line(content: bytes, line: int, why: st
     assert caught.value.line == line
 
 
+def test_wherever_a_file_was_cut_off_that_is_seen(tmp_path: Path) -> None:
+    values = {"a": True, "b": [False, None, -1.5e-07, 1e22], "c": {"d\\": '"\n\u00e9\U0001f600'}, "e": 12}
+    for whole in (render_settings(values), json.dumps(values, ensure_ascii=False).encode()):
+        for length in range(len(whole.rstrip())):
+            for tail in (b"", b"\0\0\0"):
+                with pytest.raises(BrokenSettings) as caught:
+                    parse_settings(whole[:length] + tail, "x")
+                assert caught.value.cut_off, whole[:length]
+
+
+@pytest.mark.parametrize("content", [b'{"a": tru}', b'{"a": 1,}', b'{"a": x', b'{"a": 1}}', b'{"a": "\xff"}', b"[1]"])
+def test_a_slip_of_the_pen_is_not_taken_for_that(content: bytes) -> None:
+    with pytest.raises(BrokenSettings) as caught:
+        parse_settings(content, "x")
+    assert not caught.value.cut_off
+
+
 def test_file_with_byte_order_mark_is_read_and_absent_file_is_empty(tmp_path: Path) -> None:
     assert parse_settings(b'\xef\xbb\xbf{"a": "\xc3\xa9"}', "x") == {"a": "é"}
     assert load_settings(str(tmp_path / "none")) == {}

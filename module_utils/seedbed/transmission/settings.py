@@ -22,6 +22,8 @@ DaemonSettings = Dict[str, Any]
 SALT_LENGTH = 16
 SALT_LETTERS = string.ascii_letters + string.digits
 HIDDEN = "(hidden)"
+# What a word, number or escape of JSON begins with.
+BEGUN = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|\.|[eE][-+]?|\\|\\?u?[0-9a-fA-F]{0,4})?")
 
 
 class PasswordError(SeedbedError):
@@ -83,11 +85,12 @@ def parse_settings(content: bytes, path: str) -> DaemonSettings:
         settings = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise BrokenSettings(path, line, f"byte 0x{content[error.start]:02x} is not UTF-8") from error
+        cut_off = not content[error.end :].strip(b"\0")
+        raise BrokenSettings(path, line, f"byte 0x{content[error.start]:02x} is not UTF-8", cut_off=cut_off) from error
     except json.JSONDecodeError as error:
         # A file system may have kept the length of what was not written, as zeros.
-        written = error.doc.rstrip("\0 \t\r\n")
-        cut_off = error.pos >= len(written) or error.msg.startswith("Unterminated string")
+        rest = error.doc.rstrip("\0 \t\r\n")[error.pos :]
+        cut_off = error.msg.startswith("Unterminated string") or bool(BEGUN.fullmatch(rest))
         raise BrokenSettings(path, error.lineno, f"{error.msg} (column {error.colno})", cut_off=cut_off) from error
     except ValueError as error:
         raise BrokenSettings(path, 1, str(error)) from error
