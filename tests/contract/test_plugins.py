@@ -32,7 +32,8 @@ PUBLIC = [
     "torrent_metainfo",
     "transmission_password",
 ]
-MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
+# A link is a module's former name.
+MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py") if not path.is_symlink())
 CALLBACKS = sorted(path.stem for path in (ROOT / "callback_plugins").glob("*.py"))
 
 

@@ -359,8 +359,9 @@ def test_what_does_not_seed_is_told_once_a_seeder() -> None:
 
 def test_the_published_files() -> None:
     results = {"seeder1": {"payloads_json": [payload("盲 道")], "failures": []}}
-    items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS)["items"]
-    torrent, listing = publication.published_files(items, lab="lab")
+    url = "http://192.0.2.1:8888/announce"
+    items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS, trackers=[[url]])["items"]
+    torrent, listing, trackers, magnets = publication.published_files(items, lab="lab")
     assert torrent["path"] == "torrents/盲 道.torrent"
     assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
     told = json.loads(base64.b64decode(listing["content"]))
@@ -368,17 +369,20 @@ def test_the_published_files() -> None:
     assert told["items"][0]["torrent"] == "torrents/%E7%9B%B2%20%E9%81%93.torrent"
     assert "metainfo" not in told["items"][0]
     assert "download_dirs" not in told["items"][0]
+    assert [file["path"] for file in (trackers, magnets)] == ["trackers.txt", "magnets.txt"]
+    assert base64.b64decode(trackers["content"]).decode() == f"{url}\n"
+    assert base64.b64decode(magnets["content"]).decode() == f"{items[0]['magnet']}\n"
 
 
 def test_the_password_of_a_tracker_is_in_the_torrent_alone() -> None:
     results = {"seeder1": {"payloads_json": [payload()], "failures": []}}
     url = "http://me:secret@192.0.2.9:80/announce"
     items = catalogue_items([GOOD], results, seeders=SEEDERS, trackers=[[url]])["items"]
-    torrent, listing = publication.published_files(items, lab="lab")
+    torrent, listing, *lists = publication.published_files(items, lab="lab")
     assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["trackers"] == [[url]]
     assert items[0]["trackers"] == [[url]]  # as the seeders need it
     told = base64.b64decode(listing["content"])
-    assert b"secret" not in told
+    assert all(b"secret" not in base64.b64decode(file["content"]) for file in [listing, *lists])
     assert json.loads(told)["items"][0]["trackers"] == [["http://(hidden)@192.0.2.9:80/announce"]]
     assert "tr=http%3A%2F%2F192.0.2.9%3A80%2Fannounce" in json.loads(told)["items"][0]["magnet"]
     shown = [page.shown_item(item) for item in items], page.announce_urls(items)

@@ -1,4 +1,4 @@
-"""Downloads run side by side, are watched, and compared with the catalogue; aria2 is played by a script."""
+"""Downloads run side by side, are watched, and compared with the catalogue; the client is played by a script."""
 
 from __future__ import annotations
 
@@ -10,77 +10,86 @@ import stat
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.clients import aria2, downloads
-from ansible.module_utils.seedbed.clients.aria2 import Aria2, Aria2Error, Aria2Settings, configuration, last_words
+from ansible.module_utils.seedbed.clients import downloads, unit
+from ansible.module_utils.seedbed.clients.aria2 import Aria2, configuration, last_words
+from ansible.module_utils.seedbed.clients.contract import Client, ClientError, ClientSettings, Order, Status
 from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
 from ansible.module_utils.seedbed.clients.downloads import (
     DownloadLimits,
     PortalError,
     compare_files,
-    content_files,
+    in_order,
     run_downloads,
 )
 
 CONTENT = b"forty-two bytes of content, more or less.."
 SUM = hashlib.sha256(CONTENT).hexdigest()
-ACTIVE = {"status": "active", "completedLength": "0", "totalLength": "42", "connections": "1"}
-COMPLETE = {**ACTIVE, "status": "complete", "completedLength": "42"}
+METADATA = Status("metadata", 0, 1)
+ACTIVE = Status("downloading", 0, 1)
+COMPLETE = Status("complete", 42, 1)
+HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
 
 
 def item(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "info_hash": hashlib.sha1(name.encode()).hexdigest(),
-        "magnet": "magnet:?" + name,
+        "magnet": f"magnet:?dn={name}&tr={quote(HTTP, safe='')}&tr={quote(UDP, safe='')}",
+        "bare_magnet": f"magnet:?dn={name}",
         "torrent": f"torrents/{name}.torrent",
-        "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
+        "private": False,
+        "piece_length": 16384,
+        "trackers": [[HTTP], [UDP]],
         "size": len(CONTENT),
         "files": [{"path": name, "length": len(CONTENT), "sha256": SUM}],
     }
 
 
-class Script:
-    """An aria2 that answers each question about a download with the next line of its script."""
+class Script(Client):
+    """A client that answers each question about a download with the next line of its script."""
 
-    def __init__(self, directory: Path, scripts: dict[str, list[dict[str, Any]]], parallel: int = 16) -> None:
-        self.settings = Aria2Settings(str(directory), "nobody", 8084, 8085, "", parallel, 60)
+    name, features = "script", frozenset(("torrent", "magnet"))
+
+    def __init__(self, directory: Path, scripts: dict[str, list[Status]], parallel: int = 16) -> None:
+        super().__init__(ClientSettings(str(directory), "nobody", 8084, 8085, "", parallel, 60))
         self.scripts = scripts
-        self.options: dict[str, dict[str, str]] = {}
+        self.orders: dict[str, Order] = {}
         self.running: set[str] = set()
         self.most = 0
 
-    def add(self, gid: str, options: dict[str, str]) -> str:
-        self.options[gid] = options
-        self.running.add(gid)
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing of it runs."""
+
+    def add(self, order: Order) -> str:
+        handle = order.torrent.decode() or order.magnet.partition("dn=")[2].partition("&")[0]
+        self.orders[handle] = order
+        self.running.add(handle)
         self.most = max(self.most, len(self.running))
-        return gid
+        return handle
 
-    def add_magnet(self, magnet: str, options: dict[str, str]) -> str:
-        return self.add("meta-" + magnet.split("?")[1], options)
+    def status(self, handle: str) -> Status:
+        script = self.scripts[handle]
+        return script.pop(0) if len(script) > 1 else script[0]
 
-    def add_torrent(self, torrent: bytes, options: dict[str, str]) -> str:
-        return self.add(torrent.decode(), options)
-
-    def status(self, gid: str) -> dict[str, Any]:
-        script = self.scripts[gid]
-        status = script.pop(0) if len(script) > 1 else script[0]
-        if status["status"] != "active" and not status.get("followedBy"):
-            self.running.discard(gid)
-            self.running.discard("meta-" + gid)
-        return status
-
-    def files(self, gid: str) -> list[str]:
-        path = Path((self.options.get(gid) or self.options["meta-" + gid])["dir"]) / gid
+    def files(self, handle: str) -> list[str]:
+        path = Path(self.orders[handle].directory) / handle
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"other bytes" if gid == "damaged" else CONTENT)
+        path.write_bytes(b"other bytes" if handle == "damaged" else CONTENT)
         return [str(path)]
 
-    def give_up(self, gid: str) -> None:
-        self.running.discard(gid)
+    def remove(self, handle: str) -> None:
+        self.running.discard(handle)
+
+    def last_words(self, handle: str, info_hash: str) -> list[str]:
+        return [f"last words of {handle}, {info_hash[:4]}"]
 
 
 @pytest.fixture(autouse=True)
@@ -93,8 +102,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def go(script: Script, *jobs: PlannedDownload, stall: float = 5.0, keep: bool = False) -> list[dict[str, Any]]:
-    client: Any = script
-    return run_downloads(jobs, client, "http://192.0.2.1:8000/", DownloadLimits(stall, 20.0, keep))
+    return run_downloads(jobs, script, "http://192.0.2.1:8000/", DownloadLimits(stall, 20.0, keep))
 
 
 def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
@@ -102,7 +110,7 @@ def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
     (result,) = go(script, PlannedDownload(item("a"), "torrent", "udp"))
     assert (result["ok"], result["step"], result["bytes"]) == (True, None, 42)
     assert list(result["seconds"]) == ["metadata", "first_byte", "download", "verified"]
-    assert script.options["a"]["bt-exclude-tracker"] == "http://192.0.2.1:8888/announce"
+    assert (result["client"], result["expected"], result["fault"]) == ("script", "completes", "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,11 +120,19 @@ def test_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
 
 
 def test_a_magnet_is_followed_from_its_metadata_to_its_content(tmp_path: Path) -> None:
-    metadata = {**COMPLETE, "followedBy": ["m"]}
-    script = Script(tmp_path, {"meta-m": [ACTIVE, metadata], "m": [ACTIVE, COMPLETE]})
+    script = Script(tmp_path, {"m": [METADATA, METADATA, ACTIVE, COMPLETE]})
     (result,) = go(script, PlannedDownload(item("m"), "magnet", "http"))
     assert result["ok"]
     assert result["seconds"]["metadata"] <= result["seconds"]["first_byte"]
+    assert script.orders["m"] == Order(f"{tmp_path}/1", magnet=f"magnet:?dn=m&tr={quote(HTTP, safe='')}"), (
+        "without the trackers of the other kind"
+    )
+
+
+def test_to_a_bare_magnet_the_trackers_are_told_apart(tmp_path: Path) -> None:
+    script = Script(tmp_path, {"m": [COMPLETE]})
+    go(script, PlannedDownload(item("m"), "bare_magnet", "udp"))
+    assert script.orders["m"] == Order(f"{tmp_path}/1", magnet="magnet:?dn=m", trackers=[UDP])
 
 
 def test_the_same_swarm_is_entered_once_at_a_time(tmp_path: Path) -> None:
@@ -137,19 +153,20 @@ def test_no_more_run_side_by_side_than_allowed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("via", "status", "step", "said"),
     [
-        ("torrent", {**ACTIVE, "connections": "0"}, "connect", "no progress for 0 s with no peer that answered"),
-        ("torrent", {**ACTIVE, "completedLength": "7"}, "stall", "no progress for 0 s with 1 connections, 16 % there"),
-        ("magnet", ACTIVE, "metadata", "no progress for 0 s with 1 connections"),
-        ("torrent", {**ACTIVE, "status": "error", "errorMessage": "disk full"}, "connect", "disk full"),
+        ("torrent", Status("downloading"), "connect", "no progress for 0 s with no peer that answered"),
+        ("torrent", Status("downloading", 7, 1), "stall", "no progress for 0 s with 1 connections, 16 % there"),
+        ("magnet", METADATA, "metadata", "no progress for 0 s with 1 connections"),
+        ("torrent", Status("failed", 0, 1, "disk full"), "connect", "disk full"),
     ],
 )
-def test_a_failure_names_its_step(tmp_path: Path, via: str, status: dict[str, Any], step: str, said: str) -> None:
-    gid = "meta-x" if via == "magnet" else "x"
-    script = Script(tmp_path, {gid: [status], "good": [ACTIVE, COMPLETE]})
+def test_a_failure_names_its_step(tmp_path: Path, via: str, status: Status, step: str, said: str) -> None:
+    script = Script(tmp_path, {"x": [status], "good": [ACTIVE, COMPLETE]})
     failed, good = go(
         script, PlannedDownload(item("x"), via, "http"), PlannedDownload(item("good"), "torrent", "http"), stall=0.05
     )
-    assert (failed["ok"], failed["step"], failed["words"]) == (False, step, [said])
+    words = [said, f"last words of x, {failed['info_hash'][:4]}"]
+    assert (failed["ok"], failed["step"], failed["words"]) == (False, step, words)
+    assert failed["fault"] == "; ".join(words)
     assert good["ok"], "the others go on"
 
 
@@ -175,7 +192,7 @@ def test_an_aria2_that_ended_is_told_at_once(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (tmp_path / "log").write_text(LOG)
-    dead = Aria2(Aria2Settings(str(tmp_path), "nobody", port, 8085, "", 16, 60))
+    dead = Aria2(ClientSettings(str(tmp_path), "nobody", port, 8085, "", 16, 60))
     (result,) = run_downloads(
         [PlannedDownload(item("m"), "magnet", "http")], dead, "http://192.0.2.1:8000/", DownloadLimits(5.0, 20.0, False)
     )
@@ -208,7 +225,14 @@ def test_missing_files_and_wrong_numbers_of_files_are_told(tmp_path: Path) -> No
 
 
 def test_padding_is_no_content() -> None:
-    assert content_files(["/d/n/a", "/d/n/.pad/123", "/d/n/b.pad"]) == ["/d/n/a", "/d/n/b.pad"]
+    paths = ["/d/n/a", "/d/n/.pad/123", "/d/n/b.pad"]
+    assert in_order(paths, [{"path": "a"}, {"path": "b.pad"}]) == ["/d/n/a", "/d/n/b.pad"]
+    assert in_order(paths, [{"path": "a?"}, {"path": "b.pad"}]) == ["/d/n/a", "/d/n/b.pad"], "a name that was changed"
+
+
+def test_files_are_compared_in_the_catalogues_order() -> None:
+    paths = ["/d/n/sub/a", "/d/n/left over", "/d/n/a"]
+    assert in_order(paths, [{"path": "a"}, {"path": "sub/a"}]) == ["/d/n/a", "/d/n/sub/a"]
 
 
 LOG = """2026-01-02 03:04:05.678901 [NOTICE] [Dht.cc:82] IPv4 DHT: listening on UDP port 8085
@@ -236,7 +260,7 @@ def test_the_last_words_are_those_about_the_download(tmp_path: Path) -> None:
 
 
 def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path) -> None:
-    settings = Aria2Settings(str(tmp_path), "nobody", 8084, 8085, "192.0.2.9", 16, 60)
+    settings = ClientSettings(str(tmp_path), "nobody", 8084, 8085, "192.0.2.9", 16, 60)
     lines = configuration(settings, "s3cret").splitlines()
     assert {"enable-peer-exchange=false", "bt-enable-lpd=false", "rpc-listen-all=false"} <= set(lines)
     assert {"rpc-secret=s3cret", "listen-port=8085", "dht-listen-port=8085", "interface=192.0.2.9"} <= set(lines)
@@ -244,7 +268,7 @@ def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path)
 
 
 def test_a_secret_that_was_given_opens_the_rpc_to_those_who_know_it(tmp_path: Path) -> None:
-    settings = Aria2Settings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60, "known to testers")
+    settings = ClientSettings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60, "known to testers")
     lines = configuration(settings, Aria2(settings).secret).splitlines()
     assert {"rpc-listen-all=true", "rpc-allow-origin-all=true", "rpc-secret=known to testers"} <= set(lines)
 
@@ -253,14 +277,14 @@ def test_a_secret_that_was_given_opens_the_rpc_to_those_who_know_it(tmp_path: Pa
 def systemd(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is asked of systemd, which starts nothing and says that everything runs."""
     asked: list[str] = []
-    monkeypatch.setattr(aria2, "run_transient", lambda unit, *_: asked.append(f"start {unit}"))
+    monkeypatch.setattr(unit, "run_transient", lambda unit, *_: asked.append(f"start {unit}"))
     monkeypatch.setattr(Unit, "active", lambda _self: True)
     monkeypatch.setattr(Unit, "stop", lambda self: asked.append(f"stop {self.name}"))
     return asked
 
 
-def own_settings(directory: Path, port: int) -> Aria2Settings:
-    return Aria2Settings(str(directory), pwd.getpwuid(os.getuid()).pw_name, port, 8085, "", 16, 60)
+def own_settings(directory: Path, port: int) -> ClientSettings:
+    return ClientSettings(str(directory), pwd.getpwuid(os.getuid()).pw_name, port, 8085, "", 16, 60)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"SSH-2.0-OpenSSH_9.2\r\n"])
@@ -278,7 +302,7 @@ def test_aria2_is_stopped_where_something_else_answers_on_its_port(
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         port = server.getsockname()[1]
-        with pytest.raises(Aria2Error, match=f"^port {port} does not speak aria2's RPC"):
+        with pytest.raises(ClientError, match=f"^port {port} does not speak aria2's RPC"):
             Aria2(own_settings(tmp_path, port)).__enter__()
         thread.join(120)
     assert systemd == ["start seedbed-leecher.service", "stop seedbed-leecher.service"]
@@ -302,8 +326,8 @@ def test_an_aria2_of_another_run_is_left_alone(
     def refuse(*_arguments: Any) -> None:
         raise CommandError(["systemd-run"], 1, "Unit seedbed-leecher.service already exists.")
 
-    monkeypatch.setattr(aria2, "run_transient", refuse)
-    with pytest.raises(Aria2Error, match="already exists"):
+    monkeypatch.setattr(unit, "run_transient", refuse)
+    with pytest.raises(ClientError, match="already exists"):
         Aria2(own_settings(tmp_path, 1)).__enter__()
     assert systemd == []
 
@@ -312,7 +336,8 @@ def test_the_configuration_is_given_away_before_its_directory(tmp_path: Path, mo
     """Once the directory is its user's, that user may put a link to somebody else's file in its place."""
     given: list[str] = []
     monkeypatch.setattr(os, "fchown", lambda descriptor, *_: given.append(os.readlink(f"/proc/self/fd/{descriptor}")))
-    conf = Aria2(own_settings(tmp_path, 1)).write_configuration()
+    conf = str(tmp_path / "aria2.conf")
+    unit.ClientUnit(own_settings(tmp_path, 1), "aria2").own({"aria2.conf": "text"})
     assert given == [conf, str(tmp_path)]
     assert stat.S_IMODE(os.stat(conf).st_mode) == 0o600
 

@@ -27,6 +27,8 @@ class Family(NamedTuple):
 
     packages: Mapping[str, Sequence[str]]
     """By role."""
+    clients: Mapping[str, Sequence[str]]
+    """Packages of the clients that download, by client, beside the leecher's own."""
     selinux_packages: Sequence[str]
     """What changes SELinux's policy, on a host that enforces one."""
     transmission_user: str
@@ -81,6 +83,7 @@ DEBIAN = Family(
         "portal": ["nginx"],
         "leecher": ["aria2"],
     },
+    clients={"libtorrent": ["python3-libtorrent"], "transmission": ["transmission-daemon"]},
     selinux_packages=["policycoreutils", "policycoreutils-python-utils"],
     transmission_user="debian-transmission",
     transmission_home="/var/lib/transmission-daemon",
@@ -95,6 +98,7 @@ REDHAT = Family(
         "portal": ["nginx"],
         "leecher": ["aria2"],
     },
+    clients={"libtorrent": ["rb_libtorrent-python3"], "transmission": ["transmission-daemon"]},
     selinux_packages=["policycoreutils", "policycoreutils-python-utils"],
     transmission_user="transmission",
     transmission_home="/var/lib/transmission",
@@ -106,7 +110,7 @@ _ENTERPRISE = Distribution(
     "RedHat",
     # Which Transmission EPEL has was not seen: what the older one cannot do is not asked of it.
     {9: Release(transmission=3, node=16), 10: Release(transmission=4, node=22)},
-    beyond={"epel-release": ["transmission-daemon", "transmission-cli", "argon2", "aria2"]},
+    beyond={"epel-release": ["transmission-daemon", "transmission-cli", "argon2", "aria2", "rb_libtorrent-python3"]},
 )
 DISTRIBUTIONS: Mapping[str, Distribution] = {
     "Debian": Distribution(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible.module_utils.seedbed.catalogue.items import failure_sentences
 from ansible.module_utils.seedbed.catalogue.specs import Faults
 from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
-from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile
+from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile, flatten_tiers
 from ansible.module_utils.seedbed.torrent.odd import odd_files, odd_list
 
 
@@ -69,14 +69,27 @@ def _shown(item: Item) -> dict[str, Any]:
     return shown
 
 
+def _lab_trackers(items: Sequence[Item]) -> list[str]:
+    """Return the trackers that a client may be given for all items: those that nobody plays for one item alone."""
+    real = [item["trackers"] for item in items if not item["promise"]]
+    return flatten_tiers([without_password(url) for url in tier] for tiers in real for tier in tiers)
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    """Return one text a line, as clients take lists of trackers and of magnets."""
+    return "".join(f"{text}\n" for text in texts).encode()
+
+
 def published_files(
     items: Sequence[Item], *, lab: str, with_malformed: bool = False, with_odd: bool = False
 ) -> list[WebFile]:
-    """Return the .torrent files and catalogue.json: the parameter `files` of module torrent_file."""
+    """Return the .torrent files, catalogue.json and lists for clients: the parameter `files` of module torrent_file."""
     files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
     public = [_shown(item) for item in items]
     whole: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "lab": lab, "items": public}
     whole["malformed"] = malformed_list() if with_malformed else []
     whole["odd"] = odd_list() if with_odd else []
     files.append(_file("catalogue.json", (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()))
+    files += [_file("trackers.txt", _lines(_lab_trackers(items)))]
+    files += [_file("magnets.txt", _lines(item["magnet"] for item in public if item["magnet"]))]
     return files + (malformed_files() if with_malformed else []) + (odd_files() if with_odd else [])

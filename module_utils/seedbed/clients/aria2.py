@@ -11,14 +11,18 @@ import re
 import secrets
 import time
 import urllib.parse
-from typing import Any, NamedTuple, Sequence, TypedDict
+from typing import Any, Sequence, TypedDict
 
-from ansible.module_utils.seedbed.base.commands import CommandError
-from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
-from ansible.module_utils.seedbed.base.users import give_directory, user_ids
+from ansible.module_utils.seedbed.clients.contract import (
+    Client,
+    ClientError,
+    ClientSettings,
+    ClientSilent,
+    Order,
+    Status,
+)
+from ansible.module_utils.seedbed.clients.unit import ClientUnit
 
-UNIT = "seedbed-leecher.service"
 # A record of the log begins with its time; an exception's causes follow on lines of their own, the deepest last.
 RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ", re.MULTILINE)
 REASON = re.compile(r"(?:Exception: |-> )\[[^]]*\] (?:errorCode=\d+ )?(.*)")
@@ -40,32 +44,15 @@ class Aria2Status(TypedDict, total=False):
 STATUS_KEYS = list(Aria2Status.__annotations__)
 
 
-class Aria2Error(SeedbedError):
-    """aria2 did not start, or refused a call."""
+_STATES = {"active": "downloading", "waiting": "waiting", "paused": "waiting", "complete": "complete"}
 
 
-class Aria2Silent(Aria2Error):
-    """aria2 does not answer: it has not come up yet, or has ended."""
-
-    def __init__(self, port: int, why: str) -> None:
-        super().__init__(f"aria2 does not answer on port {port}: {why}")
-        self.why = why
+def silent(port: int, why: object) -> ClientSilent:
+    """Return the error of an aria2 that does not answer."""
+    return ClientSilent(f"aria2 does not answer on port {port}: {why}")
 
 
-class Aria2Settings(NamedTuple):
-    """What an aria2 process needs to know."""
-
-    directory: str
-    user: str
-    rpc_port: int
-    peer_port: int
-    address: str
-    parallel: int
-    seconds: int
-    rpc_secret: str = ""
-
-
-def configuration(settings: Aria2Settings, secret: str) -> str:
+def configuration(settings: ClientSettings, secret: str) -> str:
     """Return the text of aria2.conf.
 
     No DHT entry point, no PEX and no LPD: a peer can only come from the tracker. DHT itself stays on, with an empty
@@ -74,9 +61,9 @@ def configuration(settings: Aria2Settings, secret: str) -> str:
     options = {
         "enable-rpc": "true",
         # A secret that somebody was given is there for other hosts, and for pages from other hosts.
-        "rpc-listen-all": "true" if settings.rpc_secret else "false",
-        "rpc-allow-origin-all": "true" if settings.rpc_secret else "false",
-        "rpc-listen-port": settings.rpc_port,
+        "rpc-listen-all": "true" if settings.secret else "false",
+        "rpc-allow-origin-all": "true" if settings.secret else "false",
+        "rpc-listen-port": settings.control_port,
         "rpc-secret": secret,
         "rpc-max-request-size": "64M",
         "listen-port": settings.peer_port,
@@ -102,67 +89,25 @@ def configuration(settings: Aria2Settings, secret: str) -> str:
     return "".join(f"{key}={value}\n" for key, value in options.items())
 
 
-# It talks to the network and writes into its own directory, and needs nothing else of the host.
-SANDBOX = (
-    "LimitNOFILE=65536",
-    "MemoryMax=2G",
-    "TasksMax=64",
-    "CapabilityBoundingSet=",
-    "DevicePolicy=closed",
-    "KeyringMode=private",
-    "LockPersonality=yes",
-    "MemoryDenyWriteExecute=yes",
-    "NoNewPrivileges=yes",
-    "PrivateDevices=yes",
-    "PrivateTmp=yes",
-    "PrivateUsers=yes",
-    "ProcSubset=pid",
-    "ProtectClock=yes",
-    "ProtectControlGroups=yes",
-    "ProtectHome=yes",
-    "ProtectHostname=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectProc=invisible",
-    "ProtectSystem=strict",
-    "RemoveIPC=yes",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
-    "SystemCallArchitectures=native",
-    "SystemCallErrorNumber=EPERM",
-    "SystemCallFilter=@system-service",
-    "SystemCallFilter=~@privileged @resources",
-)
+class Aria2(Client):
+    """A running aria2; leaving the context ends it.
 
+    1.36 gives hybrid torrents a wrong info hash, as it drops their empty dictionary keys.
+    """
 
-def guards(settings: Aria2Settings) -> list[str]:
-    """Return the options of systemd-run that take aria2's rights, and end it should we not do it."""
-    properties = [
-        f"User={settings.user}",
-        f"RuntimeMaxSec={settings.seconds}",
-        f"ReadWritePaths={settings.directory}",
-        *SANDBOX,
-    ]
-    return [word for line in properties for word in ("-p", line)]
+    name = "aria2"
+    features = frozenset(("torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"))
 
-
-class Aria2:
-    """A running aria2; leaving the context ends it."""
-
-    def __init__(self, settings: Aria2Settings) -> None:
-        self.settings = settings
-        self.secret = settings.rpc_secret or secrets.token_hex(16)
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__(settings)
+        self.secret = settings.secret or secrets.token_hex(16)
+        self._process = ClientUnit(settings, "aria2")
+        self._content: dict[str, str] = {}  # from a magnet's id to that of its content, once there is metadata
 
     def __enter__(self) -> Aria2:
         """Start the process and wait until it answers; whatever goes wrong, nothing of it goes on running."""
-        conf = self.write_configuration()
-        try:
-            run_transient(UNIT, guards(self.settings), ["/usr/bin/aria2c", "--conf-path=" + conf])
-        except CommandError as error:
-            raise Aria2Error(f"aria2 could not be started as {UNIT}: {error.message}") from error
+        self._process.own({"aria2.conf": configuration(self.settings, self.secret)})
+        self._process.start(["/usr/bin/aria2c", "--conf-path=" + os.path.join(self.settings.directory, "aria2.conf")])
         try:
             self.wait_until_ready(READY_SECONDS)
         except BaseException:
@@ -170,72 +115,87 @@ class Aria2:
             raise
         return self
 
-    def write_configuration(self) -> str:
-        """Write aria2.conf and give it and its directory to aria2's user; return its path."""
-        owner = user_ids(self.settings.user)
-        conf = os.path.join(self.settings.directory, "aria2.conf")
-        with open(os.open(conf, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(configuration(self.settings, self.secret))
-            os.fchown(file.fileno(), *owner)
-        # Last: from here on that user may put something else in the file's place.
-        give_directory(self.settings.directory, owner)
-        return conf
-
     def __exit__(self, *_: object) -> None:
         """End the process."""
-        with contextlib.suppress(CommandError):  # it has ended by itself
-            Unit(UNIT).stop()
+        self._process.stop()
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Return when aria2 answers; raise Aria2Silent, with its last words, if it has ended or the time is over."""
+        """Return when aria2 answers; raise ClientSilent, with its last words, if it has ended or the time is over."""
         deadline = time.monotonic() + seconds
         while True:
             try:
                 self.call("aria2.getVersion")
                 return
-            except Aria2Silent as error:
-                if not Unit(UNIT).active() or time.monotonic() > deadline:
-                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.why
-                    raise Aria2Silent(self.settings.rpc_port, words) from error
+            except ClientSilent as error:
+                if not self._process.unit.active() or time.monotonic() > deadline:
+                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.__cause__
+                    raise silent(self.settings.control_port, words) from error
                 time.sleep(0.05)  # between two questions; the deadline above bounds the wait
 
     def call(self, method: str, *params: Any) -> Any:
         """Make one call and return its result."""
         request = {"jsonrpc": "2.0", "id": "1", "method": method, "params": ["token:" + self.secret, *params]}
-        connection = http.client.HTTPConnection("127.0.0.1", self.settings.rpc_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings.control_port, timeout=30)
         try:
             connection.request("POST", "/jsonrpc", json.dumps(request), {"Content-Type": "application/json"})
             answer = json.loads(connection.getresponse().read())
         except OSError as error:
-            raise Aria2Silent(self.settings.rpc_port, str(error)) from error
+            raise silent(self.settings.control_port, error) from error
         except (http.client.HTTPException, ValueError) as error:
-            raise Aria2Error(f"port {self.settings.rpc_port} does not speak aria2's RPC: {error}") from error
+            raise ClientError(f"port {self.settings.control_port} does not speak aria2's RPC: {error}") from error
         finally:
             connection.close()
         if "error" in answer:
-            raise Aria2Error("{}: {}".format(method, answer["error"].get("message")))
+            raise ClientError("{}: {}".format(method, answer["error"].get("message")))
         return answer["result"]
 
-    def add_torrent(self, torrent: bytes, options: dict[str, str]) -> str:
-        """Start a download by .torrent and return its id."""
-        return str(self.call("aria2.addTorrent", base64.b64encode(torrent).decode(), [], options))
+    def add(self, order: Order) -> str:
+        """Begin a download; a magnet's handle is the id of its metadata, and stays the download's."""
+        options = {"dir": order.directory}
+        if order.trackers:
+            options["bt-tracker"] = ",".join(order.trackers)
+        if order.files:
+            options["select-file"] = ",".join(str(index + 1) for index in order.files)
+        if order.magnet:
+            handle = str(self.call("aria2.addUri", [order.magnet], options))
+            self._content[handle] = ""
+            return handle
+        return str(self.call("aria2.addTorrent", base64.b64encode(order.torrent).decode(), [], options))
 
-    def add_magnet(self, magnet: str, options: dict[str, str]) -> str:
-        """Start a download by magnet and return the id of its metadata; `followedBy` names the content's."""
-        return str(self.call("aria2.addUri", [magnet], options))
+    def status(self, handle: str) -> Status:
+        """Return how a download stands; the bytes of the metadata are not the content's."""
+        gid = self._gid(handle)
+        seen: Aria2Status = self.call("aria2.tellStatus", gid, STATUS_KEYS)
+        peers = int(seen["connections"])
+        if seen.get("followedBy"):
+            self._content[handle] = seen["followedBy"][0]
+            return self.status(handle)
+        if seen["status"] in ("error", "removed"):
+            error = (seen.get("errorMessage") or "error {}".format(seen.get("errorCode"))).strip()
+            return Status("failed", 0, peers, error)
+        if self._content.get(handle) == "":
+            return Status("metadata", 0, peers)
+        return Status(_STATES[seen["status"]], int(seen["completedLength"]), peers)
 
-    def status(self, gid: str) -> Aria2Status:
-        """Return how a download stands."""
-        status: Aria2Status = self.call("aria2.tellStatus", gid, STATUS_KEYS)
-        return status
-
-    def files(self, gid: str) -> list[str]:
+    def files(self, handle: str) -> list[str]:
         """Return the paths of a download's files in the torrent's order."""
-        return [file["path"] for file in self.call("aria2.getFiles", gid)]
+        return [file["path"] for file in self.call("aria2.getFiles", self._gid(handle))]
 
-    def give_up(self, gid: str) -> None:
-        """Stop a download that still runs."""
-        self.call("aria2.forceRemove", gid)
+    def remove(self, handle: str) -> None:
+        """Stop a download that still runs; one that has ended is left in aria2's memory, which holds up nothing."""
+        with contextlib.suppress(ClientError):  # it has ended
+            self.call("aria2.forceRemove", self._gid(handle))
+
+    def last_words(self, handle: str, info_hash: str) -> list[str]:
+        """Return what the log says of a download.
+
+        An HTTP tracker's refusal is logged with its URL, which holds the info hash; all else with the download's id.
+        """
+        about = [handle.encode(), self._gid(handle).encode(), bytes.fromhex(info_hash)]
+        return last_words(os.path.join(self.settings.directory, "log"), [each for each in about if each])
+
+    def _gid(self, handle: str) -> str:
+        return self._content.get(handle) or handle
 
 
 def last_words(log: str, about: Sequence[bytes] = (), count: int = 3) -> list[str]:

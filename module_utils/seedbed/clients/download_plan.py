@@ -24,6 +24,8 @@ class PlannedDownload(NamedTuple):
     item: PublicItem
     via: str
     kind: str
+    files: tuple[str, ...] = ()
+    """Of an item of several, the paths that are wanted; none: all."""
 
     @property
     def way(self) -> tuple[str, str]:

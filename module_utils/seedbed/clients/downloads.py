@@ -13,9 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.clients.aria2 import Aria2, Aria2Error, last_words
-from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload, tracker_kind
-from ansible.module_utils.seedbed.torrent.model import DownloadResult, DownloadSeconds, PublishedFile, flatten_tiers
+from ansible.module_utils.seedbed.clients.contract import Client, ClientError
+from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
+from ansible.module_utils.seedbed.clients.expectation import expectation, verdict
+from ansible.module_utils.seedbed.clients.orders import needed_features, order_for
+from ansible.module_utils.seedbed.clients.right_pieces import right_bytes
+from ansible.module_utils.seedbed.torrent.model import DownloadResult, DownloadSeconds, PublishedFile
 
 POLL_SECONDS = 0.2
 
@@ -55,7 +58,7 @@ class Download:
     def __init__(self, planned: PlannedDownload, directory: str) -> None:
         self.planned = planned
         self.directory = directory
-        self.gid = ""
+        self.handle = ""
         self.bytes = 0
         self.connections = 0
         self.started = self.moved = 0.0
@@ -65,51 +68,61 @@ class Download:
 
     @property
     def info_hash(self) -> str:
-        """Return the swarm's name; aria2 takes each only once at a time."""
+        """Return the swarm's name; a client takes each only once at a time."""
         return str(self.planned.item["info_hash"])
 
     def since_start(self) -> float:
         """Return the seconds since the download began."""
         return round(time.monotonic() - self.started, 2)
 
-    def start(self, aria2: Aria2, portal: str) -> None:
-        """Hand the download to aria2, with the trackers of the other kind excluded."""
-        item = self.planned.item
-        others = [url for url in flatten_tiers(item["trackers"]) if tracker_kind(url) != self.planned.kind]
-        options = {"dir": self.directory, "bt-exclude-tracker": ",".join(others)}
+    def start(self, client: Client, portal: str) -> None:
+        """Hand the download to the client."""
         self.started = self.moved = time.monotonic()
-        if self.planned.via == "magnet" and item["magnet"]:
-            self.gid = aria2.add_magnet(item["magnet"], options)
-        else:
-            self.gid = aria2.add_torrent(fetch_from_portal(urllib.parse.urljoin(portal, item["torrent"])), options)
+        by_torrent = self.planned.via == "torrent"
+        torrent = self.fetch_torrent(portal) if by_torrent or self.planned.files else b""
+        self.handle = client.add(order_for(self.planned, torrent, self.directory))
+        if by_torrent:
             self.seconds["metadata"] = self.since_start()
 
-    def watch(self, aria2: Aria2, stall_seconds: float) -> bool:
-        """Ask aria2 how far it is; return whether it has ended."""
-        status = aria2.status(self.gid)
-        if status.get("followedBy"):
-            self.gid = status["followedBy"][0]
+    def fetch_torrent(self, portal: str) -> bytes:
+        """Return the item's .torrent as it is published."""
+        return fetch_from_portal(urllib.parse.urljoin(portal, self.planned.item["torrent"]))
+
+    def watch(self, client: Client, stall_seconds: float) -> bool:
+        """Ask the client how far it is; return whether it has ended."""
+        status = client.status(self.handle)
+        if status.state == "failed":
+            return self.fail(self.step(), [status.error])
+        if status.state != "metadata" and "metadata" not in self.seconds:
             self.seconds["metadata"] = self.since_start()
             self.moved = time.monotonic()
-            return False
-        if status["status"] == "error":
-            return self.fail(
-                self.step(), [(status.get("errorMessage") or "error {}".format(status.get("errorCode"))).strip()]
-            )
-        self.progress(int(status["completedLength"]), int(status["connections"]))
-        if status["status"] == "complete" and "metadata" in self.seconds:
+        self.progress(status.bytes, status.peers)
+        if status.state == "complete":
             self.seconds["download"] = self.since_start()
             return True
         if time.monotonic() - self.moved > stall_seconds:
-            aria2.give_up(self.gid)
             whom = f"{self.connections} connections" if self.connections else "no peer that answered"
             there = f", {100 * self.bytes // self.planned.item['size']} % there" if self.step() == "stall" else ""
             return self.fail(self.step(), [f"no progress for {stall_seconds:.0f} s with {whom}{there}"])
         return False
 
-    def hand_over(self, aria2: Aria2, comparer: ThreadPoolExecutor, keep: bool) -> None:
-        """Have its files compared."""
-        self.comparison = comparer.submit(compare_download, self, aria2.files(self.gid), keep)
+    def finish(self, client: Client, portal: str, comparer: ThreadPoolExecutor, keep: bool) -> None:
+        """Have what has come compared, and the client forget it."""
+        if self.failure is None:
+            paths = in_order(client.files(self.handle), self.planned.item["files"])
+            self.comparison = comparer.submit(compare_download, self, paths, keep)
+        elif self.failure.step == "stall":
+            paths = in_order(client.files(self.handle), self.planned.item["files"])
+            self.comparison = comparer.submit(measure_download, self, paths, portal)
+        self.hear(client)
+        client.remove(self.handle)
+
+    def hear(self, client: Client) -> None:
+        """Take in what the client says of a failure, while it knows the download."""
+        if self.failure is not None and self.handle:
+            info_hash = self.info_hash if self.planned.kind == "http" else ""
+            words = client.last_words(self.handle, info_hash)
+            self.failure.words.extend(word for word in words if word not in self.failure.words)
 
     def progress(self, count: int, connections: int) -> None:
         """Note new bytes; those of the metadata are not the item's."""
@@ -131,19 +144,25 @@ class Download:
         self.failure = DownloadFailure(step, words)
         return True
 
-    def result(self) -> DownloadResult:
-        """Return the download as data."""
+    def result(self, client: str) -> DownloadResult:
+        """Return the download as data, judged by what its item promises."""
         item = self.planned.item
         flow = self.seconds.get("download", 0.0) - self.seconds.get("first_byte", 0.0)
-        return {
+        expected = expectation(item, self.planned.via)
+        result: DownloadResult = {
+            "client": client,
             "name": item["name"],
             "info_hash": item["info_hash"],
             "via": self.planned.via,
             "tracker": self.planned.kind,
             "ok": self.failure is None,
+            "expected": str(expected),
+            "fault": "",
+            "skipped": "",
             "step": self.failure.step if self.failure else None,
             "words": self.failure.words if self.failure else [],
             "size": item["size"],
+            "piece_length": item["piece_length"],
             "files": len(item["files"]),
             "bytes": self.bytes,
             "connections": self.connections,
@@ -151,6 +170,7 @@ class Download:
             # Within a second there is more chance than rate in it.
             "rate": round(item["size"] / flow) if self.failure is None and flow > 1 else None,
         }
+        return {**result, "fault": verdict(expected, result)}
 
 
 def compare_files(paths: Sequence[str], wanted: Sequence[PublishedFile]) -> str:
@@ -175,57 +195,92 @@ def compare_files(paths: Sequence[str], wanted: Sequence[PublishedFile]) -> str:
     return ""
 
 
-def content_files(paths: Sequence[str]) -> list[str]:
-    """Return the paths without the padding of hybrid torrents, which is no content."""
+def in_order(paths: Sequence[str], wanted: Sequence[PublishedFile]) -> list[str]:
+    """Return the paths in the catalogue's order, without padding, which is no content, and what else a client left.
+
+    Where a client has changed a name they stay in its own order, which is the torrent's.
+    """
+    fitting = [[path for path in paths if path.endswith("/" + file["path"])] for file in wanted]
+    found = [min(each, key=len, default="") for each in fitting]  # a file of that name in a directory has a longer one
+    if all(found):
+        return found
     return [path for path in paths if os.path.basename(os.path.dirname(path)) != ".pad"]
 
 
 def compare_download(download: Download, paths: Sequence[str], keep: bool) -> str:
     """Compare a finished download, then make room for the others."""
-    difference = compare_files(content_files(paths), download.planned.item["files"])
+    files = download.planned.item["files"]
+    if download.planned.files:
+        chosen = [number for number, file in enumerate(files) if file["path"] in download.planned.files]
+        paths, files = [paths[number] for number in chosen], [files[number] for number in chosen]
+    difference = compare_files(paths, files)
     download.seconds["verified"] = download.since_start()
     if not keep:
         shutil.rmtree(download.directory)
     return difference
 
 
+def measure_download(download: Download, paths: Sequence[str], portal: str) -> str:
+    """Put the bytes that are right on the disk in the place of those that the client counts."""
+    right = right_bytes(download.fetch_torrent(portal), paths)
+    download.bytes = download.bytes if right is None else right
+    return ""
+
+
+def without_features(
+    planned: Sequence[PlannedDownload], client: Client
+) -> tuple[list[PlannedDownload], list[DownloadResult]]:
+    """Return the downloads that a client is able to do, and a result for each that it lacks something for."""
+    able: list[PlannedDownload] = []
+    skipped: list[DownloadResult] = []
+    for each in planned:
+        needs = needed_features(each.item, each.via, each.kind, chosen=bool(each.files))
+        lacks = [feature for feature in needs if feature not in client.features]
+        if lacks:
+            why = " and ".join(feature.replace("_", " ") for feature in lacks)
+            skipped.append({**Download(each, "").result(client.name), "ok": False, "fault": "", "skipped": why})
+        else:
+            able.append(each)
+    return able, skipped
+
+
 def run_downloads(
-    planned: Sequence[PlannedDownload], aria2: Aria2, portal: str, limits: DownloadLimits
+    planned: Sequence[PlannedDownload], client: Client, portal: str, limits: DownloadLimits
 ) -> list[DownloadResult]:
     """Run all downloads and return one result each, in their order."""
-    directory = aria2.settings.directory
+    directory = client.settings.directory
     downloads = [Download(each, os.path.join(directory, str(number))) for number, each in enumerate(planned, 1)]
     waiting = list(downloads)
     active: list[Download] = []
     deadline = time.monotonic() + limits.seconds
     with ThreadPoolExecutor(1) as comparer:
         while waiting or active:
-            active += start_next(waiting, active, aria2, portal)
-            ended = [each for each in active if attempt(each, lambda each: each.watch(aria2, limits.stall_seconds))]
+            active += start_next(waiting, active, client, portal)
+            ended = [each for each in active if attempt(each, lambda each: each.watch(client, limits.stall_seconds))]
             for download in ended:
                 active.remove(download)
-                if download.failure is None:
-                    attempt(download, lambda each: each.hand_over(aria2, comparer, limits.keep))
+                attempt(download, lambda each: each.finish(client, portal, comparer, limits.keep))
             if time.monotonic() > deadline:
                 for download in active + waiting:
                     download.fail(download.step(), [f"the run's {limits.seconds:.0f} s were over"])
+                    download.hear(client)
                 break
             time.sleep(POLL_SECONDS)  # between two questions; the deadline above bounds the run
         for download in downloads:
-            conclude(download, directory)
-    return [download.result() for download in downloads]
+            conclude(download)
+    return [download.result(client.name) for download in downloads]
 
 
-def start_next(waiting: list[Download], active: list[Download], aria2: Aria2, portal: str) -> list[Download]:
-    """Start what may run now: aria2 has room, and the swarm is not in use by another download."""
+def start_next(waiting: list[Download], active: list[Download], client: Client, portal: str) -> list[Download]:
+    """Start what may run now: the client has room, and the swarm is not in use by another download."""
     started: list[Download] = []
     for download in list(waiting):
         running = active + started
-        if len(running) >= aria2.settings.parallel:
+        if len(running) >= client.settings.parallel:
             break
         if all(download.info_hash != other.info_hash for other in running):
             waiting.remove(download)
-            if not attempt(download, lambda each: each.start(aria2, portal)):
+            if not attempt(download, lambda each: each.start(client, portal)):
                 started.append(download)
     return started
 
@@ -234,19 +289,16 @@ def attempt(download: Download, action: Callable[[Download], bool | None]) -> bo
     """Do one thing for a download; a refusal fails this one alone. Return whether it has ended."""
     try:
         return bool(action(download))
-    except (Aria2Error, PortalError) as error:
+    except (ClientError, PortalError) as error:
         return download.fail("portal" if isinstance(error, PortalError) else download.step(), [str(error)])
 
 
-def conclude(download: Download, directory: str) -> None:
-    """Take in what the comparison found, and aria2's words about a failure."""
+def conclude(download: Download) -> None:
+    """Take in what the comparison found."""
     if download.comparison is not None:
-        difference = download.comparison.result()
+        try:
+            difference = download.comparison.result()
+        except PortalError as error:
+            difference = str(error)
         if difference:
             download.fail("verify", [difference])
-    if download.failure is not None:
-        # An HTTP tracker's refusal is logged with its URL, which holds the info hash; all else with the download's id.
-        about = [download.gid.encode()] if download.gid else []
-        about += [bytes.fromhex(download.info_hash)] if download.planned.kind == "http" else []
-        words = last_words(os.path.join(directory, "log"), about) if about else []
-        download.failure.words.extend(word for word in words if word not in download.failure.words)

@@ -433,22 +433,32 @@ class DownloadSeconds(TypedDict, total=False):
 
 
 class DownloadResult(TypedDict):
-    """One item fetched one way, and compared (module aria2_download)."""
+    """One item fetched by one client in one way, compared, and judged by what the item promises."""
 
+    client: str
     name: str
     info_hash: str
     via: str
-    """torrent or magnet"""
+    """torrent, magnet or bare_magnet"""
     tracker: str
     """Of which kind the trackers were: http or udp."""
     ok: bool
+    """Whether all of it came, and is right."""
+    expected: str
+    """What had to become of it, such as: stalls at 60%."""
+    fault: str
+    """In which way it was not as expected; empty where it was."""
+    skipped: str
+    """What the client lacks for it; empty where it was tried."""
     step: str | None
     """Where it failed: portal, metadata, connect, stall or verify."""
     words: list[str]
     """What was said of the failure."""
     size: int
+    piece_length: int
     files: int
     bytes: int
+    """As the client counts them; where a download stalled, those that are right on the disk."""
     connections: int
     seconds: DownloadSeconds
     rate: int | None

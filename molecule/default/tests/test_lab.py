@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.seedbed.clients import aria2
+from ansible.module_utils.seedbed.clients.contract import ClientSettings
+from ansible.module_utils.seedbed.clients.unit import guards
 from ansible.module_utils.seedbed.probe import announce
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied
 
@@ -191,8 +192,8 @@ def test_services_are_shut_in(lab: Any, name: str, unit: str, shut_in: Any) -> N
 
 def test_the_leechers_client_is_shut_in(lab: Any, shut_in: Any) -> None:
     """Its unit is there while it downloads; another program stands in for it."""
-    settings = aria2.Aria2Settings("/srv", "seedbed-leecher", 8084, 8085, "", 1, 600)
-    words = " ".join(map(shlex.quote, aria2.guards(settings)))
+    settings = ClientSettings("/srv", "seedbed-leecher", 8084, 8085, "", 1, 600)
+    words = " ".join(map(shlex.quote, guards(settings)))
     lab["leecher1"].check_output(f"systemd-run --quiet --collect --unit stand-in {words} sleep 600")
     try:
         shut_in(lab["leecher1"], "stand-in.service")

@@ -1,9 +1,11 @@
-"""Lays out the results of downloads for people."""
+"""Reads what is to be downloaded by which clients, and lays out the results for people and for CI."""
 
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Sequence
+import re
+from typing import Any, Callable, Mapping, Sequence
+from xml.etree import ElementTree as Xml
 
 import ansible.module_utils
 
@@ -12,8 +14,9 @@ ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import aligned, printable
+from ansible.module_utils.seedbed.clients.roster import KNOWN, own_faults
 
-HEAD = ["item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
+HEAD = ["client", "item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
 
 
 def row(download: dict[str, Any]) -> list[str]:
@@ -21,15 +24,25 @@ def row(download: dict[str, Any]) -> list[str]:
     times = [download["seconds"].get(key) for key in ("metadata", "first_byte", "download")]
     rate = download["rate"]
     return [
+        download["client"],
         printable(download["name"]),
-        download["via"],
+        download["via"].replace("_", " "),
         download["tracker"],
         format_size(download["size"]),
         str(download["files"]),
         *("-" if time is None else f"{time:.1f} s" for time in times),
         "-" if rate is None else f"{format_size(rate)}/s",
-        "equal" if download["ok"] else f"FAILED at {download['step']}",
+        outcome(download),
     ]
+
+
+def outcome(download: dict[str, Any]) -> str:
+    """Return in a few words what has become of a download."""
+    if download["skipped"]:
+        return f"skipped: no {download['skipped']}"
+    if download["fault"]:
+        return f"FAILED at {download['step']}" if download["step"] else "FAILED: not as promised"
+    return "equal" if download["ok"] else f"{download['expected']}, as promised"
 
 
 def download_report(downloads: Sequence[dict[str, Any]]) -> str:
@@ -37,6 +50,64 @@ def download_report(downloads: Sequence[dict[str, Any]]) -> str:
     return "\n".join(aligned([HEAD, *map(row, downloads)]))
 
 
+def junit_report(downloads: Sequence[dict[str, Any]], leecher: str, failures: Sequence[str] = ()) -> str:
+    """Return the downloads of a leecher as JUnit XML; failures are sentences, some of which belong to no download."""
+    cases = [_case(download) for download in downloads]
+    faults = [download["fault"] for download in downloads if download["fault"]]
+    for sentence in failures:
+        if not any(sentence.endswith(fault) for fault in faults):
+            cases.append(Xml.Element("testcase", classname="seedbed", name="plan"))
+            Xml.SubElement(cases[-1], "failure", message=_xml_text(sentence))
+    suite = Xml.Element("testsuite", name=f"downloads by {leecher}", tests=str(len(cases)))
+    for kind in ("failure", "skipped"):
+        number = sum(case.find(kind) is not None for case in cases)
+        suite.set({"failure": "failures"}.get(kind, kind), str(number))
+    suite.extend(cases)
+    whole = Xml.Element("testsuites")
+    whole.append(suite)
+    Xml.indent(whole)
+    return Xml.tostring(whole, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(download: Mapping[str, Any]) -> Xml.Element:
+    way = f"{download['name']} by {download['via'].replace('_', ' ')} over {download['tracker']}"
+    seconds = max(download["seconds"].values(), default=0)
+    case = Xml.Element(
+        "testcase", classname=f"seedbed.{download['client']}", name=_xml_text(way), time=f"{seconds:.2f}"
+    )
+    if download["skipped"]:
+        Xml.SubElement(case, "skipped", message=f"{download['client']} has no {download['skipped']}")
+    elif download["fault"]:
+        failure = Xml.SubElement(case, "failure", message=_xml_text(download["fault"]))
+        failure.text = _xml_text("\n".join([f"expected: {download['expected']}", *download["words"]]))
+    return case
+
+
+def _xml_text(text: str) -> str:
+    """Return a text without the characters that XML 1.0 has no way to write."""
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+
+
+def listed(wanted: Any, all_of_them: Sequence[str]) -> list[str]:
+    """Return names as a list, each once; wanted: a list, a text with commas, or all of them in either."""
+    names = wanted.split(",") if isinstance(wanted, str) else list(wanted)
+    names = [str(name).strip() for name in names]
+    return list(all_of_them if "all" in names else dict.fromkeys(filter(None, names)))
+
+
+def client_faults(clients: Sequence[str], own: Any) -> list[str]:
+    """Return a sentence for everything that is wrong with the clients that were chosen, and with one's own."""
+    faults = [f"leecher_own_clients: {fault}" for fault in own_faults(own)]
+    known = [*KNOWN, *(own if isinstance(own, Mapping) else ())]
+    unknown = [name for name in clients if name not in known]
+    return faults + [f"leecher_clients: there is no client {name!r}; known are {', '.join(known)}" for name in unknown]
+
+
 class FilterModule:
-    def filters(self) -> dict[str, Callable[..., str]]:
-        return {"download_report": download_report}
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "client_faults": client_faults,
+            "download_report": download_report,
+            "junit_report": junit_report,
+            "listed": listed,
+        }

@@ -1,17 +1,31 @@
 #!/usr/bin/python
-"""Download catalogue items with aria2, and compare every byte."""
+"""Download catalogue items with one client, compare every byte, and judge each download by its promise."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: aria2_download
-short_description: Download items of the lab's catalogue with aria2 and compare every file with it
+module: client_download
+short_description: Download items of the lab's catalogue with a client and compare every file with it
 description:
   - Reads the catalogue from the portal, as a tester would, and fetches the chosen items side by side, each by its
-    .torrent or its magnet, with the trackers of one kind alone.
-  - DHT has no entry point, PEX and local discovery are off, so that a success proves the tracker.
-  - A download that fails is a result with the step and the client's last words; the others go on.
+    .torrent, its magnet or its bare magnet, with the trackers of one kind alone.
+  - The client runs in a transient unit without rights. DHT has no entry point, PEX and local discovery are off, so that
+    a success proves the tracker.
+  - Each download is judged by what its item promises, so that one that was to stall at 60 % and does so is no failure.
+  - A download that fails is a result with the step and the client's last words; the others go on. What the client lacks
+    is skipped.
 options:
+  client:
+    description: V(aria2), V(transmission), V(libtorrent), or one of O(own).
+    type: str
+    default: aria2
+  own:
+    description:
+      - Clients of your own, by name. C(program) is the argument list of one that speaks lines of JSON; or C(commands)
+        has the argument lists C(torrent) and C(magnet) of a command that is run for each download. C(features) says
+        what it can do, all by default. C(docs/clients.md) describes both.
+    type: dict
+    default: {}
   portal:
     description: URL of the portal.
     type: str
@@ -22,10 +36,10 @@ options:
     type: raw
     default: acceptance
   via:
-    description: By what the items are fetched.
+    description: By what the items are fetched. To a bare magnet the client is told of the trackers in its own way.
     type: list
     elements: str
-    choices: [torrent, magnet]
+    choices: [torrent, magnet, bare_magnet]
     default: [torrent, magnet]
   trackers:
     description: Over which kind of tracker the peers are found.
@@ -33,6 +47,11 @@ options:
     elements: str
     choices: [http, udp]
     default: [http, udp]
+  files:
+    description: Of items with several files, the paths that are wanted, as the catalogue writes them. Empty for all.
+    type: list
+    elements: str
+    default: []
   spread:
     description:
       - Fetch each item one way only, all ways being covered by the items together. Without it each item is fetched
@@ -58,11 +77,11 @@ options:
     type: bool
     default: false
   user:
-    description: The system user that aria2 runs as.
+    description: The system user that the client runs as.
     type: str
     required: true
   rpc_port:
-    description: The port of aria2's RPC.
+    description: The port by which the client is told what to do, on loopback unless there is a secret.
     type: int
     required: true
   rpc_secret:
@@ -97,9 +116,25 @@ attributes:
 
 EXAMPLES = r"""
 - name: Fetch two items every way
-  aria2_download:
+  client_download:
     portal: http://192.0.2.10:8000/
     items: [盲道.mp4, thousand-files]
+    directory: /srv/seedbed/leecher
+    user: seedbed-leecher
+    rpc_port: 8084
+    peer_port: 8085
+
+- name: Fetch all with the company's own client
+  client_download:
+    client: acme
+    own:
+      acme:
+        commands:
+          torrent: [/opt/acme/get, --port, "{peer_port}", --into, "{directory}", "{torrent}"]
+          magnet: [/opt/acme/get, --port, "{peer_port}", --into, "{directory}", "{magnet}"]
+        features: [torrent, magnet, udp_tracker, private]
+    portal: http://192.0.2.10:8000/
+    items: all
     directory: /srv/seedbed/leecher
     user: seedbed-leecher
     rpc_port: 8084
@@ -113,21 +148,26 @@ downloads:
   elements: dict
   returned: always
   sample:
-    - name: 盲道.mp4
+    - client: aria2
+      name: 盲道.mp4
       info_hash: aa7e899801bbd02e07c585f3c2f4d26cf6bc9c59
       via: magnet
       tracker: udp
       ok: true
+      expected: completes
+      fault: ""
+      skipped: ""
       step: null
       words: []
       size: 300000
+      piece_length: 16384
       files: 1
       bytes: 300000
       connections: 1
       seconds: {metadata: 2.4, first_byte: 9.8, download: 10.2, verified: 10.3}
       rate: null
 failures:
-  description: One sentence a failure; the reason why there are no downloads at all, too.
+  description: One sentence a download that is not as its item promises; the reason why there are none at all, too.
   type: list
   elements: str
   returned: always
@@ -149,15 +189,21 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.clients import download_plan, downloads
-from ansible.module_utils.seedbed.clients.aria2 import UNIT, Aria2, Aria2Error, Aria2Settings
+from ansible.module_utils.seedbed.clients.contract import Client, ClientError, ClientSettings
 from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
+from ansible.module_utils.seedbed.clients.roster import make_client, own_faults
+from ansible.module_utils.seedbed.clients.unit import UNIT
 from ansible.module_utils.seedbed.torrent.model import DownloadResult
 
+VIAS = ["torrent", "magnet", "bare_magnet"]
 ARGUMENTS = {
+    "client": {"type": "str", "default": "aria2"},
+    "own": {"type": "dict", "default": {}},
     "portal": {"type": "str", "required": True},
     "items": {"type": "raw", "default": "acceptance"},
-    "via": {"type": "list", "elements": "str", "choices": ["torrent", "magnet"], "default": ["torrent", "magnet"]},
+    "via": {"type": "list", "elements": "str", "choices": VIAS, "default": ["torrent", "magnet"]},
     "trackers": {"type": "list", "elements": "str", "choices": ["http", "udp"], "default": ["http", "udp"]},
+    "files": {"type": "list", "elements": "str", "default": []},
     "spread": {"type": "bool"},
     "once": {"type": "bool", "default": False},
     "largest": {"type": "int", "default": 268435456},
@@ -177,8 +223,6 @@ RUN = "fetching-"
 KEPT = "run-"
 PATIENCE = 100.0  # seconds, less than the module is given beside the time for its own downloads
 POLL = 0.5
-# What goes to aria2 as it is.
-SHARED = ("user", "rpc_port", "rpc_secret", "peer_port", "address", "parallel")
 
 
 def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[PlannedDownload], list[str]]:
@@ -192,29 +236,46 @@ def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[Planned
         catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds)]
     items = download_plan.select_items(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
-    return download_plan.plan_downloads(items, vias, kinds, spread, once=params["once"])
+    planned, without = download_plan.plan_downloads(items, vias, kinds, spread, once=params["once"])
+    return [each._replace(files=tuple(params["files"])) for each in planned], without
+
+
+def wanted_client(params: dict[str, Any], directory: str) -> Client:
+    """Return the client, not started yet."""
+    faults = own_faults(params["own"])
+    if faults:
+        raise SeedbedError("own clients: " + "; ".join(faults))
+    settings = ClientSettings(
+        directory=directory,
+        user=params["user"],
+        control_port=params["rpc_port"],
+        peer_port=params["peer_port"],
+        address=params["address"],
+        parallel=params["parallel"],
+        seconds=params["seconds"] + 120,  # the unit outlives a module that was killed by this much
+        secret=params["rpc_secret"],
+    )
+    return make_client(params["client"], settings, params["own"])
 
 
 @os_errors_reported()
 def fetch_all(params: dict[str, Any], directory: str) -> tuple[list[DownloadResult], list[str]]:
     """Plan, download, compare; return the results, and a sentence for each failure."""
+    client = wanted_client(params, directory)
     portal = params["portal"].rstrip("/") + "/"
     planned, without = planned_downloads(params, portal)
-    if not planned:
-        return [], without
-    # The unit outlives a module that was killed by this much.
-    settings = Aria2Settings(
-        directory=directory, seconds=params["seconds"] + 120, **{key: params[key] for key in SHARED}
-    )
-    with Aria2(settings) as aria2:
-        limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
-        results = downloads.run_downloads(planned, aria2, portal, limits)
-    return results, without + [sentence(result) for result in results if not result["ok"]]
+    fit, skipped = downloads.without_features(planned, client)
+    results = skipped
+    if fit:
+        with client:
+            limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
+            results = downloads.run_downloads(fit, client, portal, limits) + skipped
+    return results, without + [sentence(result) for result in results if result["fault"]]
 
 
 @contextlib.contextmanager
 def alone(parent: str) -> Iterator[None]:
-    """Be the one download of this host, and take away what one has left that was killed; Aria2Error while another runs.
+    """Be the one download of this host, and take away what a killed one has left; ClientError while another runs.
 
     One whose run was killed goes on until it is done, so there is some patience with it.
     """
@@ -229,7 +290,7 @@ def alone(parent: str) -> Iterator[None]:
                 break
             except BlockingIOError as error:
                 if time.monotonic() > deadline:
-                    raise Aria2Error(
+                    raise ClientError(
                         "another download is under way on this host; run again when it has ended"
                     ) from error
             time.sleep(POLL)  # between two tries; the deadline above bounds the wait
@@ -251,9 +312,10 @@ def make_run_directory(parent: str, *, keep: bool) -> str:
 
 
 def sentence(result: DownloadResult) -> str:
-    """Return a failed download as a sentence."""
-    words = "; ".join(result["words"])
-    return f"{result['name']} by {result['via']} over {result['tracker']}: failed at {result['step']}: {words}"
+    """Return a download that is not as it should be as a sentence."""
+    what = f"{result['name']} by {result['via'].replace('_', ' ')} over {result['tracker']} with {result['client']}"
+    where = f"failed at {result['step']}" if result["step"] and result["expected"] == "completes" else "not as promised"
+    return f"{what}: {where}: {result['fault']}"
 
 
 def main() -> None:

@@ -1,0 +1,152 @@
+"""Transmission as a client that downloads: a daemon of its own, beside whatever seeds on the host."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import time
+from typing import Any
+
+from ansible.module_utils.seedbed.clients.contract import (
+    Client,
+    ClientError,
+    ClientSettings,
+    ClientSilent,
+    Order,
+    Status,
+)
+from ansible.module_utils.seedbed.clients.unit import ClientUnit
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcError, RpcUnreachable
+
+READY_SECONDS = 30
+FIELDS = ["status", "haveValid", "haveUnchecked", "leftUntilDone", "peersConnected", "error", "errorString"]
+FIELDS += ["metadataPercentComplete"]
+LOCAL_ERROR = 3  # what a tracker says is no end: the daemon asks again
+_STATES = {0: "waiting", 1: "checking", 2: "checking", 3: "waiting", 4: "downloading", 5: "waiting", 6: "downloading"}
+
+
+def daemon_settings(settings: ClientSettings, secret: str) -> dict[str, Any]:
+    """Return settings.json: peers come from trackers alone, and nothing waits in a queue."""
+    shown = {
+        "rpc-port": settings.control_port,
+        "rpc-bind-address": "127.0.0.1",
+        "rpc-authentication-required": True,
+        "rpc-username": "seedbed",
+        "rpc-password": secret,
+        "rpc-whitelist-enabled": False,
+        "peer-port": settings.peer_port,
+        "bind-address-ipv4": settings.address or "0.0.0.0",
+        "download-dir": settings.directory,
+        "encryption": 1,
+        "umask": 0o022,
+    }
+    off = ("port-forwarding", "dht", "pex", "lpd", "utp", "download-queue", "seed-queue", "incomplete-dir")
+    return {**shown, **{f"{name}-enabled": False for name in off}, "rename-partial-files": False}
+
+
+class Transmission(Client):
+    """The transmission-daemon of the host's release."""
+
+    name = "transmission"
+    features = frozenset(
+        ("torrent", "magnet", "bare_magnet", "private", "hybrid", "web_seed", "udp_tracker", "file_choice")
+    )
+
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__(settings)
+        self._secret = settings.secret or secrets.token_hex(16)
+        self._process = ClientUnit(settings, "transmission-daemon")
+        self._rpc = RpcClient("127.0.0.1", settings.control_port, ("seedbed", self._secret))
+        self._chosen: dict[str, list[int]] = {}
+
+    def __enter__(self) -> Transmission:
+        """Start the daemon and wait until it answers; whatever goes wrong, nothing of it goes on running."""
+        self._process.own({"settings.json": json.dumps(daemon_settings(self.settings, self._secret))})
+        self._process.start(["/usr/bin/transmission-daemon", "--foreground", "--config-dir", self.settings.directory])
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the daemon."""
+        self._rpc.close()
+        self._process.stop()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                self._rpc.call("session-get")
+                return
+            except RpcUnreachable as error:
+                if not self._process.unit.active() or time.monotonic() > deadline:
+                    raise ClientSilent(f"transmission-daemon does not answer: {error}") from error
+                time.sleep(0.1)  # between two questions; the deadline above bounds the wait
+            except RpcError as error:
+                raise ClientError(str(error)) from error
+
+    def add(self, order: Order) -> str:
+        """Begin a download. Trackers are added before it starts: a magnet without any would give up its first turn."""
+        what = {"filename": order.magnet} if order.magnet else {"metainfo": base64.b64encode(order.torrent).decode()}
+        answer = self._call("torrent-add", **what, **{"download-dir": order.directory, "paused": True})
+        if "torrent-added" not in answer:
+            raise ClientError("Transmission has this torrent already")
+        handle = str(answer["torrent-added"]["hashString"])
+        if order.trackers:
+            self._call("torrent-set", ids=[handle], trackerAdd=list(order.trackers))
+        self._chosen[handle] = list(order.files)
+        self._call("torrent-start", ids=[handle])
+        return handle
+
+    def status(self, handle: str) -> Status:
+        """Return how a download stands."""
+        seen = self._torrent(handle, FIELDS)
+        peers = seen["peersConnected"]
+        if seen["error"] == LOCAL_ERROR:
+            return Status("failed", seen["haveValid"], peers, seen["errorString"])
+        if seen["metadataPercentComplete"] < 1:
+            return Status("metadata", 0, peers)
+        if self._chosen[handle]:
+            # An empty list means all of them.
+            chosen, self._chosen[handle] = self._chosen[handle], []
+            self._call("torrent-set", **{"ids": [handle], "files-unwanted": [], "files-wanted": chosen})
+            return Status("downloading", 0, peers)
+        state = _STATES[seen["status"]]
+        complete = not seen["leftUntilDone"] and state != "checking"
+        return Status("complete" if complete else state, seen["haveValid"] + seen["haveUnchecked"], peers)
+
+    def files(self, handle: str) -> list[str]:
+        """Return the paths of a download's files."""
+        seen = self._torrent(handle, ["downloadDir", "files"])
+        return [os.path.join(seen["downloadDir"], file["name"]) for file in seen["files"]]
+
+    def remove(self, handle: str) -> None:
+        """Forget a download."""
+        self._call("torrent-remove", **{"ids": [handle], "delete-local-data": False})
+
+    def last_words(self, handle: str, info_hash: str) -> list[str]:
+        """Return what the daemon says of a download that it still has: a tracker's refusal, for instance."""
+        del info_hash
+        with contextlib.suppress(ClientError):
+            said = self._torrent(handle, ["errorString"])["errorString"]
+            return [said] if said else []
+        return []
+
+    def _torrent(self, handle: str, fields: list[str]) -> dict[str, Any]:
+        found = self._call("torrent-get", ids=[handle], fields=fields)["torrents"]
+        if not found:
+            raise ClientError("Transmission does not have the torrent any more")
+        torrent: dict[str, Any] = found[0]
+        return torrent
+
+    def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            return self._rpc.call(method, arguments)
+        except RpcError as error:
+            raise (ClientSilent if isinstance(error, RpcUnreachable) else ClientError)(str(error)) from error

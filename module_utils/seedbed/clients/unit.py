@@ -1,0 +1,120 @@
+"""The transient unit in which a client runs: guarded, without rights, ended by systemd should we not do it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from typing import IO, Sequence
+
+from ansible.module_utils.seedbed.base.commands import CommandError
+from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+from ansible.module_utils.seedbed.base.users import give_directory, user_ids
+from ansible.module_utils.seedbed.clients.contract import ClientError, ClientSettings
+
+UNIT = "seedbed-leecher.service"
+TAIL = 4096  # bytes of what it wrote that are looked at
+
+# A client talks to the network and writes into its own directory, and needs nothing else of the host.
+SANDBOX = (
+    "LimitNOFILE=65536",
+    "MemoryMax=2G",
+    "TasksMax=64",
+    "CapabilityBoundingSet=",
+    "DevicePolicy=closed",
+    "KeyringMode=private",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "NoNewPrivileges=yes",
+    "PrivateDevices=yes",
+    "PrivateTmp=yes",
+    "PrivateUsers=yes",
+    "ProcSubset=pid",
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHome=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectProc=invisible",
+    "ProtectSystem=strict",
+    "RemoveIPC=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallErrorNumber=EPERM",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+)
+
+
+def guards(settings: ClientSettings) -> list[str]:
+    """Return the options of systemd-run that take a client's rights, and end it should we not do it."""
+    properties = [
+        f"User={settings.user}",
+        f"RuntimeMaxSec={settings.seconds}",
+        f"ReadWritePaths={settings.directory}",
+        f"WorkingDirectory={settings.directory}",
+        # Clients keep their state below the home of whoever runs them.
+        *(f"Environment={name}={settings.directory}" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")),
+        *SANDBOX,
+    ]
+    return [word for line in properties for word in ("-p", line)]
+
+
+class ClientUnit:
+    """A client's process, as a unit that is gone when it ends."""
+
+    def __init__(self, settings: ClientSettings, program: str) -> None:
+        self.settings, self._program = settings, program
+        self.unit = Unit(UNIT)
+
+    def own(self, files: dict[str, str]) -> None:
+        """Write files into the client's directory, readable for its user alone, and give it all to that user."""
+        owner = user_ids(self.settings.user)
+        for name, text in files.items():
+            self.hand_over(os.path.join(self.settings.directory, name), text.encode())
+        # Last: from here on that user may put something else in a file's place.
+        give_directory(self.settings.directory, owner)
+
+    def hand_over(self, path: str, content: bytes) -> None:
+        """Write a file for the client, readable for its user alone."""
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(content)
+            os.fchown(file.fileno(), *user_ids(self.settings.user))
+
+    def make_directory(self, path: str) -> None:
+        """Make a directory for the client, where there is none."""
+        os.makedirs(path, mode=0o755, exist_ok=True)
+        give_directory(path, user_ids(self.settings.user))
+
+    def start(self, argv: Sequence[str]) -> None:
+        """Start the client."""
+        try:
+            run_transient(UNIT, guards(self.settings), argv)
+        except CommandError as error:
+            raise self._not_started(error.message) from error
+
+    def talk(self, argv: Sequence[str], *, stdout: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start the client with its standard input, output and errors in our hands."""
+        command = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--unit", UNIT]
+        return subprocess.Popen(
+            [*command, *guards(self.settings), *argv], stdin=subprocess.PIPE, stdout=stdout, stderr=errors
+        )
+
+    def stop(self) -> None:
+        """End the client."""
+        with contextlib.suppress(CommandError):  # it has ended by itself
+            self.unit.stop()
+
+    def _not_started(self, why: str) -> ClientError:
+        return ClientError(f"{self._program} could not be started as {UNIT}: {why}")
+
+
+def last_lines(errors: IO[bytes], count: int = 3) -> list[str]:
+    """Return the last lines of what a client wrote to its standard error."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - TAIL))
+    return errors.read().decode(errors="replace").strip().splitlines()[-count:]

@@ -1,0 +1,123 @@
+"""Every client fetches every kind of item in every way, on both releases, and nothing of it is left.
+
+So does a client of one's own, by lines of JSON and by a command a download. What a client lacks is skipped. A bare
+magnet comes with the lab's trackers, and without them it does not. What stalls as promised passes, what does not fails.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIO = ROOT / "molecule" / "clients"
+LEECHERS = ["leecher1", "leecher2"]
+KNOWN = ["aria2", "libtorrent", "transmission"]
+WHOLE = ["one", "tree", "private", "hybrid"]
+
+
+class Run(NamedTuple):
+    """A run of the playbook: its exit status, what each leecher's clients did, and the same as JUnit XML."""
+
+    status: int
+    output: str
+    downloads: dict[str, list[dict[str, Any]]]
+    junit: dict[str, ElementTree.Element]
+
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        return [download for downloads in self.downloads.values() for download in downloads]
+
+    @property
+    def faults(self) -> list[tuple[str, ...]]:
+        return [(one["client"], one["name"], one["via"], one["fault"]) for one in self.all if one["fault"]]
+
+
+@pytest.fixture(scope="module")
+def download(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    own = ROOT / "module_utils" / "seedbed" / "clients" / "libtorrent_program.py"
+    for leecher in LEECHERS:
+        lab[leecher].check_output("mkdir -p /opt/own")
+        copy = ["scp", "-q", "-F", f"{lab.directory}/ssh_config", str(own), f"{leecher}:/opt/own/client.py"]
+        subprocess.run(copy, check=True)
+
+    def run(**variables: Any) -> Run:
+        directory = tmp_path_factory.mktemp("downloads")
+        files = {"download_json": str(directory / "d.json"), "download_junit": str(directory / "d.xml")}
+        playbook = str(ROOT / "playbooks" / "download.yml")
+        inventory = f"--inventory={SCENARIO}/inventory.yml"
+        done = lab.playbook(inventory, f"--extra-vars={json.dumps({**files, **variables})}", playbook)
+        paths = {leecher: directory / f"d-{leecher}" for leecher in LEECHERS}
+        assert all(path.with_suffix(".json").exists() for path in paths.values()), done.stdout + done.stderr
+        told = {leecher: json.loads(path.with_suffix(".json").read_text()) for leecher, path in paths.items()}
+        junit = {leecher: ElementTree.parse(path.with_suffix(".xml")).getroot()[0] for leecher, path in paths.items()}
+        return Run(done.returncode, done.stdout, {name: each["downloads"] for name, each in told.items()}, junit)
+
+    return run
+
+
+def test_every_client_fetches_every_item_every_way(download: Any) -> None:
+    run = download(client=",".join(KNOWN), by="all", download_items=WHOLE)
+    assert run.faults == []
+    assert run.status == 0
+    for leecher in LEECHERS:
+        tried = [one for one in run.downloads[leecher] if not one["skipped"]]
+        assert {one["client"] for one in tried} == set(KNOWN)
+        assert all(one["ok"] for one in tried)
+        ways = {(one["name"], one["via"], one["tracker"]) for one in tried if one["client"] == "transmission"}
+        assert len(ways) == 3 * 6 + 2, "a private item has no magnet"
+        skipped = {(one["client"], one["name"], one["skipped"]) for one in run.downloads[leecher] if one["skipped"]}
+        assert skipped == {("aria2", "hybrid", "hybrid")}
+        suite = run.junit[leecher]
+        assert (suite.get("failures"), suite.get("skipped")) == ("0", "6")
+
+
+def test_a_download_that_stalls_as_promised_passes(download: Any) -> None:
+    run = download(client=",".join(KNOWN), by="torrent", download_trackers=["http"], torrent="partial")
+    assert run.faults == []
+    assert run.status == 0
+    for one in run.all:
+        assert (one["ok"], one["step"], one["expected"]) == (False, "stall", "stalls at 60%")
+        assert 0.55 <= one["bytes"] / one["size"] <= 0.6
+    assert "stalls at 60%, as promised" in run.output
+
+
+def test_files_are_chosen(download: Any) -> None:
+    chosen = {"torrent": "tree", "download_files": "file-000003.bin,file-000017.bin"}
+    run = download(client=",".join(KNOWN), by="torrent,magnet", download_trackers=["http"], **chosen)
+    assert run.faults == []
+    assert run.status == 0
+    assert all(one["ok"] and one["bytes"] < one["size"] / 2 for one in run.all)
+
+
+def test_clients_of_ones_own_are_further_columns(download: Any) -> None:
+    run = download(client="lines,once", by="all", torrent="one,private", download_trackers=["http"])
+    assert run.faults == []
+    assert run.status == 0
+    assert {one["client"] for one in run.all if one["ok"]} == {"lines", "once"}
+
+
+def test_without_the_labs_trackers_a_bare_magnet_does_not_come(download: Any) -> None:
+    run = download(client="deaf", by="magnet,bare_magnet", torrent="one", download_trackers=["http"])
+    assert run.status != 0
+    for leecher in LEECHERS:
+        by_magnet, by_bare_magnet = run.downloads[leecher]
+        assert by_magnet["ok"]
+        assert not by_bare_magnet["ok"]
+        assert by_bare_magnet["fault"]
+        assert run.junit[leecher].get("failures") == "1"
+
+
+@pytest.mark.parametrize("leecher", LEECHERS)
+def test_nothing_of_them_is_left(lab: Any, leecher: str) -> None:
+    host = lab[leecher]
+    assert host.check_output("systemctl list-units --all --plain --no-legend 'seedbed-leecher*'") == ""
+    assert host.check_output("ls -A /srv/seedbed/leecher") == ""
+    assert host.run("systemctl is-active transmission-daemon").stdout.strip() != "active"
+    assert host.run("pgrep -u seedbed-leecher").rc == 1

@@ -1,0 +1,136 @@
+"""The module client_download: what it asks for, and how it tells a failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import client_download
+import pytest
+from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.clients import downloads
+
+ITEM = {
+    "name": "a, b",
+    "info_hash": "0" * 40,
+    "size": 1,
+    "piece_length": 16384,
+    "pieces": 1,
+    "files": [{"path": "a, b", "length": 1, "sha256": ""}],
+    "private": False,
+    "magnet": "magnet:?",
+    "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
+}
+PRIVATE = {**ITEM, "name": "private", "private": True, "magnet": None}
+PARAMS: dict[str, Any] = {
+    "items": "acceptance",
+    "client": "aria2",
+    "own": {},
+    "user": "nobody",
+    "rpc_port": 8084,
+    "rpc_secret": "",
+    "peer_port": 8085,
+    "address": "",
+    "parallel": 16,
+    "seconds": 60,
+    "files": [],
+    "via": ["torrent", "magnet"],
+    "trackers": ["http", "udp"],
+    "spread": None,
+    "once": False,
+    "largest": 100,
+}
+
+
+@pytest.fixture(autouse=True)
+def portal(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = {
+        "schema_version": 1,
+        "items": [ITEM, {**ITEM, "name": "c"}, {**ITEM, "name": "d", "trackers": []}, PRIVATE],
+    }
+    monkeypatch.setattr(downloads, "fetch_from_portal", lambda url: json.dumps(catalogue).encode())
+
+
+def names(**changed: Any) -> list[str]:
+    planned, without = client_download.planned_downloads({**PARAMS, **changed}, "http://192.0.2.1:8000/")
+    assert not without
+    return [job.item["name"] for job in planned]
+
+
+def test_acceptance_is_spread_and_names_are_not() -> None:
+    assert len(names()) == 4
+    assert names(items="c") == ["c"] * 4
+    assert names(items="c", spread=True) == ["c"] * 4
+    assert names(items="c", via=["torrent"], trackers=["udp"]) == ["c"]
+
+
+def test_the_acceptance_takes_what_the_ways_that_are_left_can_fetch() -> None:
+    assert "private" in names(via=["torrent"])
+    assert set(names(via=["magnet"])) == {"a, b", "c"}
+
+
+def test_names_come_separated_by_commas_or_as_a_list() -> None:
+    assert sorted(set(names(items="c,c"))) == ["c"]
+    assert sorted(set(names(items=["a, b", "c"]))) == ["a, b", "c"], "a list may hold names with commas"
+
+
+def test_without_anything_to_fetch_no_aria2_is_started() -> None:
+    params = {**PARAMS, "portal": "http://192.0.2.1:8000", "items": "d"}
+    assert client_download.fetch_all(params, "/nonexistent") == (
+        [],
+        [
+            "d: cannot be fetched by torrent or magnet over http or udp trackers; a private item needs its .torrent, "
+            "and each needs a tracker of that kind, over UDP one with an IPv4 address"
+        ],
+    )
+
+
+def test_a_client_that_nobody_knows_is_refused_before_the_portal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "fetch_from_portal", lambda url: pytest.fail(f"{url} was asked for"))
+    params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "netscape", "own": {"acme": {"program": ["/a"]}}}
+    with pytest.raises(
+        SeedbedError, match="no client 'netscape'; these are known: aria2, libtorrent, transmission, acme"
+    ):
+        client_download.fetch_all(params, "/nonexistent")
+
+
+def test_what_a_client_lacks_is_skipped_and_it_is_not_even_started() -> None:
+    own = {"acme": {"program": ["/nonexistent"], "features": ["torrent"]}}
+    params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "acme", "own": own, "items": "c"}
+    results, failures = client_download.fetch_all({**params, "via": ["magnet"]}, "/nonexistent")
+    assert failures == []
+    assert [(result["tracker"], result["skipped"]) for result in results] == [
+        ("http", "magnet"),
+        ("udp", "magnet and udp tracker"),
+    ]
+
+
+def test_a_failure_is_a_sentence() -> None:
+    result = {"client": "aria2", "name": "c", "via": "bare_magnet", "tracker": "udp", "step": "connect"}
+    said = client_download.sentence({**result, "expected": "completes", "fault": "no peer; refused"})
+    assert said == "c by bare magnet over udp with aria2: failed at connect: no peer; refused"
+    said = client_download.sentence({**result, "step": None, "expected": "stalls at 60%", "fault": "is complete"})
+    assert said == "c by bare magnet over udp with aria2: not as promised: is complete"
+
+
+def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(client_download.Unit, "active", lambda unit: True)
+    monkeypatch.setattr(client_download.Unit, "stop", lambda unit: stopped.append(unit.name))
+    with client_download.alone(str(tmp_path)):
+        killed = client_download.make_run_directory(str(tmp_path), keep=False)
+        kept = client_download.make_run_directory(str(tmp_path), keep=True)
+    with client_download.alone(str(tmp_path)):
+        assert [str(path) for path in tmp_path.iterdir()] == [kept] != [killed]
+    assert stopped == ["seedbed-leecher.service"] * 2
+
+
+def test_two_downloads_of_a_host_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_download, "PATIENCE", 0.0)
+    monkeypatch.setattr(client_download.Unit, "active", lambda unit: False)
+    first, second = (client_download.alone(str(tmp_path)) for _ in range(2))
+    with first, pytest.raises(client_download.ClientError, match="another download is under way"):
+        second.__enter__()
