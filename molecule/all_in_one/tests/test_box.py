@@ -206,6 +206,8 @@ class Proxy(socketserver.ThreadingTCPServer):
 
 
 class Refusal(socketserver.BaseRequestHandler):
+    server: Proxy
+
     def handle(self) -> None:
         self.server.asked.append(self.request.recv(65536))
         self.request.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")

@@ -63,7 +63,7 @@ def kill_site(lab: Any, host: str, moment: str, *variables: str) -> None:
         command = lab.command(INVENTORY, "playbooks/site.yml", *variables)
         run = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
         try:
-            while run.poll() is None and not select.select([waiting.stdout], [], [], 0.2)[0]:
+            while run.poll() is None and not select.select([waiting.stdout.fileno()], [], [], 0.2)[0]:
                 pass
             ended = run.poll()
         finally:
