@@ -6,6 +6,7 @@ daemon's would be.
 
 from __future__ import annotations
 
+import errno
 import http.server
 import json
 import os
@@ -269,6 +270,29 @@ def test_what_does_not_serve_is_put_back(unit: FakeUnit, port: int, broken: dict
     assert str(raised.value).endswith("The last lines of its journal:\nbind() failed")
     assert unit.config.read_bytes() == good.files[0].content
     assert not plan_service(good, unit).changed
+
+
+def test_a_full_disk_leaves_the_unit_running_with_what_it_had(
+    unit: FakeUnit, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = service(unit, port)
+    converge(good, unit)
+    write, written = service_unit.write_atomically, []
+
+    def full_after_one(path: str, data: bytes, **options: Any) -> None:
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        written.append(path)
+        write(path, data, **options)
+
+    monkeypatch.setattr(service_unit, "write_atomically", full_after_one)
+    # One file still finds room, the next one none, and then there is none to put the former one back.
+    config, own = service(unit, port, other=1).files
+    more = good._replace(files=[config, own._replace(content=b"[Service]\n# more\n")])
+    with pytest.raises(ServiceError, match=r"No space left on device: .*The former .* could not be put back") as raised:
+        converge(more, unit)
+    assert "fake.service runs again" in str(raised.value)
+    assert unit.active()
 
 
 def test_a_first_start_that_fails_leaves_nothing_behind(unit: FakeUnit, port: int) -> None:

@@ -6,6 +6,7 @@ A throw-away HTTP server on loopback plays the daemon, in this very process: it 
 from __future__ import annotations
 
 import base64
+import errno
 import getpass
 import http.server
 import json
@@ -243,6 +244,46 @@ def test_a_unit_that_does_not_start_says_its_last_words(unit: FakeUnit, spec: da
     unit.start = refuse_once  # type: ignore[method-assign]
     with pytest.raises(daemon.DaemonError, match=r"does not start\. Last words of fake\.service: its last words\. The"):
         daemon.apply_daemon(spec._replace(drop_in="[Service]\n# new\n"), unit, ())
+    assert unit.active()
+
+
+def test_a_full_disk_leaves_the_daemon_running_with_what_it_had(
+    unit: FakeUnit, spec: DaemonSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_daemon(spec, unit, ())
+    before = json.loads(unit.path.read_text())
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    wanted = spec._replace(settings={**spec.settings, "rpc-port": free_port()}, drop_in="new")
+    with pytest.raises(DaemonError) as caught:
+        apply_daemon(wanted, unit, ())
+    assert f"No space left on device: '{unit.path}'. The former settings are back, fake.service runs" in str(
+        caught.value
+    )
+    assert unit.server is not None
+    assert json.loads(unit.path.read_text()) == before
+    assert [path.name for path in unit.path.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_cannot_be_put_back_is_named_and_the_daemon_runs(
+    unit: FakeUnit, spec: DaemonSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_daemon(spec, unit, ())
+    start = unit.start
+
+    def fill_the_disk() -> None:
+        unit.start = start  # type: ignore[method-assign]
+        monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+        raise CommandError(["systemctl", "start", unit.name], 1, "Job failed. See systemctl status.")
+
+    unit.start = fill_the_disk  # type: ignore[method-assign]
+    with pytest.raises(
+        DaemonError, match=r"seedbed\.conf \(No space left\) could not be put back, fake\.service runs again\."
+    ):
+        apply_daemon(spec._replace(drop_in="[Service]\n# new\n"), unit, ())
     assert unit.active()
 
 

@@ -91,9 +91,11 @@ def write_atomically(
             if durable:
                 os.fsync(descriptor)
             os.replace(part, path)  # while it is still locked
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
+        if isinstance(error, OSError) and not error.filename:  # as where there is no space
+            error.filename = path
         raise
 
 

@@ -431,18 +431,25 @@ def _put_back(unit: Unit, plan: ServicePlan, was_active: bool) -> str:
     if not was_active:
         with contextlib.suppress(CommandError):  # systemd does not know it
             unit.stop()
+    lost = []
     for item in plan.differences:
-        _put(item.file.path, item.former)
+        try:
+            if read_former(item.file.path) != item.former:
+                _put(item.file.path, item.former)
+        except OSError as error:  # no space, most often: the service is to run all the same
+            lost.append(f"{item.file.path} ({error.strerror})")
     if _has_unit_file(plan, unit):
         unit.reload_files()
     if was_active and plan.action:
         with contextlib.suppress(CommandError):  # said below
             _act(unit, "reload" if plan.action == "reload" and unit.active() else "restart")
     files = "The former files are back, " if plan.differences else ""
+    if lost:
+        files = f"The former {' and '.join(lost)} could not be put back, "
     if not was_active:
         return f"{files}{unit.name} stays stopped, as it was."
     if unit.active():
-        return f"{files}{unit.name} runs{' with them' if files else ''} again."
+        return f"{files}{unit.name} runs{' with them' if files and not lost else ''} again."
     return f"{files}{unit.name} does not run."
 
 

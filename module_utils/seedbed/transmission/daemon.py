@@ -228,14 +228,25 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         unit.enable()
     except BaseException as error:
         unit.stop()
-        _restore(spec.path, old, owner.pw_uid, owner.pw_gid, 0o600)
-        _restore(unit.drop_in, old_drop_in, 0, 0, 0o644)
+        lost = _put_back(spec.path, old, owner.pw_uid, owner.pw_gid, 0o600)
+        lost += _put_back(unit.drop_in, old_drop_in, 0, 0, 0o644)
         start_if(unit, was_active)
         if not isinstance(error, (SeedbedError, OSError)):
             raise
-        after = "runs with them again" if was_active else "stays stopped, as it was"
-        raise DaemonError(f"{str(error).rstrip('.')}. The former settings are back, {unit.name} {after}.") from error
+        files = f"{' and '.join(lost)} could not be put back" if lost else "The former settings are back"
+        after = ("runs again" if lost else "runs with them again") if was_active else "stays stopped, as it was"
+        raise DaemonError(f"{str(error).rstrip('.')}. {files}, {unit.name} {after}.") from error
     return changes, report
+
+
+def _put_back(path: str, content: bytes | None, uid: int, gid: int, mode: int) -> list[str]:
+    """Give the file its former content; return what could not be: the daemon is to run all the same."""
+    try:
+        if read_trusted(path) != content:
+            _restore(path, content, uid, gid, mode)
+    except OSError as error:  # no space, most often
+        return [f"{path} ({error.strerror})"]
+    return []
 
 
 def _restore(path: str, content: bytes | None, uid: int, gid: int, mode: int) -> None:
