@@ -33,6 +33,8 @@ from typing import Any, Iterator
 
 READY = 60.0  # seconds until a client answers
 POLL = 0.3
+ALL, IPV4 = 0x0003, 0x0800  # what packet(7) calls protocols: a socket for one alone does not see what goes out
+RCVBUFFORCE = 33  # SO_RCVBUFFORCE, absent from socket
 
 
 class State:
@@ -54,11 +56,8 @@ class Client:
     def states(self) -> dict[str, State]:
         raise NotImplementedError
 
-    def settle(self) -> None:
-        """Have all that the client says it has on the disk."""
-
     def stop(self) -> None:
-        """End it."""
+        """End it, with all that it has on the disk."""
 
 
 class Daemon(Client):
@@ -208,13 +207,6 @@ class Transmission(Daemon):
         has = base64.b64decode(torrent["pieces"]) if info else b""
         return State(has, complete=info and torrent["leftUntilDone"] == 0, metadata=info, said=torrent["errorString"])
 
-    def settle(self) -> None:
-        self.call("torrent-stop")  # which writes what is in the cache
-        deadline = time.monotonic() + READY
-        while any(torrent["status"] for torrent in self.call("torrent-get", fields=["status"])["torrents"]):
-            assert time.monotonic() < deadline, "some do not stop"
-            time.sleep(POLL)  # between two questions; the deadline bounds the wait
-
 
 class Libtorrent(Client):
     def __init__(self, address: str, port: int, directory: str, *, plain: bool) -> None:
@@ -233,7 +225,7 @@ class Libtorrent(Client):
             "active_limit": -1,
             "active_checking": -1,
             "connections_limit": 2000,
-            "alert_mask": int(libtorrent.alert.category_t.storage_notification),
+            "alert_mask": 0,
         }
         if plain:
             settings.update(out_enc_policy=2, in_enc_policy=2, enable_outgoing_utp=False)
@@ -263,19 +255,9 @@ class Libtorrent(Client):
             has if info else b"", complete=info and status.is_seeding, metadata=info, said=str(status.errc.message())
         )
 
-    def settle(self) -> None:
-        self.session.pause()
-        waiting = {name for name, handle in self.handles.items() if handle.status().has_metadata}
-        for name in waiting:
-            self.handles[name].flush_cache()
-        number, deadline = len(waiting), time.monotonic() + READY
-        while number:
-            assert time.monotonic() < deadline, "some are not written"
-            self.session.wait_for_alert(500)
-            number -= sum(isinstance(alert, self.lt.cache_flushed_alert) for alert in self.session.pop_alerts())
-
     def stop(self) -> None:
-        del self.handles, self.session
+        self.handles.clear()
+        del self.session  # which waits until all is written
 
 
 CLIENTS = {"aria2": Aria2, "transmission": Transmission, "libtorrent": Libtorrent}
@@ -291,8 +273,8 @@ class Wire:
         self._address, self._port = socket.inet_aton(address), port
         self._parts: dict[tuple[bytes, int, bool], dict[int, bytes]] = {}
         self._first: dict[tuple[bytes, int, bool], int] = {}
-        self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 * 2**20)
+        self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL))
+        self._sock.setsockopt(socket.SOL_SOCKET, RCVBUFFORCE, 64 * 2**20)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
@@ -300,7 +282,9 @@ class Wire:
     def _listen(self) -> None:
         while not self._over.is_set() or select.select([self._sock], [], [], 0)[0]:
             if select.select([self._sock], [], [], POLL)[0]:
-                self._packet(self._sock.recv(2**18))
+                packet, (_device, kind, *_rest) = self._sock.recvfrom(2**18)
+                if kind == IPV4:
+                    self._packet(packet)
 
     def _packet(self, packet: bytes) -> None:
         """Keep the payload of a TCP segment by its place in the stream (RFC 791, 9293)."""
@@ -422,8 +406,6 @@ def main() -> None:
             if not open_yet:
                 break
             time.sleep(POLL)  # between two looks; each item's own limits bound the wait
-        client.settle()
-        states = client.states()
     finally:
         client.stop()
     results = {

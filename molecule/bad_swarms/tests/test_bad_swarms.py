@@ -195,10 +195,8 @@ def test_every_client_gets_what_was_promised_and_every_byte_is_right(lab: Any, i
 
 
 def test_the_testimony_is_what_the_packets_were(lab: Any, items: Items, wait_until: Any) -> None:
-    chosen = {
-        name: items[name]
-        for name in ("peer-honest", "peer-partial-alone", "peer-corrupt-eighth-alone", "peer-drip-alone")
-    }
+    # Not of those that a client breaks off with: what it did not read any more was sent all the same.
+    chosen = {name: items[name] for name in ("peer-honest", "peer-partial-alone", "peer-drip-alone")}
     address = spare(lab)[len(CLIENTS)]
     counted = downloaded(lab, "client13", "libtorrent", chosen, address, count=True)["counted"]
     for name, item in chosen.items():
@@ -223,6 +221,12 @@ class Visitor:
         while self.wire.message()[0] != 1:  # until it unchokes
             pass
 
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.sock.close()
+
     def is_served(self) -> bool:
         """Whether a block still comes."""
         self.wire.send_message(6, bytes(8) + (16384).to_bytes(4, "big"))
@@ -243,30 +247,30 @@ class Visitor:
 
 def test_what_stays_as_it_is_goes_on_and_a_faulty_file_changes_nothing(lab: Any, items: Items, wait_until: Any) -> None:
     host, before = lab["play1"], status(lab)["torrents"]
-    stays, goes = Visitor(items["peer-honest"]), Visitor(items["peer-drip-alone"])
-    assert stays.is_served()
-    host.check_output(f"cp -a {CONFIG} /var/tmp/scripted.json")
-    drop = """
+    with Visitor(items["peer-honest"]) as stays, Visitor(items["peer-drip-alone"]) as goes:
+        assert stays.is_served()
+        host.check_output(f"cp -a {CONFIG} /var/tmp/scripted.json")
+        drop = """
 import json, sys
 config = json.load(open(sys.argv[1]))
 config["torrents"] = [each for each in config["torrents"] if each["info_hash"] != sys.argv[2]]
 json.dump(config, open(sys.argv[1], "w"))
 print("{}")
 """
-    lab.python("play1", drop, CONFIG, items["peer-drip-alone"]["info_hash"])
-    host.check_output(f"systemctl reload {UNIT}")
-    wait_until(lambda: status(lab)["torrents"] == before - 1, what="the smaller catalogue")
-    assert goes.is_closed()
-    assert stays.is_served()
-    for faulty in ("{", '{"port": 8086, "addresses": ["127.0.0.1"], "torrents": [{}]}'):
-        host.check_output(f"printf %s {shlex.quote(faulty)} >{CONFIG}; systemctl reload {UNIT}")
-        fault = wait_until(lambda: status(lab)["fault"], what="the fault in the status")
-        assert CONFIG in fault
-        assert status(lab)["torrents"] == before - 1
+        lab.python("play1", drop, CONFIG, items["peer-drip-alone"]["info_hash"])
+        host.check_output(f"systemctl reload {UNIT}")
+        wait_until(lambda: status(lab)["torrents"] == before - 1, what="the smaller catalogue")
+        assert goes.is_closed()
         assert stays.is_served()
-    host.check_output(f"cp -a /var/tmp/scripted.json {CONFIG}; systemctl reload {UNIT}")
-    wait_until(lambda: (status(lab)["torrents"], status(lab)["fault"]) == (before, ""), what="the whole catalogue")
-    assert stays.is_served()
+        for faulty in ("{", '{"port": 8086, "addresses": ["127.0.0.1"], "torrents": [{}]}'):
+            host.check_output(f"printf %s {shlex.quote(faulty)} >{CONFIG}; systemctl reload {UNIT}")
+            fault = wait_until(lambda: status(lab)["fault"], what="the fault in the status")
+            assert CONFIG in fault
+            assert status(lab)["torrents"] == before - 1
+            assert stays.is_served()
+        host.check_output(f"cp -a /var/tmp/scripted.json {CONFIG}; systemctl reload {UNIT}")
+        wait_until(lambda: (status(lab)["torrents"], status(lab)["fault"]) == (before, ""), what="the whole catalogue")
+        assert stays.is_served()
 
 
 def test_the_worst_clients_do_not_bring_it_down(lab: Any, items: Items, wait_until: Any) -> None:
@@ -292,7 +296,8 @@ def test_the_worst_clients_do_not_bring_it_down(lab: Any, items: Items, wait_unt
     assert int(peak) * 1024 < int(properties["MemoryMax"]), done
     assert host.check_output(show) == before
     wait_until(lambda: status(lab)["connections"] < 50, what="room for others")
-    assert Visitor(item).is_served()
+    with Visitor(item) as visitor:
+        assert visitor.is_served()
 
 
 def diagnosed(lab: Any, directory: Path) -> dict[str, dict[str, Any]]:
