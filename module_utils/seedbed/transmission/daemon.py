@@ -233,9 +233,9 @@ def apply_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> tuple[list[S
         start_if(unit, was_active)
         if not isinstance(error, (SeedbedError, OSError)):
             raise
-        files = f"{' and '.join(lost)} could not be put back" if lost else "The former settings are back"
+        back = f"{' and '.join(lost)} could not be put back" if lost else "The former settings are back"
         after = ("runs again" if lost else "runs with them again") if was_active else "stays stopped, as it was"
-        raise DaemonError(f"{str(error).rstrip('.')}. {files}, {unit.name} {after}.") from error
+        raise DaemonError(f"{str(error).rstrip('.')}. {back}, {unit.name} {after}.") from error
     return changes, report
 
 
