@@ -353,6 +353,8 @@ def test_one_who_plays_and_is_away(tmp_path: Path) -> None:
     said = "a: too few who play it could be asked, so it "
     assert left.make(entry, former=(item,))["failures"] == [f"{said}stays published as it was"]
     assert left.make(entry)["failures"] == [f"{said}is not published"]
+    [plain] = Lab(tmp_path, HERE).make(SMALL)["items"]
+    assert left.make(entry, former=(plain,), absent=("play1",))["failures"] == [f"{said}stays published as it was"]
 
 
 def test_an_item_of_an_earlier_version_stays_published(tmp_path: Path) -> None:

@@ -294,7 +294,8 @@ def make_items(
             old = known.get(name) if uncast else kept.get(name)
             if old:
                 items.append(old)
-                if (set(old["scripted"]) if uncast else _served_by(old)) <= set(absent):
+                missed = set(old["scripted"]) if uncast else _served_by(old)
+                if missed and missed <= set(absent):
                     continue
             if uncast or name not in failed_names:
                 who = "too few who play it" if uncast else "no seeder of it"

@@ -11,6 +11,7 @@ from ansible.module_utils.seedbed.torrent import piece_lengths
 from ansible.module_utils.seedbed.torrent.links import links_for
 from ansible.module_utils.seedbed.torrent.metainfo_reader import ReadTorrent
 from ansible.module_utils.seedbed.torrent.model import (
+    Cast,
     Entry,
     Player,
     PublishedTorrent,
@@ -128,6 +129,13 @@ def _foreign_torrent(torrent: ReadTorrent, trackers: Tiers, *, keep: bool) -> Pu
     }
 
 
+def _announce(tiers: Tiers, cast: Cast | None, *, labs: bool) -> str:
+    """Which trackers have to answer: the lab's own all, of others, which may be dead on purpose, one is enough."""
+    if not any(tiers) or (cast and cast["trackers"]):  # those that are scripts may do anything
+        return "none"
+    return "all" if labs else "any"
+
+
 def resolve_entries(
     entries: Sequence[Entry],
     *,
@@ -161,13 +169,7 @@ def resolve_entries(
                 "seeders": seeding,
                 "portals": list(portals) if entry.get("webseed") is True else [],
                 "trackers": tiers,
-                # The lab's own trackers have to answer; of others, which may be dead on purpose, one is enough.
-                # Those that are scripts may do anything.
-                "announce": "none"
-                if not any(tiers) or (cast and cast["trackers"])
-                else "all"
-                if tiers == lab and all_trackers
-                else "any",
+                "announce": _announce(tiers, cast, labs=tiers == lab and all_trackers),
                 "cast": cast,
             }
         )
