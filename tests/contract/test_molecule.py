@@ -29,5 +29,6 @@ def test_bare_hosts_are_where_they_are_said_to_be() -> None:
     playbooks = {name: scenario.get("ansible", {}).get("playbooks", {}) for name, scenario in scenarios.items()}
     assert sorted(name for name, chosen in playbooks.items() if chosen.get("create") == bare) == [
         "all_in_one",
+        "survive",
         "transmission",
     ]
