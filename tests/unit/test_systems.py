@@ -140,7 +140,7 @@ def test_the_preflight_says_nothing_else_of_a_system_that_it_refuses(render: Ren
 
 @pytest.mark.parametrize(("host", "tested"), [(host, host in (BULLSEYE, BOOKWORM, TRIXIE)) for host in KNOWN])
 def test_what_was_never_tried_is_called_so(host: dict[str, Any], tested: bool) -> None:
-    notes = Role("lab", {**host, "__lab_host": {"package_lock_holder": ""}}).value("{{ __lab_notes }}")
+    notes = Role("lab", host, __lab_host={"package_lock_holder": ""}).value("{{ __lab_notes }}")
     assert [note.split(" is not among")[0] for note in notes] == ([] if tested else [called(host)])
 
 
