@@ -181,7 +181,7 @@ SAMPLE = """
 import json, pathlib, select, sys
 secrets = [bytes.fromhex(word) for word in sys.argv[1:]]
 shown, rounds = set(), 0
-while not select.select([sys.stdin], [], [], 0.01)[0]:
+while not select.select([sys.stdin], [], [], 0.1)[0]:
     rounds += 1
     for name in ("cmdline", "environ"):
         for file in pathlib.Path("/proc").glob("[0-9]*/" + name):
