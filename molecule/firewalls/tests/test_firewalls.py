@@ -80,7 +80,8 @@ ip -n neighbour link set eth0 up
 ip -n neighbour route add default via 198.18.255.1
 nft 'table ip neighbour { chain out { type nat hook postrouting priority srcnat;
 ip saddr 198.18.255.0/24 masquerade
-} }'
+}
+}'
 """
 QUESTION = """\
 import socket
