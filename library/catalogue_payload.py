@@ -223,6 +223,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     """Return the result, or how far the work is when the time to wait is over."""
     deadline = time.monotonic() + params["wait"]
     state, payloads = params["state_dir"], params["payload_dir"]
+    if not params["entries"] and not os.path.lexists(state):
+        return foresee(params)  # nothing is held, and nothing is to be: not even a place for it
     if params["entries"]:
         made = {
             "directories": [payloads, state],

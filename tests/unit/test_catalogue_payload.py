@@ -77,6 +77,13 @@ def test_made_once(call: Any, tmp_path: Path) -> None:
     assert first["diff"]["after"] == "one\n"
 
 
+def test_a_host_that_holds_nothing_gets_no_place_for_it(tmp_path: Path) -> None:
+    made = {"payload_dir": str(tmp_path / "payload"), "state_dir": str(tmp_path / "state"), "entries": []}
+    more = {"prune": True, "client": "", "unit": "", "wait": 5, "job": "", "processes": 1, "role": "catalogue"}
+    result = catalogue_payload.run({**made, **more})
+    assert (result["changed"], result["payloads_json"], list(tmp_path.iterdir())) == (False, "[]", [])
+
+
 def test_long_work_goes_on_in_the_background(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue_payload, "LONG", 1)
     result = call(wait=0)
