@@ -26,14 +26,15 @@ INVENTORY = f"--inventory={SCENARIO}/inventory.yml"
 
 PASSWORD = "only for this test"
 TORRENTS = "/var/lib/transmission-daemon/.config/transmission-daemon/torrents"
+# A host that is quicker than the other one goes on until that one is killed: its own moments come first.
 MOMENTS = (
     ("hub", "path:/etc/seedbed/firewall.nft.candidate", "while rules are on trial"),
     ("seeder1", "process:--configure", "while packages are set up"),
+    ("seeder1", "path:/etc/systemd/system/transmission-daemon.service.d/seedbed.conf", "while the daemon is stopped"),
+    ("seeder1", "path:/etc/seedbed/announcer.json", "before the announcer is started"),
     ("hub", "process:--unpack", "while packages are unpacked"),
     ("hub", "process:make -j2", "while the tracker is compiled"),
     ("hub", "path:/etc/systemd/system/opentracker.service", "before the tracker is started"),
-    ("seeder1", "path:/etc/systemd/system/transmission-daemon.service.d/seedbed.conf", "while the daemon is stopped"),
-    ("seeder1", "path:/etc/seedbed/announcer.json", "before the announcer is started"),
     ("hub", "path:/etc/systemd/system/seedbed-portal.service", "before the portal is started"),
     ("seeder1", "path:/srv/seedbed/payload/.seedbed/**/*", "while content is made"),
     ("seeder1", f"path:{TORRENTS}/*", "after a torrent was added"),
