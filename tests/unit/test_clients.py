@@ -249,6 +249,14 @@ def test_files_are_chosen_once_there_is_metadata(daemon: Any) -> None:
     assert chosen == [{"ids": [handle], "files-unwanted": [], "files-wanted": [1, 3]}]
 
 
+@pytest.mark.parametrize(("version", "hybrid"), [((3, 0), False), ((4, 1, 0), True), ((), False)])
+def test_transmission_knows_hybrids_from_its_fourth_version(
+    settings: ClientSettings, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], hybrid: bool
+) -> None:
+    monkeypatch.setattr(transmission, "installed_version", lambda _program: version)
+    assert ("hybrid" in Transmission(settings).features) == hybrid
+
+
 def test_what_a_daemon_refuses_is_a_sentence(daemon: Any) -> None:
     client, _ = daemon(torrent_get=RpcFailed("127.0.0.1:8084", "torrent-get", "no"), torrent_start={})
     with pytest.raises(ClientError, match="answers torrent-get with: no"):

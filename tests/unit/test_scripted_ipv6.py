@@ -107,7 +107,8 @@ def test_libtorrent_completes_over_ipv6_alone(lab: Any, tmp_path: Path, scheme: 
     handle = judge.add_torrent(params)
     wait_until(lambda: handle.status().is_seeding, "the download")
     judge.pause()
-    wait_until(lambda: (tmp_path / "lt/item").read_bytes() == TRUTH, "the writing of what was right")
+    item = tmp_path / "lt/item"
+    wait_until(lambda: item.exists() and item.read_bytes() == TRUTH, "the writing of what was right")
     [client] = running.testimony(torrent)["clients"]
     assert client["client"] == "::1"
     assert set(client["visits"][-1]["peers"]) == {"0"}

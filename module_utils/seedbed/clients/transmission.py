@@ -19,8 +19,11 @@ from ansible.module_utils.seedbed.clients.contract import (
     Status,
 )
 from ansible.module_utils.seedbed.clients.unit import ClientUnit
+from ansible.module_utils.seedbed.transmission.daemon import installed_version
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcError, RpcUnreachable
 
+PROGRAM = "/usr/bin/transmission-daemon"
+HYBRID_FROM = (4,)  # 3.00 calls a hybrid torrent corrupt
 READY_SECONDS = 30
 FIELDS = ["status", "haveValid", "haveUnchecked", "leftUntilDone", "peersConnected", "error", "errorString"]
 FIELDS += ["metadataPercentComplete"]
@@ -51,12 +54,12 @@ class Transmission(Client):
     """The transmission-daemon of the host's release."""
 
     name = "transmission"
-    features = frozenset(
-        ("torrent", "magnet", "bare_magnet", "private", "hybrid", "web_seed", "udp_tracker", "file_choice")
-    )
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__(settings)
+        version = installed_version(PROGRAM)
+        can = {"torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"}
+        self.features = frozenset(can | ({"hybrid"} if version >= HYBRID_FROM else set()))
         self._secret = settings.secret or secrets.token_hex(16)
         self._process = ClientUnit(settings, "transmission-daemon")
         self._rpc = RpcClient("127.0.0.1", settings.control_port, ("seedbed", self._secret))
@@ -65,7 +68,7 @@ class Transmission(Client):
     def __enter__(self) -> Transmission:
         """Start the daemon and wait until it answers; whatever goes wrong, nothing of it goes on running."""
         self._process.own({"settings.json": json.dumps(daemon_settings(self.settings, self._secret))})
-        self._process.start(["/usr/bin/transmission-daemon", "--foreground", "--config-dir", self.settings.directory])
+        self._process.start([PROGRAM, "--foreground", "--config-dir", self.settings.directory])
         try:
             self._wait_until_ready()
         except BaseException:

@@ -70,12 +70,14 @@ def test_every_client_fetches_every_item_every_way(download: Any) -> None:
         tried = [one for one in run.downloads[leecher] if not one["skipped"]]
         assert {one["client"] for one in tried} == set(KNOWN)
         assert all(one["ok"] for one in tried)
-        ways = {(one["name"], one["via"], one["tracker"]) for one in tried if one["client"] == "transmission"}
+        ways = {(one["name"], one["via"], one["tracker"]) for one in tried if one["client"] == "libtorrent"}
         assert len(ways) == 3 * 6 + 2, "a private item has no magnet"
         skipped = {(one["client"], one["name"], one["skipped"]) for one in run.downloads[leecher] if one["skipped"]}
-        assert skipped == {("aria2", "hybrid", "hybrid")}
+        # Transmission 3.00, of Debian 12, knows no hybrids either.
+        without = {"leecher1": ["aria2", "transmission"], "leecher2": ["aria2"]}[leecher]
+        assert skipped == {(client, "hybrid", "hybrid") for client in without}
         suite = run.junit[leecher]
-        assert (suite.get("failures"), suite.get("skipped")) == ("0", "6")
+        assert (suite.get("failures"), suite.get("skipped")) == ("0", str(6 * len(without)))
 
 
 def test_a_download_that_stalls_as_promised_passes(download: Any) -> None:
