@@ -206,7 +206,9 @@ def torrent(**more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def daemon(settings: ClientSettings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Transmission, Daemon]]:
-    def make(**answers: Any) -> tuple[Transmission, Daemon]:
+    monkeypatch.setattr(transmission, "installed_version", lambda _program: (3, 0))
+
+    def make(**answers: Any) -> tuple[Transmission, Daemon]:  # as 3.00, unless a test says otherwise
         played = Daemon(torrent_add={"torrent-added": {"hashString": "ab"}}, **answers)
         monkeypatch.setattr(transmission, "RpcClient", lambda *_: played)
         return Transmission(settings), played
@@ -247,6 +249,14 @@ def test_files_are_chosen_once_there_is_metadata(daemon: Any) -> None:
     assert [client.status(handle).state for _ in range(2)] == ["downloading"] * 2
     chosen = [arguments for method, arguments in played.told if method == "torrent-set"]
     assert chosen == [{"ids": [handle], "files-unwanted": [], "files-wanted": [1, 3]}]
+
+
+def test_the_fourth_version_gets_them_as_default_trackers(daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transmission, "installed_version", lambda _program: (4, 1, 0))
+    client, played = daemon()
+    client.add(Order("/d/1", magnet="magnet:?xt=1", trackers=["http://t/announce", "udp://t/announce"]))
+    assert [method for method, _ in played.told] == ["session-set", "torrent-add", "torrent-start"]
+    assert played.told[0][1] == {"default-trackers": "http://t/announce\n\nudp://t/announce"}
 
 
 @pytest.mark.parametrize(("version", "hybrid"), [((3, 0), False), ((4, 1, 0), True), ((), False)])

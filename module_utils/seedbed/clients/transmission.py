@@ -23,7 +23,6 @@ from ansible.module_utils.seedbed.transmission.daemon import installed_version
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcError, RpcUnreachable
 
 PROGRAM = "/usr/bin/transmission-daemon"
-HYBRID_FROM = (4,)  # 3.00 calls a hybrid torrent corrupt
 READY_SECONDS = 30
 FIELDS = ["status", "haveValid", "haveUnchecked", "leftUntilDone", "peersConnected", "error", "errorString"]
 FIELDS += ["metadataPercentComplete"]
@@ -57,9 +56,9 @@ class Transmission(Client):
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__(settings)
-        version = installed_version(PROGRAM)
+        self._is_4 = installed_version(PROGRAM) >= (4,)
         can = {"torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"}
-        self.features = frozenset(can | ({"hybrid"} if version >= HYBRID_FROM else set()))
+        self.features = frozenset(can | ({"hybrid"} if self._is_4 else set()))  # which 3.00 calls corrupt
         self._secret = settings.secret or secrets.token_hex(16)
         self._process = ClientUnit(settings, "transmission-daemon")
         self._rpc = RpcClient("127.0.0.1", settings.control_port, ("seedbed", self._secret))
@@ -95,13 +94,20 @@ class Transmission(Client):
                 raise ClientError(str(error)) from error
 
     def add(self, order: Order) -> str:
-        """Begin a download. Trackers are added before it starts: a magnet without any would give up its first turn."""
+        """Begin a download.
+
+        3.00 is told of trackers before the torrent starts: a magnet without any would give up its first turn. A magnet
+        that got one so asks it in 4.1.0-beta.2, too, but meets none of the peers; default trackers, which hold for all
+        public torrents, do.
+        """
         what = {"filename": order.magnet} if order.magnet else {"metainfo": base64.b64encode(order.torrent).decode()}
+        if order.trackers and self._is_4:
+            self._call("session-set", **{"default-trackers": "\n\n".join(order.trackers)})
         answer = self._call("torrent-add", **what, **{"download-dir": order.directory, "paused": True})
         if "torrent-added" not in answer:
             raise ClientError("Transmission has this torrent already")
         handle = str(answer["torrent-added"]["hashString"])
-        if order.trackers:
+        if order.trackers and not self._is_4:
             self._call("torrent-set", ids=[handle], trackerAdd=list(order.trackers))
         self._chosen[handle] = list(order.files)
         self._call("torrent-start", ids=[handle])
