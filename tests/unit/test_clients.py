@@ -181,6 +181,16 @@ def test_a_command_that_fails_is_told_with_its_last_words(settings: ClientSettin
         assert until_ended(client, handle) == Status("failed", 0, 0, "tracker says no")
 
 
+def test_a_file_that_goes_while_it_is_counted_counts_nothing(
+    settings: ClientSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = CommandClient(settings, "acme", {"torrent": program(tmp_path, "input()")}, features=ALL)
+    with client:
+        handle = client.add(Order(f"{tmp_path}/1", torrent=b"d4:infodee"))
+        monkeypatch.setattr(client, "files", lambda _handle: [f"{tmp_path}/gone"])
+        assert client.status(handle) == Status("downloading", 0)
+
+
 # -- Transmission -----------------------------------------------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ class CommandClient(Client):
     def status(self, handle: str) -> Status:
         """Return how a download stands: complete when its command has ended well."""
         running = self._running[handle]
-        count = sum(os.path.getsize(path) for path in self.files(handle))
+        count = sum(map(_size, self.files(handle)))
         code = running.process.poll()
         if code is None:
             return Status("downloading" if count or running.order.torrent else "metadata", count)
@@ -94,6 +94,13 @@ class CommandClient(Client):
         with contextlib.suppress(subprocess.TimeoutExpired, ValueError, OSError):
             running.process.communicate(timeout=5)
         running.errors.close()
+
+
+def _size(path: str) -> int:
+    """Return the bytes of a file; none of one that the command takes away while we look."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getsize(path)
+    return 0
 
 
 def _filled(word: str, places: Mapping[str, str]) -> str:

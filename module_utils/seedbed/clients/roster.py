@@ -63,18 +63,21 @@ def _own_client_faults(name: Any, told: Any) -> list[str]:
         faults.append("needs either program or commands")
     if "program" in told and not _is_argv(told["program"]):
         faults.append(f"program is {quoted(told['program'])}; a list such as [/opt/acme/lab-client] would be right")
-    commands = told.get("commands", {"torrent": ["/"]})
-    if not isinstance(commands, Mapping) or not commands or not set(commands) <= {"torrent", "magnet"}:
-        faults.append("commands has the keys torrent and magnet, or one of them")
-    else:
-        wrong = [way for way in commands if not _is_argv(commands[way])]
-        faults += [f"commands.{way}: a list such as [/opt/acme/get, --out, '{{directory}}']" for way in wrong]
+    if "commands" in told:
+        faults += _commands_faults(told["commands"])
     unknown = [feature for feature in told.get("features") or [] if feature not in FEATURES]
     if unknown:
         faults.append(f"feature {quoted(unknown[0])} is not known; these are: {', '.join(FEATURES)}")
     return faults
 
 
+def _commands_faults(commands: Any) -> list[str]:
+    if not isinstance(commands, Mapping) or not commands or not set(commands) <= {"torrent", "magnet"}:
+        return ["commands has the keys torrent and magnet, or one of them"]
+    wrong = [way for way in commands if not _is_argv(commands[way])]
+    return [f"commands.{way}: a list such as [/opt/acme/get, --out, '{{directory}}']" for way in wrong]
+
+
 def _is_argv(value: Any) -> bool:
-    """Whether it is a program with its arguments, the program by its whole path: a unit has no PATH of a user's."""
+    """Whether it is a program with its arguments, the program by its whole path: a unit has no user's PATH."""
     return isinstance(value, list) and all(isinstance(word, str) for word in value) and "".join(value[:1])[:1] == "/"

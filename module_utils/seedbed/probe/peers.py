@@ -54,7 +54,7 @@ def meet_all(targets: Sequence[Target], options: PeerOptions) -> list[PeerAnswer
         for pause in PAUSES:
             rejected = _rejected(targets, results)
             if rejected:
-                time.sleep(pause)  # as above
+                time.sleep(pause)  # a client sends no event when it is done with one; there are few pauses
                 _meet_again(rejected, results, options, pool, pause)
         met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
         answers = pool.map(lambda target: refuses_encryption(target, options), met.values())
