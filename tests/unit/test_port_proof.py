@@ -187,6 +187,10 @@ def test_open_silent_and_refused_ports_are_told_apart() -> None:
         asked = [door("tcp", port), door("udp", port), door("tcp", free), door("udp", free)]
         assert [found["reason"] for found in ports.knock(asked, 30)] == ["open", "open", "refused", "refused"]
         thread.join(30)
+        udp.settimeout(30)
+        syn, reset = udp.recv(64), udp.recv(64)
+        # Nobody is left waiting for the handshake of a peer.
+        assert (syn[0], reset[0], reset[2:4]) == (0x41, 0x31, syn[2:4])
         assert ports.knock([door("udp", silent.getsockname()[1])], 0.3)[0]["reason"] == "silent"
     assert ports.knock([], 1) == []
 

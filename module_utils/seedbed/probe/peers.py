@@ -15,16 +15,14 @@ from ansible.module_utils.seedbed.torrent.model import PeerAnswer
 
 MAX_REJECTIONS = 6  # by a client, each torrent plain and encrypted, after which nothing more is expected of it
 CROWD_PROOF = "Transmission 4"
-# Seconds without a word before those who were rejected come again, and after each who is rejected once more: the
-# greeting of one takes a client half a second, on a busy host longer.
-PAUSES = (0.0, 0.7, 1.4)
+PAUSES = (0.0, 0.7, 1.4)  # seconds before those who were rejected come again: a busy host takes longer
 
 
 class RetryQueue:
     """Attempts at a client that rejected one: they wait for each other, and end when none has come through."""
 
-    def __init__(self, pause: float) -> None:
-        self._lock, self._pause = threading.Lock(), pause
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._rejections = 0
 
     def __enter__(self) -> None:
@@ -35,8 +33,6 @@ class RetryQueue:
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self._rejections = self._rejections + 1 if error else 0
-        if error:
-            time.sleep(self._pause)  # a client sends no event when it is done with one
         self._lock.release()
 
 
@@ -54,8 +50,8 @@ def meet_all(targets: Sequence[Target], options: PeerOptions) -> list[PeerAnswer
         for pause in PAUSES:
             rejected = _rejected(targets, results)
             if rejected:
-                time.sleep(pause)  # a client sends no event when it is done with one; there are few pauses
-                _meet_again(rejected, results, options, pool, pause)
+                time.sleep(pause)  # a client sends no event; there are few pauses
+                _meet_again(rejected, results, options, pool)
         met = {target[:2]: target for target, result in zip(targets, results) if result["encryption"] == "plain"}
         answers = pool.map(lambda target: refuses_encryption(target, options), met.values())
         refusing = dict(zip(met, answers))
@@ -75,9 +71,9 @@ def _rejected(targets: Sequence[Target], results: Sequence[PeerAnswer]) -> dict[
 
 
 def _meet_again(
-    rejected: dict[int, Target], results: list[PeerAnswer], options: PeerOptions, pool: ThreadPoolExecutor, pause: float
+    rejected: dict[int, Target], results: list[PeerAnswer], options: PeerOptions, pool: ThreadPoolExecutor
 ) -> None:
-    queues = {target[:2]: RetryQueue(pause) for target in rejected.values()}
+    queues = {target[:2]: RetryQueue() for target in rejected.values()}
     second = pool.map(lambda target: meet(target, options, queues[target[:2]]), rejected.values())
     for index, result in zip(rejected, second):
         results[index] = result

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Sequence
 
 from ansible.module_utils.seedbed.base.net import Address, Deadline, NetError, net_error, open_tcp, resolve, try_each
@@ -14,6 +15,7 @@ from ansible.module_utils.seedbed.torrent.model import Knock, KnockAnswer
 
 AT_ONCE = 32
 TRIES = 3  # of each datagram: UDP may lose some
+RESET, SYN = 3, 4  # types of uTP packets (BEP 29)
 
 
 def knock(doors: Sequence[Knock], timeout: float) -> list[KnockAnswer]:
@@ -54,17 +56,21 @@ def _tcp(address: Address, deadline: Deadline) -> None:
 def _udp(address: Address, deadline: Deadline) -> None:
     """Ask as a client of a tracker (BEP 15) and as a peer (BEP 29) would: whatever answers was reached."""
     with socket.socket(address[0], socket.SOCK_DGRAM) as sock:
+        connections: list[bytes] = []
         try:
             sock.connect(address[1])
             share = deadline.left() / TRIES
             for _ in range(TRIES):
                 turn = Deadline(min(share, deadline.left()))
-                for question in questions():
-                    sock.send(question)
+                connections.append(os.urandom(2))
+                sock.send(tracker_connect())
+                sock.send(utp_packet(SYN, connections[-1]))
                 if _answered(sock, turn):
                     return
         except OSError as error:
             raise net_error(error, deadline) from error
+        finally:
+            _hang_up(sock, connections)
     raise NetError("silent", f"nothing came back within {deadline.seconds:.2g} s")
 
 
@@ -77,8 +83,19 @@ def _answered(sock: socket.socket, turn: Deadline) -> bool:
     return True
 
 
-def questions() -> tuple[bytes, bytes]:
-    """Return a tracker's connect request, and the first packet of a uTP connection, which nobody goes on with."""
-    connect = struct.pack(">QI", PROTOCOL_ID, CONNECT) + os.urandom(4)
-    hello = struct.pack(">BB2sIIIHH", 0x41, 0, os.urandom(2), 0, 0, 65536, 1, 0)
-    return connect, hello
+def _hang_up(sock: socket.socket, connections: Sequence[bytes]) -> None:
+    """Take back the connections that were begun: Transmission 3.00 would wait half a minute for their handshakes, and
+    meanwhile close on every peer from this address."""
+    with suppress(OSError):
+        for connection in connections:
+            sock.send(utp_packet(RESET, connection))
+
+
+def tracker_connect() -> bytes:
+    """Return the packet by which a client introduces itself to a tracker (BEP 15)."""
+    return struct.pack(">QI", PROTOCOL_ID, CONNECT) + os.urandom(4)
+
+
+def utp_packet(kind: int, connection: bytes) -> bytes:
+    """Return a packet without data of the connection that has these two bytes as its id (BEP 29)."""
+    return struct.pack(">BB2sIIIHH", kind << 4 | 1, 0, connection, 0, 0, 65536, 1, 0)

@@ -201,23 +201,10 @@ def healthy(doctor: Any) -> bool:
     return bool(doctor().codes == dict.fromkeys(ITEMS, "healthy"))
 
 
-def as_odd(seen: Seen) -> Seen | None:
-    """Return what was seen, if each of two seeders is odd in its own way."""
-    odd = {**dict.fromkeys(("paused", "private"), "encryption_required"), "older": "address_remembered"}
-    print(seen.codes)
-    return seen if seen.codes == {**odd, "old": "healthy"} else None
-
-
 def listed(lab: Any, info_hash: str) -> bool:
     """Return whether the tracker knows a seeder, and nobody else."""
     swarm = lab.python("tracker1", SCRAPE, info_hash)
     return bool(swarm and (swarm["complete"], swarm["incomplete"]) == (1, 0))
-
-
-def forget(lab: Any, hashes: dict[str, str], wait_until: Any) -> None:
-    """Have the seeder of 3.00 forget: now and then it takes somebody for another seeder, and turns it away."""
-    lab["tracker1"].check_output("systemctl restart transmission-daemon")
-    wait_until(lambda: listed(lab, hashes["old"]) and listed(lab, hashes["older"]))
 
 
 def nowhere(address: str) -> dict[str, Any]:
@@ -403,9 +390,7 @@ def sick(doctor: Any, patient: Patient, strange: dict[str, Stranger]) -> tuple[S
         },
     }
     rpc("torrent-remove", ids=[hashes["removed"]])
-    own = doctor(doctor_piece=False)
-    forget(lab, hashes, wait_until)
-    return own, doctor(more, portal_dir=STRANGE, doctor_piece=True)
+    return doctor(doctor_piece=False), doctor(more, portal_dir=STRANGE, doctor_piece=True)
 
 
 def test_each_torrent_has_its_own_fault(sick: tuple[Seen, Seen]) -> None:
@@ -453,7 +438,7 @@ def test_the_tracker_stopped_and_has_forgotten(doctor: Any, patient: Patient, si
 def test_the_site_playbook_heals(
     ansible: Any, doctor: Any, patient: Patient, sick: tuple[Seen, Seen], strange: dict[str, Stranger]
 ) -> None:
-    lab, rpc, hashes, wait_until = patient
+    lab, rpc, _, wait_until = patient
     foreign = ("verified now", "full", "shut", "picky")
     rpc("torrent-remove", ids=[strange[name].info_hash for name in foreign])
     lab["seeder1"].check_output(f"mv {SAVED}/deleted {SAVED}/damaged {PAYLOAD}/")
@@ -461,7 +446,6 @@ def test_the_site_playbook_heals(
     lab["tracker1"].check_output(f"mv {BLACK}.kept {BLACK} && systemctl reload opentracker")
     site = ansible(str(ROOT / "playbooks" / "site.yml"))
     assert site.returncode == 0, site.stdout
-    forget(lab, hashes, wait_until)
     wait_until(lambda: healthy(doctor))
 
 
@@ -504,21 +488,21 @@ def test_each_host_is_behind_a_firewall_of_its_own(doctor: Any, lab: Any) -> Non
 
 
 def test_each_seeder_is_odd_in_its_own_way(
-    doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any, wait_until: Any
+    doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any
 ) -> None:
     whole = f"python3 -c {shlex.quote(WHOLE)} {lab.address('tracker1')} {hashes['older']}"
-
-    def look() -> Seen | None:
-        """A seeder of 3.00 has no eye for one who comes while another of that address is greeting: ask again."""
-        forget(lab, hashes, wait_until)
-        lab["leecher1"].check_output(whole)
-        return as_odd(doctor(**{**SHORT, "torrent": "paused,private,old,older"}))
-
+    lab["leecher1"].check_output(whole)
     rpc("session-set", encryption="required")
     try:
-        seen = wait_until(look)
+        seen = doctor(**{**SHORT, "torrent": "paused,private,old,older"})
     finally:
         rpc("session-set", encryption="preferred")
+    assert seen.codes == {
+        "paused": "encryption_required",
+        "private": "encryption_required",
+        "old": "healthy",
+        "older": "address_remembered",
+    }
     assert {verdict["severity"] for verdict in seen.verdicts.values()} == {"warning", "ok", "fault"}
     assert [verdict["more"] for verdict in seen.verdicts.values()] == [[]] * 4  # nothing of the firewalls is left
 
@@ -527,7 +511,9 @@ def test_one_seeder_stops_and_the_other_is_well_again(
     doctor: Any, hashes: dict[str, str], lab: Any, wait_until: Any
 ) -> None:
     lab["seeder1"].check_output("systemctl stop transmission-daemon")
-    forget(lab, hashes, wait_until)
+    # Whoever it remembers, it forgets with a restart.
+    lab["tracker1"].check_output("systemctl restart transmission-daemon")
+    wait_until(lambda: listed(lab, hashes["old"]) and listed(lab, hashes["older"]))
     seen = doctor(**{**SHORT, "torrent": "paused,private,old,older"})
     assert seen.alike == {("seeder_down", "fault"), ("healthy", "ok")}
     assert seen.codes == {"paused": "seeder_down", "private": "seeder_down", "old": "healthy", "older": "healthy"}
