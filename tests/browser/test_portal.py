@@ -13,8 +13,10 @@ from typing import Any
 
 import libtorrent
 import pytest
+from ansible.module_utils.seedbed.probe.peer_wire import INTERESTED
 from chromium import Browser
 from client import session, wanted
+from scripted_lab import fetch_block, shake_hands
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -321,6 +323,20 @@ def test_every_control_has_a_name_of_its_own(page: Browser) -> None:
     assert "" not in names.values()
     copies = [button.accessible_name for button in page.find(".copy")]
     assert len(copies) == len(set(copies))
+
+
+def test_what_scripted_peers_saw_is_shown_live(page: Browser, catalogue: list[Item]) -> None:
+    item = next(item for item in catalogue if item["swarm"]["peers"])
+    (peer,) = item["swarm"]["peers"]
+    page.click(of(item, ".saw summary"))
+    wire = shake_hands((peer["address"], peer["port"]), item["info_hash"])
+    with wire.sock:
+        wire.send_message(INTERESTED)
+        fetch_block(wire, 3)
+        page.wait("the visit is shown", lambda: "is still here" in "".join(page.texts(of(item, ".ours dd"))))
+    page.wait("it has left", lambda: "then left" in "".join(page.texts(of(item, ".ours dd"))))
+    assert page.texts(of(item, ".ours dt")) == [f"peer 0: corrupt (pieces 3), {peer['address']}"]
+    page.keep("testimony-of-a-lab")
 
 
 def test_changes_are_read_aloud(page: Browser) -> None:

@@ -16,7 +16,6 @@ from ansible.module_utils.seedbed.catalogue.bad_swarms import (
     SIZE,
     is_hard,
     menu_promise,
-    most_peers,
     quick_names,
 )
 from ansible.module_utils.seedbed.catalogue.casting import entry_peers, entry_webseed
@@ -31,15 +30,17 @@ from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS
 from ansible.module_utils.seedbed.scripted.vocabulary import Vocabulary
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS
 from ansible.module_utils.seedbed.torrent.model import Item, Player
+from rooms import room
 
 PLAYER: Player = {
     "host": "play1",
     "where": "192.0.2.10:8086",
     "port": 8086,
     "addresses": ["192.0.2.10", "192.0.2.11"],
+    "ipv6": ["2001:db8::10"],
 }
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "bad-swarms.md").read_text(encoding="utf-8")
-SMALL = [name for name, item in BAD_SWARMS.items() if not item.large]
+SMALL = [name for name, item in BAD_SWARMS.items() if not item.by_name]
 
 
 def made(*names: str) -> list[Item]:
@@ -58,13 +59,12 @@ def test_there_are_many_in_each_group_and_two_addresses_play_them() -> None:
         "trackers": True,
         "webseeds": True,
     }
-    assert most_peers(list(BAD_SWARMS)) == 2
     assert not set(BAD_SWARMS) & set(MENU)
 
 
 def test_all_of_it_is_a_good_catalogue() -> None:
     entries = menu_entries([*BAD_SWARMS])
-    assert catalogue_faults({"catalogue_torrents": entries}, rooms=[2]) == []
+    assert catalogue_faults({"catalogue_torrents": entries}, rooms=[room(2, 1)]) == []
     assert all(entry["comment"] for entry in entries)
     assert len({entry["comment"] for entry in entries}) == len(entries)
 
@@ -85,7 +85,9 @@ def test_the_daemon_takes_all_of_it() -> None:
         for number, (name, cast) in enumerate(casts.items())
         if cast
     ]
-    assert config_faults({"port": 8086, "addresses": PLAYER["addresses"], "torrents": torrents}) == []
+    assert (
+        config_faults({"port": 8086, "addresses": [*PLAYER["addresses"], *PLAYER["ipv6"]], "torrents": torrents}) == []
+    )
 
 
 def ordered_scripts(kind: Vocabulary) -> list[Any]:
@@ -173,7 +175,7 @@ def test_hard_ones_and_giants_are_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "rooms", "faults"),
+    ("order", "addresses", "faults"),
     [
         (["all"], [], []),
         (["all", "bad-swarms", "peer-snub", "giant-1tib"], [2], []),
@@ -187,15 +189,23 @@ def test_hard_ones_and_giants_are_apart() -> None:
             ["all"],
             [1],
             [
-                "orders swarms of 2 scripted peers, and 1 addresses play: clients take one peer an address in a "
-                "torrent; add to scripted_peer_addresses"
+                "orders 'peer-corrupt', and its swarm cannot be played: peers has 2 peers, and 1 addresses play: "
+                "clients take one peer an address in a torrent; add to scripted_peer_addresses, or ask for fewer peers"
+            ],
+        ),
+        (
+            ["peer-honest", "peer-ipv6-only"],
+            [2],
+            [
+                "orders 'peer-ipv6-only', and its swarm cannot be played: peers has 1 peers with family: ipv6, and 0 "
+                "IPv6 addresses play; add to scripted_peer_addresses, or ask for fewer of them"
             ],
         ),
         (["peer-honest"], [1], []),
     ],
 )
-def test_orders_of_what_is_played(order: list[str], rooms: list[int], faults: list[str]) -> None:
-    assert menu_faults(order, rooms=rooms) == faults
+def test_orders_of_what_is_played(order: list[str], addresses: list[int], faults: list[str]) -> None:
+    assert menu_faults(order, rooms=[room(number) for number in addresses]) == faults
 
 
 @pytest.mark.parametrize("name", ["peer-snub", "peer-v2-only", "tracker-udp-mute", "webseed-corrupt-alone"])

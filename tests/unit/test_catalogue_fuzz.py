@@ -21,16 +21,24 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from rooms import room
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "catalogue"
 OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"][
     "options"
 ]
 SEEDERS = ["seeder1", "seeder2"]
-TEMPLATE = trust_as_template("{{ variables | catalogue_faults(seeders=seeders, rooms=[2, 1]) }}")
+TEMPLATE = trust_as_template("{{ variables | catalogue_faults(seeders=seeders, rooms=rooms) }}")
+FACTS = {"seeders": SEEDERS, "rooms": [room(2, 1), room(1)]}
 PLAYERS: list[Player] = [
-    {"host": "play1", "where": "192.0.2.10:8086", "port": 8086, "addresses": ["192.0.2.10", "192.0.2.11"]},
-    {"host": "play2", "where": "192.0.2.20:8086", "port": 8086, "addresses": ["192.0.2.20"]},
+    {
+        "host": "play1",
+        "where": "192.0.2.10:8086",
+        "port": 8086,
+        "addresses": ["192.0.2.10", "192.0.2.11"],
+        "ipv6": ["2001:db8::1"],
+    },
+    {"host": "play2", "where": "192.0.2.20:8086", "port": 8086, "addresses": ["192.0.2.20"], "ipv6": []},
 ]
 
 # What YAML has, lone surrogates, endless numbers and times of day included.
@@ -133,7 +141,7 @@ def answers(variables: dict[str, Any]) -> list[str]:
         reject()
     if wrong:
         return list(wrong)
-    faults = Templar(loader=DataLoader(), variables={"variables": variables, "seeders": SEEDERS}).template(TEMPLATE)
+    faults = Templar(loader=DataLoader(), variables=FACTS | {"variables": variables}).template(TEMPLATE)
     assert isinstance(faults, list)
     assert all(isinstance(fault, str) and fault.isprintable() for fault in faults), faults
     return faults

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.seedbed.torrent.model import Room
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from rooms import room
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -34,15 +36,15 @@ def in_role() -> Render:
 @pytest.mark.parametrize(
     ("hostvars", "rooms"),
     [
-        ({"play1": {}}, [1]),
+        ({"play1": {}}, [room(1)]),
         (
             {"play1": {"lab_services": {"scripted_peer": {"addresses": ["192.0.2.1", "192.0.2.2"]}}}, "play2": {}},
-            [2, 1],
+            [room(2), room(1)],
         ),
         ({}, []),
     ],
 )
-def test_catalogue_counts_the_addresses_that_play(in_role: Render, hostvars: Any, rooms: list[int]) -> None:
+def test_catalogue_counts_the_addresses_that_play(in_role: Render, hostvars: Any, rooms: list[Room]) -> None:
     template = "{{ groups['scripted_peers'] | map('extract', hostvars) | catalogue_rooms }}"
     facts = {"hostvars": hostvars, "groups": {"scripted_peers": list(hostvars)}}
     assert in_role("catalogue", template, **facts) == rooms

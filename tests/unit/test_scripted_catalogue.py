@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from ansible.module_utils.seedbed.payload.store import Store
 from ansible.module_utils.seedbed.scripted.config import config_faults
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent
 from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
-from ansible.module_utils.seedbed.torrent.model import Item, Player, ScriptedTorrent
+from ansible.module_utils.seedbed.torrent.model import Item, Player, Room, ScriptedTorrent
 from hypothesis import given
 from hypothesis import strategies as st
+from rooms import room
 
 SCHEMA = json.loads(
     (Path(__file__).resolve().parents[2] / "roles/portal/files/catalogue.schema.json").read_text(encoding="utf-8")
@@ -37,15 +39,23 @@ HERE: Player = {
     "where": "192.0.2.10:8086",
     "port": 8086,
     "addresses": ["192.0.2.10", "192.0.2.11", "192.0.2.12"],
+    "ipv6": ["2001:db8::10"],
 }
-THERE: Player = {"host": "play2", "where": "192.0.2.20:8087", "port": 8087, "addresses": ["192.0.2.20"]}
+THERE: Player = {
+    "host": "play2",
+    "where": "192.0.2.20:8087",
+    "port": 8087,
+    "addresses": ["192.0.2.20"],
+    "ipv6": [],
+}
+ROOMS = (room(3, 1), room(1))
 PEERS = {"192.0.2.30": {"address": "192.0.2.30", "port": 8082}}
 SMALL: dict[str, Any] = {"name": "a", "synthetic": {"size": "1MiB"}}
 ALONE: dict[str, Any] = {"seeders": [], "peers": [{"behaviour": "corrupt", "pieces": "1/8"}]}
 WITH_CALLS = {"seeders": [], "peers": [{}, {"behaviour": "ghost-port-0"}, {"calls": True}, {"behaviour": "mute"}]}
 
 
-def faults_of(entry: Any, rooms: tuple[int, ...] = (3, 1)) -> list[str]:
+def faults_of(entry: Any, rooms: tuple[Room, ...] = ROOMS) -> list[str]:
     return catalogue_faults({"catalogue_torrents": [entry]}, seeders=["seeder1"], rooms=rooms)
 
 
@@ -61,7 +71,7 @@ class Lab:
         return Store(PayloadHost(str(below / "payload"), Manifests(str(below / "state")), ()))
 
     def make(self, *entries: Any, former: tuple[Item, ...] = (), absent: tuple[str, ...] = ()) -> MadeCatalogue:
-        assert catalogue_faults({"catalogue_torrents": entries_of(entries)}, seeders=["seeder1"], rooms=[3, 1]) == []
+        assert catalogue_faults({"catalogue_torrents": entries_of(entries)}, seeders=["seeder1"], rooms=ROOMS) == []
         resolved = resolve_entries(entries_of(entries), seeders=["seeder1"], trackers=LAB, players=self.players)
         results: dict[str, Any] = {}
         for host in self.hosts:
@@ -189,6 +199,24 @@ def test_every_peer_has_an_address_of_its_own_and_stays_there(name: str, count: 
     assert resolved["cast"] == again["cast"]
     places = [peer["address"] for peer in (resolved["cast"] or {"peers": []})["peers"]]
     assert len(set(places)) == len(places) == count
+
+
+@pytest.mark.parametrize(
+    ("player", "peers", "places"),
+    [
+        (HERE, [{"behaviour": "ipv6-only"}], ["2001:db8::10"]),
+        (HERE, [{}, {"family": "ipv6"}], ["192.0.2.1?", "2001:db8::10"]),
+        (THERE, [{"family": "ipv6"}], None),
+        ({**HERE, "addresses": ["2001:db8::10"]}, [{"family": "ipv6"}, {}], None),
+        ({**HERE, "addresses": ["::1", "::2"], "ipv6": ["::1", "::2"]}, [{}, {"family": "ipv6"}], ["::1", "::2"]),
+        ({**HERE, "addresses": ["::1"], "ipv6": ["::1"]}, [{}, {"family": "ipv6"}], None),
+    ],
+)
+def test_a_peer_over_ipv6_alone_has_such_an_address(player: Any, peers: list[Any], places: list[str] | None) -> None:
+    entry: Any = {**SMALL, "swarm": {"seeders": [], "peers": peers}}
+    [resolved] = resolve_entries([entry], seeders=[], players=[player])
+    found = resolved["cast"] and [peer["address"] for peer in resolved["cast"]["peers"]]
+    assert (found and [re.sub(r"^192.0.2.1.$", "192.0.2.1?", place) for place in found]) == places
 
 
 def test_items_are_shared_out_over_the_hosts() -> None:
@@ -445,10 +473,13 @@ def test_who_plays_by_the_variables_of_hosts() -> None:
         "where": "192.0.2.10:8086",
         "port": 8086,
         "addresses": ["192.0.2.10"],
+        "ipv6": ["2001:db8::1"],
     }
     ipv6 = {"lab_services": {"scripted_peer": {"addresses": ["2001:db8::1", "2001:db8::2"]}}}
     unknown = {"lab_services": {"scripted_peer": {"addresses": ["", "192.0.2.41"]}}}  # before the host is asked
-    assert addresses.playing_rooms([{}, ipv6, unknown]) == [1, 2, 2]
+    both = {"lab_services": told}
+    found = addresses.playing_rooms([{}, ipv6, unknown, both])
+    assert found == [room(1), {"any": 2, "ipv6": 2, "all": 2}, room(2), room(1, 1)]
     seeder = {"lab_address": "192.0.2.30", "lab_services": {"seeder": {"peer_port": 8082}}}
     assert addresses.seeder_peer(seeder) == {"address": "192.0.2.30", "port": 8082}
     assert addresses.seeder_peer({**seeder, "lab_address": "seeder1.lab"}) is None

@@ -21,9 +21,11 @@ from ansible.module_utils.seedbed.scripted.swarm_script import (
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, TrackerScript, tracker_script
 from ansible.module_utils.seedbed.scripted.vocabulary import Vocabulary, is_picked, pieces
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS, WebseedScript, webseed_script
+from ansible.module_utils.seedbed.torrent.model import Room
 from ansible.module_utils.seedbed.torrent.shares import held_pieces
 from hypothesis import given
 from hypothesis import strategies as st
+from rooms import room
 
 VOCABULARIES = {"peer": PEERS, "tracker": TRACKERS, "web seed": WEBSEEDS}
 PRESETS = [(kind, name) for kind, words in VOCABULARIES.items() for name in words.presets]
@@ -48,7 +50,7 @@ def test_every_facet_can_be_said(words: Vocabulary, script: Any) -> None:
     [
         (PEERS, "healthy", "'healthy' is no script; a mapping like {behaviour: healthy} would be right"),
         (PEERS, {"behaviour": "evil"}, "behaviour 'evil' is not known; known are healthy, corrupt"),
-        (PEERS, {"colour": "red"}, "facet 'colour' is not known; known are reach, hello"),
+        (PEERS, {"colour": "red"}, "facet 'colour' is not known; known are reach, family, hello"),
         (PEERS, {"choke": "sometimes"}, "choke: 'sometimes' is none of open, never, cycle"),
         (PEERS, {"upload_limit": "fast"}, "upload_limit: 'fast' is not a rate"),
         (PEERS, {"upload_limit": 0}, "upload_limit: 0 is no rate; choke: never serves nothing at all"),
@@ -204,7 +206,7 @@ def test_no_client_keeps_a_connection_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("peers", "rooms", "faults"),
+    ("peers", "addresses", "faults"),
     [
         ([], [], []),
         ([{}], [1], []),
@@ -230,8 +232,25 @@ def test_no_client_keeps_a_connection_to_itself() -> None:
         ),
     ],
 )
-def test_the_peers_of_an_entry(peers: Any, rooms: list[int], faults: list[str]) -> None:
-    assert peers_faults(peers, rooms) == faults
+def test_the_peers_of_an_entry(peers: Any, addresses: list[int], faults: list[str]) -> None:
+    assert peers_faults(peers, [room(number) for number in addresses]) == faults
+
+
+@pytest.mark.parametrize(
+    ("peers", "rooms", "fault"),
+    [
+        ([{}, {"family": "ipv6"}], [room(1, 1)], ""),
+        ([{}, {"family": "ipv6"}], [room(0, 2)], ""),
+        ([{"family": "ipv6"}], [room(9)], "peers has 1 peers with family: ipv6, and 0 IPv6 addresses play"),
+        ([{}, {"family": "ipv6"}], [room(0, 1)], "peers has 2 peers, and 1 addresses play"),
+        ([{}, {}, {"family": "ipv6"}], [room(1, 9)], "peers has 3 peers, and 10 addresses play"),
+        ([{"family": "ipv6", "calls": True}], [room(1, 1)], "peers: number 1: calls goes to where a client announced"),
+        ([{"family": "ipv6", "reach": "mute"}], [room(1, 1)], "peers: number 1: a peer with reach: mute never gets"),
+    ],
+)
+def test_peers_over_ipv6_alone(peers: Any, rooms: list[Room], fault: str) -> None:
+    found = peers_faults(peers, rooms)
+    assert (len(found), "".join(found)[: len(fault)]) == (bool(fault), fault)
 
 
 def test_scripts_among_trackers_and_web_seeds() -> None:

@@ -13,7 +13,7 @@ from ansible.module_utils.seedbed.base.services import (
     scripted_addresses,
     service,
 )
-from ansible.module_utils.seedbed.torrent.model import Peer, Player
+from ansible.module_utils.seedbed.torrent.model import Peer, Player, Room
 
 
 def web_path(name: str) -> str:
@@ -34,12 +34,13 @@ def webseed_base(host: Mapping[str, Any]) -> str:
 
 def player(host: Mapping[str, Any]) -> Player:
     """Return who plays by script on a host, from its variables."""
-    told = service(host, "scripted_peer")
+    told, addresses = service(host, "scripted_peer"), scripted_addresses(host)
     return {
         "host": host["inventory_hostname"],
         "where": _authority(host, "scripted_peer"),
         "port": int(told["port"]),
-        "addresses": playing_addresses(scripted_addresses(host)),
+        "addresses": playing_addresses(addresses),
+        "ipv6": _of_ipv6(addresses),
     }
 
 
@@ -48,10 +49,19 @@ def playing_addresses(addresses: Sequence[str]) -> list[str]:
     return [address for address in addresses if ":" not in address] or list(addresses)
 
 
-def playing_rooms(hosts: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return how many addresses play on each host, also before the hosts are asked; one where nobody knows better."""
+def _of_ipv6(addresses: Sequence[str]) -> list[str]:
+    return [address for address in addresses if ":" in address]
+
+
+def playing_rooms(hosts: Sequence[Mapping[str, Any]]) -> list[Room]:
+    """Return how many peers each host can play, also before the hosts are asked; one where nobody knows better."""
     told = [(host.get("lab_services") or {}).get("scripted_peer", {}).get("addresses") for host in hosts]
-    return [len(playing_addresses(list(map(str, found)))) if found else 1 for found in told]
+    return [_room(list(map(str, found or [host.get("lab_address", "")]))) for host, found in zip(hosts, told)]
+
+
+def _room(addresses: Sequence[str]) -> Room:
+    plain, six = playing_addresses(addresses), _of_ipv6(addresses)
+    return {"any": len(plain), "ipv6": len(six), "all": len({*plain, *six})}
 
 
 def seeder_peer(host: Mapping[str, Any]) -> Peer | None:

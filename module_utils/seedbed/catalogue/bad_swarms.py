@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Iterator, NamedTuple
 
-from ansible.module_utils.seedbed.catalogue.casting import entry_peers, entry_promise
+from ansible.module_utils.seedbed.catalogue.casting import entry_promise
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS
 from ansible.module_utils.seedbed.scripted.swarm_script import Size
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS
@@ -23,7 +23,7 @@ class BadSwarm(NamedTuple):
     purpose: str
     entry: Entry
     slow: bool = False  # takes some client longer than half a minute
-    large: bool = False  # ordered by its name alone
+    by_name: bool = False  # no part of an order of many: it is large, or asks more of the lab than addresses
 
 
 # Slow enough that a client also asks the one beside it.
@@ -64,8 +64,10 @@ def _peers() -> Iterator[tuple[str, BadSwarm]]:
         "peer-honest",
         BadSwarm("peers", "one honest peer and nothing else: what every other item compares with", _entry(_OPEN)),
     )
+    alone = f"{PEERS.presets['ipv6-only'].why}; nobody else is there"
+    yield "peer-ipv6-only", BadSwarm("peers", alone, _entry(_by("ipv6-only")), by_name=True)
     for name, preset in PEERS.presets.items():
-        if name == "healthy" or name.startswith("metadata-"):
+        if name in ("healthy", "ipv6-only") or name.startswith("metadata-"):
             continue
         slow = name in _SLOW_PEERS
         beside = f"{preset.why}; an honest peer is beside it"
@@ -245,7 +247,7 @@ def _giants() -> Iterator[tuple[str, BadSwarm]]:
         why = f"{files:,} files of 1 GiB, of which a client is asked for one: numbers, progress, allocation of space"
         recipe: Any = {"size": size, "files": files, "period": "64MiB"}
         entry: Entry = {"synthetic": recipe, "piece_length": piece, "swarm": nobody}
-        yield name, BadSwarm("giants", why, entry, large=True)
+        yield name, BadSwarm("giants", why, entry, by_name=True)
 
 
 BAD_SWARMS: dict[str, BadSwarm] = dict(
@@ -269,9 +271,4 @@ def is_hard(name: str) -> bool:
 
 def quick_names() -> list[str]:
     """Return the items at which no client needs more than half a minute to show what it does."""
-    return [name for name, item in BAD_SWARMS.items() if not (item.slow or item.large or is_hard(name))]
-
-
-def most_peers(names: list[str]) -> int:
-    """Return how many addresses these items need."""
-    return max((len(entry_peers(BAD_SWARMS[name].entry)) for name in names), default=0)
+    return [name for name, item in BAD_SWARMS.items() if not (item.slow or item.by_name or is_hard(name))]

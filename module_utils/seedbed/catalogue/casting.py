@@ -11,7 +11,7 @@ from ansible.module_utils.seedbed.scripted.peer_script import REACH, peer_script
 from ansible.module_utils.seedbed.scripted.swarm_script import (
     Size,
     is_near_tracker,
-    near_tracker,
+    needs_ipv6,
     scripted_promise,
     split_tiers,
     tiers_scripts,
@@ -87,24 +87,45 @@ def cast_entry(entry: Entry, name: str, lab: Tiers, players: Sequence[Player]) -
     if not is_scripted(entry):
         return None
     peers = entry_peers(entry)
-    turn, needed = zlib.crc32(name.encode()), near_tracker(peers)
-    able = [player for player in players if len(player["addresses"]) >= needed]
-    if not able or len(peers) > sum(len(player["addresses"]) for player in players):
+    turn, near = zlib.crc32(name.encode()), [peer for peer in peers if is_near_tracker(peer)]
+    able = [player for player in players if _placed(near, [player], 0) is not None]
+    if not able:
         return None
     first = able[turn % len(able)]
-    places = [(first, address) for address in _rotated(first["addresses"], turn // len(able))]
-    places += [(player, address) for player in players if player is not first for address in player["addresses"]]
-    # Those that have to be where the tracker is choose first; all keep the order in which they were written.
-    order = sorted(range(len(peers)), key=lambda number: not is_near_tracker(peers[number]))
-    placed = {number: _place(peers[number], *places[at]) for at, number in enumerate(order)}
+    others = [player for player in players if player is not first]
+    placed = _placed(peers, [first, *others], turn // len(able))
+    if placed is None:
+        return None
     tiers, trackers = split_tiers(entry_tiers(entry, lab), first["where"])
-    return {
-        "host": first["host"],
-        "where": first["where"],
-        "peers": [placed[number] for number in range(len(peers))],
-        "trackers": trackers,
-        "tiers": tiers,
-    }
+    return {"host": first["host"], "where": first["where"], "peers": placed, "trackers": trackers, "tiers": tiers}
+
+
+def _placed(peers: Sequence[Script], players: Sequence[Player], turn: int) -> list[CastPeer] | None:
+    """Return the peers, each at an address of its own; None where there are too few.
+
+    Those that the first host has to play choose first, then those over IPv6 alone; all keep the order in which they
+    were written.
+    """
+    free = [
+        (player, address)
+        for number, player in enumerate(players)
+        for address in [
+            *_rotated(player["addresses"], 0 if number else turn),
+            *(address for address in player["ipv6"] if address not in player["addresses"]),
+        ]
+    ]
+    placed: dict[int, CastPeer] = {}
+    for number in sorted(range(len(peers)), key=lambda number: _turn(peers[number])):
+        fits = [place for place in free if place[1] in place[0]["ipv6" if needs_ipv6(peers[number]) else "addresses"]]
+        if not fits:
+            return None
+        free.remove(fits[0])
+        placed[number] = _place(peers[number], *fits[0])
+    return [placed[number] for number in range(len(peers))]
+
+
+def _turn(script: Script) -> tuple[bool, bool]:
+    return not is_near_tracker(script), not needs_ipv6(script)
 
 
 def _rotated(addresses: Sequence[str], turn: int) -> list[str]:

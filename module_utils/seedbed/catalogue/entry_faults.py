@@ -10,7 +10,7 @@ from ansible.module_utils.seedbed.base.text import is_text, quoted
 from ansible.module_utils.seedbed.catalogue.script_faults import period_faults, script_faults
 from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, is_single, lengths
-from ansible.module_utils.seedbed.torrent.model import Recipe
+from ansible.module_utils.seedbed.torrent.model import Recipe, Room
 from ansible.module_utils.seedbed.torrent.names import name_faults, path_fault
 from ansible.module_utils.seedbed.torrent.piece_lengths import fit_piece_length, parse_piece_length
 from ansible.module_utils.seedbed.torrent.trackers import tiers_faults
@@ -29,10 +29,10 @@ _RECIPE = ("size", "files", "sizes", "layout", "depth", "fanout", "seed", "perio
 _SWARM = ("seeders", "available", "fetch_rest", "upload_limit", "peers")
 
 
-def entry_faults(entry: Any, seeders: Sequence[str], rooms: Sequence[int] = ()) -> Iterator[str]:
+def entry_faults(entry: Any, seeders: Sequence[str], rooms: Sequence[Room] = ()) -> Iterator[str]:
     """Yield a sentence for everything that is wrong with an entry by itself.
 
-    rooms: of each host that plays by script, how many addresses do.
+    rooms: of each host that plays by script.
     """
     if not isinstance(entry, Mapping):
         yield f"is {quoted(entry)}; a mapping would be right"

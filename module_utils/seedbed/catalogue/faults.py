@@ -10,6 +10,7 @@ from ansible.module_utils.seedbed.base.text import is_text, printable, quoted
 from ansible.module_utils.seedbed.catalogue.entry_faults import entry_faults
 from ansible.module_utils.seedbed.catalogue.menu import menu_faults
 from ansible.module_utils.seedbed.catalogue.specs import Faults, kind_of
+from ansible.module_utils.seedbed.torrent.model import Room
 from ansible.module_utils.seedbed.torrent.names import name_faults
 from ansible.module_utils.seedbed.torrent.odd import odd_entries
 from ansible.module_utils.seedbed.torrent.torrent_files import TorrentFiles, torrent_reader
@@ -27,13 +28,13 @@ def catalogue_faults(
     variables: Mapping[str, Any],
     *,
     seeders: Sequence[str] = (),
-    rooms: Sequence[int] = (),
+    rooms: Sequence[Room] = (),
     torrents: TorrentFiles | None = None,
 ) -> Faults:
     """Return a sentence for everything that is wrong with the variables of role catalogue, none if they are good.
 
     Any may be left out. Their types were checked, which takes numbers as text, null for a path, and any list.
-    rooms: of each host that plays by script, how many addresses do.
+    rooms: of each host that plays by script.
     """
     entries, menu = variables.get("catalogue_torrents", []), variables.get("catalogue_menu", [])
     faults = [f"catalogue_trackers {fault}" for fault in tiers_faults(variables.get("catalogue_trackers", []))]
@@ -74,7 +75,7 @@ def _plain_faults(variables: Mapping[str, Any]) -> Faults:
 
 
 def entries_faults(
-    entries: Any, *, seeders: Sequence[str] = (), rooms: Sequence[int] = (), torrents: TorrentFiles
+    entries: Any, *, seeders: Sequence[str] = (), rooms: Sequence[Room] = (), torrents: TorrentFiles
 ) -> Faults:
     """Return a sentence for everything that is wrong with a list of entries."""
     if not isinstance(entries, list):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
-from ansible.module_utils.seedbed.catalogue.bad_swarms import BAD_SWARMS, is_hard, most_peers
-from ansible.module_utils.seedbed.torrent.model import Entry, Recipe, ScriptedTiers
+from ansible.module_utils.seedbed.catalogue.bad_swarms import BAD_SWARMS, is_hard
+from ansible.module_utils.seedbed.catalogue.casting import entry_peers
+from ansible.module_utils.seedbed.scripted.swarm_script import peers_faults
+from ansible.module_utils.seedbed.torrent.model import Entry, Recipe, Room, ScriptedTiers
 
 FIRST_TIER = "in a tier of its own, before the others"
 SAME_TIER = "in one tier with all others"
@@ -148,10 +150,10 @@ MENU: dict[str, MenuItem] = {
 ALL, BAD, HARD = "all", "bad-swarms", "bad-swarms-hard"
 
 
-def menu_faults(order: Any, names: Sequence[Any] = (), rooms: Sequence[int] = ()) -> list[str]:
+def menu_faults(order: Any, names: Sequence[Any] = (), rooms: Sequence[Room] = ()) -> list[str]:
     """Return what is wrong with an order; names are those of the entries beside it.
 
-    rooms: of each host that plays by script, how many addresses do.
+    rooms: of each host that plays by script.
     """
     if not isinstance(order, list):
         return [f"is {quoted(order)}; a list of names would be right"]
@@ -168,19 +170,21 @@ def menu_faults(order: Any, names: Sequence[Any] = (), rooms: Sequence[int] = ()
     if bad and not rooms:
         first = next(name for name in known if name in (BAD, HARD, *BAD_SWARMS))
         faults.append(f"orders {first!r}, which needs a host in group scripted_peers, and there is none")
-    elif bad and most_peers(bad) > sum(rooms):
-        faults.append(
-            f"orders swarms of {most_peers(bad)} scripted peers, and {sum(rooms)} addresses play: clients take one "
-            "peer an address in a torrent; add to scripted_peer_addresses"
-        )
+    else:
+        first_of = {fault: name for name in reversed(bad) for fault in _swarm_faults(name, rooms)}
+        faults += [f"orders {name!r}, and its swarm cannot be played: {fault}" for fault, name in first_of.items()]
     return faults
+
+
+def _swarm_faults(name: str, rooms: Sequence[Room]) -> list[str]:
+    return peers_faults(entry_peers(BAD_SWARMS[name].entry), rooms)
 
 
 def _ordered(order: Sequence[str], *, scripted: bool) -> list[str]:
     """The names of an order, each once; scripted: whether anybody plays."""
     wholes: dict[str, list[str]] = {ALL: [name for name, item in MENU.items() if not item.large], BAD: [], HARD: []}
     for name, item in BAD_SWARMS.items():
-        if not item.large:
+        if not item.by_name:
             wholes[HARD if is_hard(name) else BAD].append(name)
     wholes[ALL] += wholes[BAD] if scripted else []
     return list(dict.fromkeys(name for choice in order for name in wholes.get(choice, [choice])))

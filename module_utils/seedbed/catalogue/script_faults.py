@@ -15,15 +15,16 @@ from ansible.module_utils.seedbed.scripted.swarm_script import (
     tiers_scripts,
     webseed_faults,
 )
+from ansible.module_utils.seedbed.torrent.model import Room
 from ansible.module_utils.seedbed.torrent.piece_lengths import piece_length_for
 
 MAX_PERIOD = sizes.GIB  # longer, and hashing it is no quick affair any more
 
 
-def script_faults(entry: Mapping[str, Any], kind: str, rooms: Sequence[int]) -> Faults:
+def script_faults(entry: Mapping[str, Any], kind: str, rooms: Sequence[Room]) -> Faults:
     """Return a sentence for everything that is wrong with the scripts of an entry.
 
-    rooms: of each host that plays by script, how many addresses do.
+    rooms: of each host that plays by script.
     """
     swarm = entry.get("swarm")
     peers = swarm.get("peers", []) if isinstance(swarm, Mapping) else []

@@ -27,6 +27,7 @@ class PeerScript(NamedTuple):
     """Every facet of a peer; without anything said it is an honest seeder."""
 
     reach: str = "here"
+    family: str = "any"
     hello: str = "right"
     encryption: str = "any"
     fast: bool = True
@@ -56,6 +57,7 @@ class PeerScript(NamedTuple):
 
 FACETS: Mapping[str, vocabulary.Read] = {
     "reach": choice(*REACH),
+    "family": choice("any", "ipv6"),
     "hello": choice("right", "other-hash", "other-protocol", "cut", "own-id", "zero-id"),
     "encryption": choice("any", "plain", "rc4"),
     "fast": flag,
@@ -149,6 +151,7 @@ PRESETS: Mapping[str, Preset] = {
     "zero-block": Preset("blocks without a byte", {"answer": "empty"}),
     "ghost-refused": Preset("announced, and nobody listens: fast failures", {"reach": "refused"}),
     "ghost-dropped": Preset("announced, and no packet comes back: slow failures", {"reach": "dropped"}),
+    "ipv6-only": Preset("reachable over IPv6 alone: peers6 in answers, sockets of both families", {"family": "ipv6"}),
     "ghost-port-0": Preset("announced with port 0: has to be left alone", {"reach": "port-zero"}),
     "metadata-none": Preset("offers no metadata (BEP 9)", {"metadata": "none"}),
     "metadata-mute": Preset("offers metadata and never sends it", {"metadata": "ignore"}),
@@ -217,6 +220,12 @@ def _fast_to_reject(values: Mapping[str, Any]) -> str:
     )
 
 
+def _calls_over_ipv4(values: Mapping[str, Any]) -> str:
+    if values.get("calls") and values.get("family") == "ipv6":
+        return "calls goes to where a client announced from; family: ipv6 is for peers that wait to be called"
+    return ""
+
+
 def _metadata_is_offered(values: Mapping[str, Any]) -> str:
     plain = values.get("extensions", "right") != "right"
     if plain and ("metadata_delay" in values or values.get("metadata", "none") not in ("none", "right")):
@@ -227,7 +236,10 @@ def _metadata_is_offered(values: Mapping[str, Any]) -> str:
 PEERS = Vocabulary(
     FACETS,
     PRESETS,
-    (_needs, _refuse_needs_close, _reach_is_alone, _serves_something, _fast_to_reject, _metadata_is_offered),
+    (
+        *(_needs, _refuse_needs_close, _reach_is_alone, _serves_something, _fast_to_reject),
+        *(_calls_over_ipv4, _metadata_is_offered),
+    ),
 )
 
 

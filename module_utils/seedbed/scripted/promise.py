@@ -37,6 +37,7 @@ _STRANGER = {"reach": _NOTHING["reach"], "hello": _NOTHING["hello"]}
 # What popular clients give up on although every piece is to be had: nothing is asserted where nobody else helps.
 _UNSURE_ALONE = {
     "reach": ("late",),
+    "family": ("ipv6",),  # to a client without IPv6 there is nobody
     "metadata": ("size-negative",),
     "encryption": ("plain",),
     "hello": ("zero-id",),

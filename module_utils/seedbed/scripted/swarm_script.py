@@ -7,14 +7,14 @@ webseed: {behaviour: corrupt}
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Iterator, Literal, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS, is_udp, tracker_script
 from ansible.module_utils.seedbed.scripted.webseed_script import WEBSEEDS, webseed_script
-from ansible.module_utils.seedbed.torrent.model import Promise, ScriptedPeer, Tiers
+from ansible.module_utils.seedbed.torrent.model import Promise, Room, ScriptedPeer, Tiers
 
 
 class Size(NamedTuple):
@@ -27,8 +27,8 @@ class Size(NamedTuple):
     v2: bool = False  # alone, which popular clients do not load
 
 
-def peers_faults(peers: Any, rooms: Sequence[int]) -> list[str]:
-    """Return a sentence for everything that is wrong with ``swarm.peers``; rooms: how many addresses play, by host."""
+def peers_faults(peers: Any, rooms: Sequence[Room]) -> list[str]:
+    """Return a sentence for everything that is wrong with ``swarm.peers``; rooms: of each host that plays."""
     if not isinstance(peers, list):
         return [f"peers is {quoted(peers)}; a list like [{{behaviour: corrupt}}] would be right"]
     faults = [
@@ -36,22 +36,38 @@ def peers_faults(peers: Any, rooms: Sequence[int]) -> list[str]:
     ]
     if peers and not rooms:
         faults.append("peers needs a host in group scripted_peers, and there is none")
-    elif len(peers) > sum(rooms):
-        faults.append(
-            f"peers has {len(peers)} peers, and {sum(rooms)} addresses play: clients take one peer an address in a "
-            "torrent; add to scripted_peer_addresses, or ask for fewer peers"
-        )
-    elif not faults and near_tracker(peers) > max(rooms, default=0):
-        faults.append(
-            f"peers has {near_tracker(peers)} peers with calls: true or reach: port-zero, which the tracker's own host "
-            f"plays, and none has more than {max(rooms)} in scripted_peer_addresses"
-        )
+    elif not faults and peers:
+        faults += filter(None, [_too_many(peers, rooms)])
     return faults
 
 
-def near_tracker(peers: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many peers only the host of their tracker can play."""
-    return sum(map(is_near_tracker, peers))
+def _too_many(peers: Sequence[Mapping[str, Any]], rooms: Sequence[Room]) -> str:
+    def places(kind: Literal["any", "ipv6", "all"]) -> int:
+        return sum(room[kind] for room in rooms)
+
+    six, near = sum(map(needs_ipv6, peers)), sum(map(is_near_tracker, peers))
+    most = max(room["any"] for room in rooms)
+    if six > places("ipv6"):
+        return (
+            f"peers has {six} peers with family: ipv6, and {places('ipv6')} IPv6 addresses play; add to "
+            "scripted_peer_addresses, or ask for fewer of them"
+        )
+    if len(peers) > places("all") or len(peers) - six > places("any"):
+        return (
+            f"peers has {len(peers)} peers, and {places('all' if six else 'any')} addresses play: clients take one "
+            "peer an address in a torrent; add to scripted_peer_addresses, or ask for fewer peers"
+        )
+    if near > most:
+        return (
+            f"peers has {near} peers with calls: true or reach: port-zero, which the tracker's own host plays, and "
+            f"none has more than {most} in scripted_peer_addresses"
+        )
+    return ""
+
+
+def needs_ipv6(peer: Mapping[str, Any]) -> bool:
+    """Return whether a peer is to be reachable over IPv6 alone."""
+    return peer_script(peer).family == "ipv6"
 
 
 def is_near_tracker(peer: Mapping[str, Any]) -> bool:

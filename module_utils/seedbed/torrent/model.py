@@ -212,6 +212,20 @@ class Player(TypedDict):
     """Address and port as they stand in a URL."""
     port: int
     addresses: list[str]
+    """For peers of any family."""
+    ipv6: list[str]
+    """For peers that are reachable over IPv6 alone."""
+
+
+class Room(TypedDict):
+    """How many peers a host can play in one torrent, one an address."""
+
+    any: int
+    """Of any family."""
+    ipv6: int
+    """That are reachable over IPv6 alone."""
+    all: int
+    """Of both kinds: where it has IPv6 alone, these are the same addresses."""
 
 
 class CastPeer(TypedDict):

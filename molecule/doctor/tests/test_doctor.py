@@ -487,9 +487,7 @@ def test_each_host_is_behind_a_firewall_of_its_own(doctor: Any, lab: Any) -> Non
     assert seen.codes == {"paused": "peer_port_filtered", "old": "peer_port_closed"}
 
 
-def test_each_seeder_is_odd_in_its_own_way(
-    doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any
-) -> None:
+def test_each_seeder_is_odd_in_its_own_way(doctor: Any, hashes: dict[str, str], lab: Any, rpc: Any) -> None:
     whole = f"python3 -c {shlex.quote(WHOLE)} {lab.address('tracker1')} {hashes['older']}"
     lab["leecher1"].check_output(whole)
     rpc("session-set", encryption="required")
