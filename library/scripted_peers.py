@@ -7,6 +7,8 @@ DOCUMENTATION = r"""
 module: scripted_peers
 short_description: Has a host play torrents by script, with the daemon that does it, in one call
 description:
+  - Sets those of its addresses that the host does not have, by a unit of its own beside the host's own network
+    configuration. They come back when the host boots. An address that the host has anyway is used as it is, and stays.
   - Writes the daemon, its unit, the .torrent files that it reads and its configuration, each in one step, and starts,
     restarts or reloads the unit only where something differs, as M(service_unit) does.
   - What it plays is read again without a restart. Connections of torrents that stay as they are live on.
@@ -17,9 +19,17 @@ options:
     type: int
     required: true
   addresses:
-    description: The host's addresses at which it plays peers.
+    description: All addresses at which it plays peers, those among them that the host has by itself.
     type: list
     elements: str
+    required: true
+  beside:
+    description: An address of the host; on the device that has it the others are set.
+    type: str
+    required: true
+  addresses_unit:
+    description: The text of the file of the unit that sets addresses.
+    type: str
     required: true
   networks:
     description: Who may see what clients did, networks in CIDR form.
@@ -57,6 +67,8 @@ EXAMPLES = r"""
     port: 8086
     addresses: [192.0.2.11, 192.0.2.41]
     networks: [192.0.2.0/24]
+    beside: 192.0.2.11
+    addresses_unit: "{{ lookup('ansible.builtin.template', 'seedbed-addresses.service.j2') }}"
     unit: "{{ lookup('ansible.builtin.template', 'seedbed-scripted.service.j2') }}"
     program: "{{ 'scripted' | host_program }}"
     role: scripted_peer
@@ -73,6 +85,18 @@ reasons:
   returned: always
   type: list
   elements: str
+added:
+  description: The addresses that were set.
+  returned: always
+  type: list
+  elements: str
+  sample: [192.0.2.41]
+removed:
+  description: The addresses that were taken away.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 torrents:
   description: How many torrents it plays.
   returned: always
@@ -91,6 +115,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host.host_addresses import bring_addresses
 from ansible.module_utils.seedbed.host.published_files import publish_files
 from ansible.module_utils.seedbed.host.service_unit import (
     Port,
@@ -146,6 +171,8 @@ def main() -> None:
         argument_spec={
             "port": {"type": "int", "required": True},
             "addresses": {"type": "list", "elements": "str", "required": True},
+            "beside": {"type": "str", "required": True},
+            "addresses_unit": {"type": "str", "required": True},
             "networks": {"type": "list", "elements": "str", "default": []},
             "torrents_json": {"type": "str"},
             "unit": {"type": "str", "required": True},
@@ -164,6 +191,14 @@ def main() -> None:
         plan = plan_service(service, unit, wait=not module.check_mode)
         files = {f"{each['scripted']['info_hash']}.torrent": each["metainfo"] for each in wanted or []}
         check = module.check_mode
+        # Before the daemon: it binds none of them by name, but its torrents' peers are found at them.
+        addresses = bring_addresses(
+            params["addresses"],
+            beside=params["beside"],
+            unit=params["addresses_unit"],
+            role=params["role"],
+            check=check,
+        )
         if files and not check:
             claim(params["role"], {"trees": [STATE]})
         written, _ = publish_files(TORRENTS, files, check=check)
@@ -176,11 +211,13 @@ def main() -> None:
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=plan.changed or bool(written or gone),
+        changed=plan.changed or addresses.changed or bool(written or gone),
         action=plan.action,
         reasons=[*plan.reasons, *(f"{name} is new" for name in written), *(f"{name} goes" for name in gone)],
+        added=addresses.added,
+        removed=addresses.removed,
         torrents=len(config["torrents"]),
-        diff=difference_texts(plan),
+        diff=[*difference_texts(plan), {"header": "addresses", "before": addresses.before, "after": addresses.after}],
     )
 
 

@@ -11,14 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import host_addresses as module
 import pytest
 from ansible.module_utils.seedbed.base import ownership
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
 from ansible.module_utils.seedbed.host import host_addresses
-from ansible.module_utils.testing import patch_module_args
 
 HOST = {"192.0.2.11": "eth0", "fd00::11": "eth0", "127.0.0.1": "lo", "10.0.0.11": "eth1"}
 
@@ -106,12 +104,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 
 
 @pytest.fixture
-def bring(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+def bring(host: FakeHost) -> Callable[..., dict[str, Any]]:
     def run(*addresses: str, check: bool = False, beside: str = "192.0.2.11") -> dict[str, Any]:
-        arguments = {"addresses": list(addresses), "beside": beside, "unit": "[Unit]\n", "role": "scripted_peer"}
-        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-            module.main()
-        return dict(json.loads(capsys.readouterr().out))
+        brought = host_addresses.bring_addresses(
+            list(addresses), beside=beside, unit="[Unit]\n", role="scripted_peer", check=check
+        )
+        return brought._asdict()
 
     return run
 
@@ -161,8 +159,8 @@ def test_without_any_left_nothing_of_ours_stays(
 
 
 def test_an_address_that_no_device_has_is_no_place_for_others(bring: Callable[..., dict[str, Any]]) -> None:
-    said = bring("192.0.2.41", beside="203.0.113.5")
-    assert said["msg"].startswith("no device of this host has the address 203.0.113.5, beside which 192.0.2.41")
+    with pytest.raises(host_addresses.AddressError, match=r"no device .* 203.0.113.5, beside which 192.0.2.41"):
+        bring("192.0.2.41", beside="203.0.113.5")
 
 
 def test_a_bare_host_tells_in_check_mode_what_it_would_get(

@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.base import ownership
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
 from ansible.module_utils.seedbed.host import service_unit
+from ansible.module_utils.seedbed.host.host_addresses import Brought
 from ansible.module_utils.seedbed.scripted.config import ConfigError, next_config, render_config
 from ansible.module_utils.testing import patch_module_args
 from scripted_lab import ADDRESSES, ScriptedLab, make_torrent, peers
@@ -201,6 +202,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     ):
         monkeypatch.setattr(module, name, str(tmp_path / path))
     monkeypatch.setattr(module, "Unit", FakeUnit)
+    monkeypatch.setattr(module, "bring_addresses", lambda *_given, **_more: Brought(False, [], [], "", ""))
     with ScriptedLab(tmp_path) as lab:
         (tmp_path / "scripted.json").unlink()  # the daemon of this test has read it; the host has none yet
         for name, value in (("lab", lab), ("root", tmp_path), ("log", []), ("state", {})):
@@ -217,6 +219,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             arguments = {
                 "port": lab.port,
                 "addresses": ADDRESSES,
+                "beside": "127.0.0.1",
+                "addresses_unit": "[Unit]\n",
                 "torrents_json": json.dumps(wanted),
                 "unit": "[Unit]\n",
                 "program": base64.b64encode(b"the daemon").decode(),
@@ -254,6 +258,16 @@ def test_the_daemon_plays_what_it_is_told_and_reads_it_again_only_for_a_change(p
     names = {path.name for path in (tmp_path / "torrents").iterdir()}
     assert names == {f"{two[1]['info_hash']}.torrent"}
     assert f"{one[1]['info_hash']}.torrent goes" in second["reasons"]
+
+
+def test_addresses_that_are_set_are_a_change(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    play()
+    brought = Brought(True, ["192.0.2.41"], ["192.0.2.42"], "192.0.2.42\n", "192.0.2.41\n")
+    monkeypatch.setattr(module, "bring_addresses", lambda *_given, **_more: brought)
+    found = play()
+    assert (found["changed"], found["action"]) == (True, "")
+    assert (found["added"], found["removed"]) == (["192.0.2.41"], ["192.0.2.42"])
+    assert found["diff"][-1] == {"header": "addresses", "before": "192.0.2.42\n", "after": "192.0.2.41\n"}
 
 
 def test_a_configuration_that_cannot_be_played_changes_nothing(play: Play, tmp_path: Path) -> None:

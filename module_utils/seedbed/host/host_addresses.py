@@ -54,6 +54,17 @@ class Plan(NamedTuple):
         return bool(self.written or self.added or self.removed or self.starts)
 
 
+class Brought(NamedTuple):
+    """What was done to the host's further addresses, or would be."""
+
+    changed: bool
+    added: list[str]
+    removed: list[str]
+    before: str
+    """Those that our unit sets, one a line."""
+    after: str
+
+
 def installed() -> bool:
     """Return whether the host has the tool that shows and sets addresses, which a bare one need not have."""
     return os.path.exists(IP)
@@ -140,6 +151,19 @@ def apply(changes: Plan, role: str) -> None:
     if changes.starts:
         unit.enable()
         unit.start()
+
+
+def bring_addresses(wanted: Sequence[str], *, beside: str, unit: str, role: str, check: bool) -> Brought:
+    """Bring the host's further addresses to their state, or tell what would be done; arguments as those of plan()."""
+    if check and not installed():  # which the role does before
+        return Brought(True, list(wanted), [], "", "".join(f"{one}\n" for one in wanted))
+    before = ours()
+    changes = plan(wanted, beside, unit)
+    if changes.changed and not check:
+        apply(changes, role)
+    after = [address for address in dict.fromkeys([*before, *changes.added]) if address not in changes.removed]
+    texts = ["".join(f"{one}\n" for one in each) for each in (before, after)]
+    return Brought(changes.changed, changes.added, changes.removed, *texts)
 
 
 def occupied(addresses: Sequence[str]) -> dict[str, str]:
