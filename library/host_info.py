@@ -57,6 +57,18 @@ options:
     description: Where the host's own facts lie.
     type: path
     default: /etc/ansible/facts.d
+  tracker:
+    description:
+      - What M(opentracker_info) has to know of the tracker that the host has or shall have; it is then inspected in the
+        same call.
+    type: dict
+    suboptions:
+      cc: {type: str, required: true, description: The C compiler, with options.}
+      prefix: {type: path, required: true, description: Where the builds are installed.}
+      user: {type: str, required: true, description: The user that the service runs as.}
+      port: {type: int, required: true, description: The port that it listens on.}
+      listen: {type: list, elements: str, default: [], description: Addresses where the tracker is asked.}
+      unit: {type: str, default: opentracker.service, description: Its systemd unit.}
 attributes:
   check_mode:
     support: full
@@ -134,6 +146,12 @@ firewall:
     tracking: {description: A rule of others that asks the connection tracking., type: list, elements: dict}
     ssh_ports: {description: By which the host is reached over SSH., type: list, elements: int}
     opened: {description: 'In which of firewalld and ufw the lab has opened something.', type: list, elements: str}
+tracker:
+  description: What M(opentracker_info) returns, empty without O(tracker).
+  returned: always
+  type: dict
+  sample: {compiler: 12.2.0 x86_64-linux-gnu, builds: [a1b2c3], running: a1b2c3, active: true, user: true,
+           holders: [opentracker.service], unanswered: []}
 packages:
   description: The names of the installed packages.
   returned: always
@@ -157,6 +175,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages, package_lock_holder
+from ansible.module_utils.seedbed.host import opentracker_state
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.host.host_addresses import occupied
 from ansible.module_utils.seedbed.host.ssh_port import arrival
@@ -204,6 +223,17 @@ def main() -> None:
             "listeners": {"type": "list", "elements": "dict", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "tracker": {
+                "type": "dict",
+                "options": {
+                    "cc": {"type": "str", "required": True},
+                    "prefix": {"type": "path", "required": True},
+                    "user": {"type": "str", "required": True},
+                    "port": {"type": "int", "required": True},
+                    "listen": {"type": "list", "elements": "str", "default": []},
+                    "unit": {"type": "str", "default": "opentracker.service"},
+                },
+            },
             "gather_subset": {
                 "type": "list",
                 "elements": "str",
@@ -234,6 +264,7 @@ def main() -> None:
         daemons = [claim for claim in claims if claim["kind"] == "daemon"]
         daemon = foreign_daemon(owned) if daemons else None
         taken = occupied(params["addresses"]) if params["addresses"] else {}
+        tracker = opentracker_state.state(**params["tracker"]) if params["tracker"] else {}
         firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -247,6 +278,7 @@ def main() -> None:
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
+        tracker=tracker,
         resolved=resolved(module.params["name"]),
         firewall=firewall,
     )

@@ -96,7 +96,19 @@ def test_host_info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     assert {f"ansible_{name}" for name in names} <= set(result["ansible_facts"])
     known = {"protocol", "port", "loopback", "pid", "process", "unit"}
     assert all(set(entry) == known for entry in result["sockets"])
-    assert result["firewall"]["backend"] == "ufw"
+    assert (result["firewall"]["backend"], result["tracker"]) == ("ufw", {})
+
+
+def test_host_info_inspects_the_tracker_in_the_same_call(
+    tmp_path: Path, closed_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host_info.installed_packages", list)
+    monkeypatch.setattr("host_info.find_firewalls", lambda *_: {})
+    tracker = {"cc": "/nonexistent/cc", "prefix": str(tmp_path), "user": "no-such-user", "port": closed_port}
+    result = run("host_info", capsys, first=1, last=65535, gather_subset=["!all", "!min"], tracker=tracker)
+    alone = run("opentracker_info", capsys, **tracker)
+    assert result["tracker"] == {key: alone[key] for key in result["tracker"]}
+    assert (result["tracker"]["compiler"], result["tracker"]["user"]) == ("", False)
 
 
 def test_host_info_tells_what_is_ours_and_what_others_have(
