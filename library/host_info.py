@@ -264,7 +264,7 @@ def main() -> None:
         daemons = [claim for claim in claims if claim["kind"] == "daemon"]
         daemon = foreign_daemon(owned) if daemons else None
         taken = occupied(params["addresses"]) if params["addresses"] else {}
-        tracker = opentracker_state.state(**params["tracker"]) if params["tracker"] else {}
+        tracker = opentracker_state.state(**params["tracker"]) if params["tracker"] else None
         firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -278,7 +278,7 @@ def main() -> None:
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
-        tracker=tracker,
+        tracker=tracker or {},
         resolved=resolved(module.params["name"]),
         firewall=firewall,
     )
