@@ -33,7 +33,7 @@ SIZE, PIECE = 64 * MIB, 128 * 1024
 HONEST = {"behaviour": "healthy", "upload_limit": "256KiB/s"}
 # In turn, each beside an honest one, so that a download ends.
 BAD = ("corrupt", "stall", "flap", "grow", "reject-some", "choke-cycle", "drop-some", "partial", "snub", "super-seed")
-WARM = 0.25  # of the time: by then every client has met every peer
+WARM = 0.5  # of the time: by then every client has met every peer, and what is remembered of them is full
 GROWTH = 1.15  # what memory may have grown to since
 
 
@@ -134,7 +134,7 @@ def main() -> int:
         f"{PEERS} scripted peers, 3 clients with {rounds} downloads in {sizes[-1][0] / 60:.1f} minutes; "
         f"connected at the end: {peers}"
     )
-    print(f"memory: {warm / MIB:.1f} MiB at most in the first quarter, {last / MIB:.1f} MiB at the end")
+    print(f"memory: {warm / MIB:.1f} MiB at most in the first half, {last / MIB:.1f} MiB at the end")
     print(f"exceptions: {words.count('Traceback')}")
     well = ended is None and not words.strip() and last <= warm * GROWTH
     print("well" if well else f"not well: {words[-2000:]}")

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=molecule/neighbours/inventory.yml"
@@ -42,6 +43,16 @@ def before(lab) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def addresses(lab) -> list[str]:
+    """The host's own addresses."""
+    return own_addresses(lab)
+
+
+def own_addresses(lab) -> list[str]:
+    return sorted(lab["box"].check_output("hostname -I").split())
+
+
 def test_the_first_run_refuses_and_names_all_of_them(lab, before):
     run = lab.playbook(INVENTORY, "playbooks/site.yml")
     assert run.returncode != 0
@@ -53,11 +64,12 @@ def test_the_first_run_refuses_and_names_all_of_them(lab, before):
     assert lab.differences(before, lab.snapshot("box")) == []
 
 
-def test_the_lab_runs_where_they_are_handed_over(lab, before):
+def test_the_lab_runs_where_they_are_handed_over(lab, before, addresses):
     run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
     assert run.returncode == 0, run.stdout[-5000:]
     again = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
     assert "changed=0 " in again.stdout, again.stdout[-5000:]
+    assert len(own_addresses(lab)) == len(addresses) + 2
 
 
 def test_it_runs_beside_the_neighbours(lab):
@@ -82,6 +94,20 @@ def test_their_torrent_is_still_seeded_from_its_folder(lab, wait_until):
     wait_until(seeds, what="their torrent is whole")
 
 
+def test_a_host_that_plays_by_script_no_more_loses_daemon_and_addresses(lab, addresses, tmp_path):
+    inventory = yaml.safe_load((ROOT / "molecule/neighbours/inventory.yml").read_text(encoding="utf-8"))
+    del inventory["all"]["children"]["scripted_peers"], inventory["all"]["vars"]["catalogue_torrents"][1]
+    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    command = (f"--inventory={tmp_path}/inventory.yml", "playbooks/site.yml", "--extra-vars", CONSENT)
+    first, second = lab.playbook(*command), lab.playbook(*command)
+    assert first.returncode == 0, first.stdout[-5000:]
+    assert "changed=0 " in second.stdout, second.stdout[-5000:]
+    assert own_addresses(lab) == addresses
+    assert lab["box"].run("systemctl cat seedbed-scripted.service seedbed-addresses.service").rc != 0
+    assert not lab["box"].file("/opt/seedbed/scripted.pyz").exists
+    assert lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT).returncode == 0
+
+
 def test_content_stays_where_it_is_to_be_kept(lab):
     # Another host is down the first time.
     command = (INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=true")
@@ -93,11 +119,12 @@ def test_content_stays_where_it_is_to_be_kept(lab):
     assert lab["box"].file("/srv/seedbed/payload/single").size == 1048576
 
 
-def test_and_then_the_host_is_what_it_was(lab, before):
+def test_and_then_the_host_is_what_it_was(lab, before, addresses):
     runs = [lab.playbook(INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=false") for _ in range(2)]
     assert [run.returncode for run in runs] == [0, 0], runs[0].stdout[-5000:]
     assert "changed=0 " in runs[1].stdout, runs[1].stdout[-3000:]
     assert lab.differences(before, lab.snapshot("box")) == []
+    assert own_addresses(lab) == addresses
     settings = json.loads(lab["box"].file("/etc/transmission-daemon/settings.json").content_string)
     assert (settings["speed-limit-up"], settings["rpc-port"]) == (123, 9091)
 
