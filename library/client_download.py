@@ -12,6 +12,9 @@ description:
   - The client runs in a transient unit without rights. DHT has no entry point, PEX and local discovery are off, so that
     a success proves the tracker.
   - Each download is judged by what its item promises, so that one that was to stall at 60 % and does so is no failure.
+  - The downloads are a process of their own on the host. It ends with its client when nobody has asked for two minutes
+    how far it is, so that a run that was interrupted leaves nothing at work.
+  - A download goes on for as long as it gets anything.
   - A download that fails is a result with the step and the client's last words; the others go on. What the client lacks
     is skipped.
 options:
@@ -106,9 +109,19 @@ options:
     type: int
     default: 45
   seconds:
-    description: The time for all of them.
+    description: The time for all of them; V(0) for as long as they go on.
     type: int
-    default: 600
+    default: 0
+  wait:
+    description:
+      - After so many seconds a call returns how far the downloads are, and they go on in a process of their own. The
+        action plugin then calls again, and shows how far they are.
+    type: int
+    default: 10
+  job:
+    description: What an earlier call began and this one waits for. For the action plugin.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: none
@@ -171,6 +184,22 @@ failures:
   type: list
   elements: str
   returned: always
+finished:
+  description: Whether the downloads have ended; the action plugin ends with that alone.
+  type: bool
+  returned: always
+again:
+  description: What the next call of the same task is called with besides.
+  type: dict
+  returned: when not finished
+  sample: {job: .job-4ux9a2hd/4f1c0a9be2d37785}
+progress:
+  description: How far they are, for people.
+  type: str
+  returned: when not finished
+  sample: |-
+    aria2: 3 of 5 downloads have ended, 1 wait
+        one-file.bin  magnet over udp  downloading   43 %  12.3 MiB/s  2 peers
 directory:
   description: Where the files were left, one numbered directory a download, in their order.
   type: str
@@ -183,16 +212,18 @@ import os
 import shutil
 import tempfile
 import time
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, List, Sequence, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
+from ansible.module_utils.seedbed.base.files import read_file, write_atomically
+from ansible.module_utils.seedbed.base.jobs import BackgroundJob
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.clients import download_plan, downloads
+from ansible.module_utils.seedbed.clients import download_plan, downloads, progress
 from ansible.module_utils.seedbed.clients.contract import Client, ClientError, ClientSettings
 from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
 from ansible.module_utils.seedbed.clients.roster import make_client, own_faults
-from ansible.module_utils.seedbed.clients.unit import UNIT
+from ansible.module_utils.seedbed.clients.unit import UNIT, watch
 from ansible.module_utils.seedbed.torrent.model import DownloadResult
 
 VIAS = ["torrent", "magnet", "bare_magnet"]
@@ -216,13 +247,44 @@ ARGUMENTS = {
     "address": {"type": "str", "default": ""},
     "parallel": {"type": "int", "default": 16},
     "stall_seconds": {"type": "int", "default": 45},
-    "seconds": {"type": "int", "default": 600},
+    "seconds": {"type": "int", "default": 0},
+    "wait": {"type": "int", "default": 10},
+    "job": {"type": "str", "default": ""},
 }
-# What begins the name of a run's directory: of one that goes with the run, and of one that stays.
+# What begins the name of a directory: of a run's that goes with the run, of one that stays, and of a job's notes.
 RUN = "fetching-"
 KEPT = "run-"
-PATIENCE = 100.0  # seconds, less than the module is given beside the time for its own downloads
+JOB = ".job-"
+LEASE = 120.0  # seconds after which downloads end that nobody has asked for
+PATIENCE = LEASE + 60  # with the downloads of a run that was interrupted
 POLL = 0.5
+LOCK_SECONDS = 5  # for a process that has ended to let go of its lock
+
+
+Fetched = Tuple[List[DownloadResult], List[str]]
+Look = Callable[[Sequence[downloads.Download]], None]
+
+
+class Abandoned(SeedbedError):
+    """Nobody waits for the result any more."""
+
+
+class Lease:
+    """Somebody's word, in a job's directory, that the job's result is still waited for."""
+
+    def __init__(self, directory: str) -> None:
+        self._path = os.path.join(directory, "asked")
+
+    def renew(self) -> None:
+        """Ask for the result once more."""
+        write_atomically(self._path, str(time.monotonic()).encode(), mode=0o600)
+
+    def is_over(self) -> bool:
+        """Return whether nobody has asked for long; no clock of the host has a part in that."""
+        try:
+            return abs(time.monotonic() - float(read_file(self._path) or 0)) > LEASE
+        except ValueError:
+            return True
 
 
 def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[PlannedDownload], list[str]]:
@@ -240,7 +302,7 @@ def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[Planned
     return [each._replace(files=tuple(params["files"])) for each in planned], without
 
 
-def wanted_client(params: dict[str, Any], directory: str) -> Client:
+def wanted_client(params: dict[str, Any], directory: str, bound_to: str = "") -> Client:
     """Return the client, not started yet."""
     faults = own_faults(params["own"])
     if faults:
@@ -252,14 +314,15 @@ def wanted_client(params: dict[str, Any], directory: str) -> Client:
         peer_port=params["peer_port"],
         address=params["address"],
         parallel=params["parallel"],
-        seconds=params["seconds"] + 120,  # the unit outlives a module that was killed by this much
+        seconds=params["seconds"] and params["seconds"] + 120,  # more than it takes to end it in good order
         secret=params["rpc_secret"],
+        bound_to=bound_to,
     )
     return make_client(params["client"], settings, params["own"])
 
 
 @os_errors_reported()
-def fetch_all(params: dict[str, Any], directory: str) -> tuple[list[DownloadResult], list[str]]:
+def fetch_all(params: dict[str, Any], directory: str, look: Look = lambda _: None) -> Fetched:
     """Plan, download, compare; return the results, and a sentence for each failure."""
     client = wanted_client(params, directory)
     portal = params["portal"].rstrip("/") + "/"
@@ -267,20 +330,20 @@ def fetch_all(params: dict[str, Any], directory: str) -> tuple[list[DownloadResu
     fit, skipped = downloads.without_features(planned, client)
     results = skipped
     if fit:
-        with client:
-            limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
-            results = downloads.run_downloads(fit, client, portal, limits) + skipped
+        limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
+        with watch() as unit, wanted_client(params, directory, unit) as started:
+            results = downloads.run_downloads(fit, started, portal, limits, look) + skipped
     return results, without + [sentence(result) for result in results if result["fault"]]
 
 
 @contextlib.contextmanager
-def alone(parent: str) -> Iterator[None]:
+def alone(parent: str, own: str = "") -> Iterator[None]:
     """Be the one download of this host, and take away what a killed one has left; ClientError while another runs.
 
-    One whose run was killed goes on until it is done, so there is some patience with it.
+    own: this job's directory, which stays until its result is fetched.
+    One whose run was interrupted goes on until its lease is over, so there is some patience with it.
     """
     with os_errors_reported():
-        os.makedirs(parent, mode=0o755, exist_ok=True)
         lock = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + PATIENCE
@@ -298,8 +361,9 @@ def alone(parent: str) -> Iterator[None]:
             Unit(UNIT).stop()
         with os_errors_reported():
             for name in os.listdir(parent):
-                if name.startswith(RUN):
-                    shutil.rmtree(os.path.join(parent, name))
+                path = os.path.join(parent, name)
+                if name.startswith(RUN) or (name.startswith(JOB) and path != own and Lease(path).is_over()):
+                    shutil.rmtree(path)
         yield
     finally:
         os.close(lock)
@@ -309,6 +373,78 @@ def alone(parent: str) -> Iterator[None]:
 def make_run_directory(parent: str, *, keep: bool) -> str:
     """Make a directory for this run alone and return its path."""
     return tempfile.mkdtemp(prefix=KEPT if keep else RUN, dir=parent)
+
+
+def do(params: dict[str, Any], job: BackgroundJob, place: str) -> dict[str, Any]:
+    """Do all of the work and return the result of the module; place: the job's directory."""
+    lease = Lease(place)
+    notes = progress.ProgressNotes(params["client"], job.note_progress)
+
+    def look(seen: Sequence[downloads.Download]) -> None:
+        if lease.is_over():
+            raise Abandoned("nobody waits for these downloads any more")
+        notes.look(seen)
+
+    results: list[DownloadResult] = []
+    job.note_progress({"text": "waits for another download on this host to end"})
+    with alone(params["directory"], place):
+        job.note_progress({})
+        directory = make_run_directory(params["directory"], keep=params["keep"])
+        try:
+            results, failures = fetch_all(params, directory, look)
+        except Abandoned:
+            raise
+        except SeedbedError as error:
+            failures = [str(error)]
+        finally:
+            if not params["keep"]:
+                shutil.rmtree(directory)
+    kept = {"directory": directory} if params["keep"] else {}
+    # Without `keep` nothing on the host is other than before.
+    return {"changed": params["keep"], "finished": True, "downloads": results, "failures": failures, **kept}
+
+
+@os_errors_reported()
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    """Begin the work, or wait for what an earlier call began; return its result, or how far it is."""
+    deadline = time.monotonic() + params["wait"]
+    if params["job"]:
+        name, _, job_id = params["job"].partition("/")
+        return follow(os.path.join(params["directory"], name), job_id, deadline)
+    # A client that nobody knows is told before anything begins. What clients are made of is read here, too: the archive
+    # with this module goes while the job is at work.
+    try:
+        wanted_client(params, params["directory"])
+    except SeedbedError as error:
+        return {"changed": False, "finished": True, "downloads": [], "failures": [str(error)]}
+    os.makedirs(params["directory"], mode=0o755, exist_ok=True)
+    place = tempfile.mkdtemp(prefix=JOB, dir=params["directory"])
+    Lease(place).renew()
+    with BackgroundJob(place) as job:
+        job.acquire(deadline)
+        started = job.start(lambda: do(params, job, place))
+    ended = started.wait(deadline - time.monotonic())
+    return follow(place, started.job_id, time.monotonic() + (LOCK_SECONDS if ended else 0))
+
+
+def follow(place: str, job_id: str, deadline: float) -> dict[str, Any]:
+    """Return the result of a job, or how far it is at the deadline."""
+    if not os.path.isdir(place):
+        raise ClientError("the downloads have ended, as nobody asked for them in time; run again")
+    Lease(place).renew()
+    with BackgroundJob(place) as job:
+        if not job.acquire(deadline):
+            again = {"job": f"{os.path.basename(place)}/{job_id}"}
+            told = {
+                "again": again,
+                "progress": progress.progress_text(job.read_progress()),
+                "downloads": [],
+                "failures": [],
+            }
+            return {"changed": False, "finished": False, **told}
+        outcome = job.collect()
+        shutil.rmtree(place)
+    return outcome.result_of(job_id)
 
 
 def sentence(result: DownloadResult) -> str:
@@ -321,23 +457,11 @@ def sentence(result: DownloadResult) -> str:
 def main() -> None:
     """Read the parameters, do the work, return the results."""
     module = AnsibleModule(argument_spec=ARGUMENTS)
-    params = module.params
-    results: list[DownloadResult] = []
     try:
-        with alone(params["directory"]):
-            directory = make_run_directory(params["directory"], keep=params["keep"])
-            try:
-                results, failures = fetch_all(params, directory)
-            except SeedbedError as error:
-                failures = [str(error)]
-            finally:
-                if not params["keep"]:
-                    shutil.rmtree(directory)
+        result = run(module.params)
     except SeedbedError as error:
         module.fail_json(msg=str(error))
-    kept = {"directory": directory} if params["keep"] else {}
-    # Without `keep` nothing on the host is other than before.
-    module.exit_json(changed=params["keep"], downloads=results, failures=failures, **kept)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import client_download
 import pytest
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.clients import downloads
+from ansible.module_utils.seedbed.clients.contract import Client, Order, Status
 
 ITEM = {
     "name": "a, b",
@@ -20,6 +26,7 @@ ITEM = {
     "files": [{"path": "a, b", "length": 1, "sha256": ""}],
     "private": False,
     "magnet": "magnet:?",
+    "torrent": "torrents/a.torrent",
     "trackers": [["http://192.0.2.1:8888/announce"], ["udp://192.0.2.1:8888/announce"]],
 }
 PRIVATE = {**ITEM, "name": "private", "private": True, "magnet": None}
@@ -33,7 +40,9 @@ PARAMS: dict[str, Any] = {
     "peer_port": 8085,
     "address": "",
     "parallel": 16,
-    "seconds": 60,
+    "seconds": 0,
+    "wait": 0,
+    "job": "",
     "files": [],
     "via": ["torrent", "magnet"],
     "trackers": ["http", "udp"],
@@ -89,10 +98,9 @@ def test_without_anything_to_fetch_no_aria2_is_started() -> None:
 def test_a_client_that_nobody_knows_is_refused_before_the_portal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "fetch_from_portal", lambda url: pytest.fail(f"{url} was asked for"))
     params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "netscape", "own": {"acme": {"program": ["/a"]}}}
-    with pytest.raises(
-        SeedbedError, match="no client 'netscape'; these are known: aria2, libtorrent, transmission, acme"
-    ):
-        client_download.fetch_all(params, "/nonexistent")
+    result = client_download.run({**params, "directory": "/nonexistent"})
+    assert result["finished"]
+    assert re.fullmatch("there is no client 'netscape'; these are known: aria2, .*, acme", *result["failures"])
 
 
 def test_what_a_client_lacks_is_skipped_and_it_is_not_even_started() -> None:
@@ -114,18 +122,28 @@ def test_a_failure_is_a_sentence() -> None:
     assert said == "c by bare magnet over udp with aria2: not as promised: is complete"
 
 
-def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_unit(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have no unit at all but one of a killed download; return which were stopped."""
     stopped: list[str] = []
     monkeypatch.setattr(client_download.Unit, "active", lambda unit: True)
     monkeypatch.setattr(client_download.Unit, "stop", lambda unit: stopped.append(unit.name))
+    monkeypatch.setattr(client_download, "watch", lambda: contextlib.nullcontext("watch.service"))
+    return stopped
+
+
+def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(tmp_path: Path, no_unit: list[str]) -> None:
+    waited_for, forgotten = tmp_path / ".job-1", tmp_path / ".job-2"
+    for job in (waited_for, forgotten):
+        job.mkdir()
+    client_download.Lease(str(waited_for)).renew()
     with client_download.alone(str(tmp_path)):
         killed = client_download.make_run_directory(str(tmp_path), keep=False)
         kept = client_download.make_run_directory(str(tmp_path), keep=True)
     with client_download.alone(str(tmp_path)):
-        assert [str(path) for path in tmp_path.iterdir()] == [kept] != [killed]
-    assert stopped == ["seedbed-leecher.service"] * 2
+        assert sorted(map(str, tmp_path.iterdir())) == sorted([kept, str(waited_for)])
+    assert killed != kept
+    assert no_unit == ["seedbed-leecher.service"] * 2
 
 
 def test_two_downloads_of_a_host_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +152,84 @@ def test_two_downloads_of_a_host_do_not_meet(tmp_path: Path, monkeypatch: pytest
     first, second = (client_download.alone(str(tmp_path)) for _ in range(2))
     with first, pytest.raises(client_download.ClientError, match="another download is under way"):
         second.__enter__()
+
+
+class Slow(Client):
+    """A client that has a byte more whenever it is asked, and all of it once a file is there."""
+
+    name, features = "slow", frozenset(("torrent", "magnet", "udp_tracker"))
+    count = 0
+
+    def __enter__(self) -> Slow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Path(self.settings.directory, "..", "ended").touch()
+
+    def add(self, order: Order) -> str:
+        Path(order.directory).mkdir()
+        return order.directory
+
+    def status(self, handle: str) -> Status:
+        self.count += 1
+        there = Path(self.settings.directory, "..", "whole").exists()
+        return Status("complete" if there else "downloading", self.count, 2)
+
+    def files(self, handle: str) -> list[str]:
+        path = Path(handle, "a, b")
+        path.write_bytes(b"x")
+        return [str(path)]
+
+    def remove(self, handle: str) -> None:
+        """It forgets nothing."""
+
+
+@pytest.fixture
+def slow(tmp_path: Path, no_unit: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the parameters of a download that takes as long as a test lets it."""
+    monkeypatch.setattr(client_download, "make_client", lambda name, settings, own: Slow(settings))
+    monkeypatch.setattr(client_download.progress, "EVERY", 0.0)
+    monkeypatch.setitem(ITEM["files"][0], "sha256", hashlib.sha256(b"x").hexdigest())
+    more = {"portal": "http://192.0.2.1:8000", "items": ["a, b"], "via": ["torrent"], "trackers": ["http"]}
+    limits = {"directory": str(tmp_path / "srv"), "keep": False, "stall_seconds": 120}
+    return {**PARAMS, **more, **limits, "client": "slow"}
+
+
+def until(ask: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 120
+    while not (answer := ask()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # between two questions; the deadline bounds the wait
+    return answer
+
+
+def test_a_download_that_goes_on_is_asked_for_again_and_again(slow: dict[str, Any]) -> None:
+    directory = Path(slow["directory"])
+    result = client_download.run(slow)
+    assert (result["finished"], result["changed"], result["downloads"]) == (False, False, [])
+    again = {**slow, **result["again"]}
+
+    def told() -> str:
+        return str(client_download.run(again)["progress"])
+
+    line = until(lambda: [line for line in told().splitlines() if "downloading" in line])[0]
+    assert re.fullmatch(r"    a, b  torrent over http  downloading  \d+ %  .*/s  2 peers", line)
+    (directory / "whole").touch()
+    result = client_download.run({**again, "wait": 120})
+    assert result["finished"]
+    assert [(each["ok"], each["fault"]) for each in result["downloads"]] == [(True, "")]
+    assert sorted(path.name for path in directory.iterdir()) == ["ended", "whole"]
+
+
+def test_a_download_that_nobody_asks_for_ends(slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_download, "LEASE", 0.0)
+    result = client_download.run(slow)
+    directory = Path(slow["directory"])
+    assert not result["finished"]
+    until((directory / "ended").exists)
+    monkeypatch.setattr(client_download, "LEASE", 120.0)
+    with pytest.raises(SeedbedError, match="nobody waits for these downloads any more"):
+        client_download.run({**slow, **result["again"], "wait": 120})
+    assert [path.name for path in directory.iterdir()] == ["ended"]
+    with pytest.raises(SeedbedError, match="have ended, as nobody asked for them in time"):
+        client_download.run({**slow, **result["again"]})

@@ -13,6 +13,7 @@ def download(name: str, **more: Any) -> dict[str, Any]:
     return {
         "client": "aria2",
         "name": name,
+        "info_hash": name.encode().hex(),
         "via": "torrent",
         "tracker": "http",
         "size": 300_000,
@@ -51,6 +52,24 @@ def test_what_was_promised_is_no_failure_and_what_a_client_lacks_is_skipped(rend
     table = render("{{ downloads | download_report }}", downloads=[stalled, download("b", skipped="magnet")])
     assert table.splitlines()[1].endswith("stalls at 60%, as promised")
     assert table.splitlines()[2].endswith("skipped: no magnet")
+
+
+def test_the_doctors_word_stands_beside_the_failure_alone(render: Render) -> None:
+    downloads = [download("a", ok=False, step="connect", fault="no peer"), download("b")]
+    known = {"severity": "fault", "cause": "the tracker is down", "remedy": "start it", "from": "leecher1", "more": []}
+    verdicts = [{**known, "info_hash": name.encode().hex(), "verdict": "tracker_down"} for name in "ab"]
+    told = render("{{ downloads | with_verdicts(verdicts) }}", downloads=downloads, verdicts=verdicts)
+    assert [one["doctor"] for one in told] == [
+        {"verdict": "tracker_down", "severity": "fault", "cause": "the tracker is down", "remedy": "start it"},
+        None,
+    ]
+    lines = render("{{ downloads | download_report }}", downloads=told).splitlines()
+    assert lines[1].endswith("FAILED at connect")
+    assert lines[2:4] == ["    doctor: tracker_down: the tracker is down", "    -> start it"]
+    assert len(lines) == 5
+    failure = ElementTree.fromstring(render("{{ downloads | junit_report('l') }}", downloads=told))[0][0][0]
+    assert failure.text == "expected: completes\ndoctor: tracker_down: the tracker is down\n-> start it"
+    assert render("{{ downloads | with_verdicts([]) }}", downloads=downloads)[0]["doctor"] is None
 
 
 def test_a_ci_reads_the_downloads_as_junit_xml(render: Render) -> None:

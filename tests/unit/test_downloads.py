@@ -8,6 +8,7 @@ import pwd
 import socket
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -168,6 +169,62 @@ def test_a_failure_names_its_step(tmp_path: Path, via: str, status: Status, step
     assert (failed["ok"], failed["step"], failed["words"]) == (False, step, words)
     assert failed["fault"] == "; ".join(words)
     assert good["ok"], "the others go on"
+
+
+def test_a_download_that_goes_on_outlives_any_time_to_stand_still(tmp_path: Path) -> None:
+    script = Script(tmp_path, {"a": [*(Status("downloading", count, 1) for count in range(42)), COMPLETE]})
+    seen: list[float] = []
+
+    def look(downloads: Any) -> None:
+        seen.append(time.monotonic())
+        time.sleep(0.02)  # what makes it slow: all of it takes longer than it may stand still
+
+    job = PlannedDownload(item("a"), "torrent", "http")
+    (result,) = run_downloads([job], script, "http://192.0.2.1:8000/", DownloadLimits(0.5, 0.0, False), look)
+    assert result["ok"]
+    assert seen[-1] - seen[0] > 0.5
+
+
+def test_a_time_for_all_can_be_set(tmp_path: Path) -> None:
+    statuses = [Status("downloading", count, 1) for count in range(10**5)]
+    job = PlannedDownload(item("a"), "torrent", "http")
+    limits = DownloadLimits(120.0, 0.05, False)
+    (result,) = run_downloads([job], Script(tmp_path, {"a": statuses}), "http://192.0.2.1:8000/", limits)
+    assert (result["step"], result["words"][0]) == ("stall", "the run's 0 s were over")
+
+
+def test_all_are_looked_at_from_before_the_first_until_the_last_was_compared(tmp_path: Path) -> None:
+    script = Script(tmp_path, {"a": [METADATA, ACTIVE, Status("downloading", 7, 1), COMPLETE], "b": [COMPLETE]}, 1)
+    jobs = [PlannedDownload(item("a"), "magnet", "http"), PlannedDownload(item("b"), "torrent", "http")]
+    seen: list[list[str]] = []
+    run_downloads(
+        jobs,
+        script,
+        "http://192.0.2.1:8000/",
+        DownloadLimits(120.0, 0.0, False),
+        lambda downloads: seen.append([download.state for download in downloads]),
+    )
+    assert seen[0] == ["waiting", "waiting"]
+    states = [state for state, _ in seen]
+    assert [states.index(state) for state in ("waiting", "metadata", "connecting", "downloading")] == [0, 1, 2, 3]
+
+
+def test_what_looks_can_end_it(tmp_path: Path) -> None:
+    def enough(_: Any) -> None:
+        raise ClientError("enough")
+
+    job = PlannedDownload(item("a"), "torrent", "http")
+    with pytest.raises(ClientError, match=r"^enough$"):
+        run_downloads([job], Script(tmp_path, {}), "http://192.0.2.1:8000/", DownloadLimits(5, 0, False), enough)
+
+
+def test_a_client_ends_with_its_time_or_with_the_unit_that_it_is_bound_to() -> None:
+    settings = ClientSettings("/srv", "nobody", 8084, 8085, "", 16, 60)
+    words = [word for word in unit.guards(settings) if word.startswith(("RuntimeMax", "BindsTo", "After"))]
+    assert words == ["RuntimeMaxSec=60"]
+    bound = settings._replace(seconds=0, bound_to="other.service")
+    words = [word for word in unit.guards(bound) if word.startswith(("RuntimeMax", "BindsTo", "After"))]
+    assert words == ["BindsTo=other.service", "After=other.service"]
 
 
 def test_other_bytes_fail_at_verify(tmp_path: Path) -> None:

@@ -46,9 +46,11 @@ class ClientSettings(NamedTuple):
     parallel: int
     """How many downloads it runs side by side."""
     seconds: int
-    """After which systemd ends it, whatever has become of us."""
+    """After which systemd ends it, whatever has become of us; 0: never."""
     secret: str = ""
     """With it the control port is open to others; without, a client has one that nobody knows."""
+    bound_to: str = ""
+    """The unit with which it ends."""
 
 
 class Order(NamedTuple):

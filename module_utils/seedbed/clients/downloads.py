@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import math
 import os
 import shutil
 import time
@@ -38,7 +39,7 @@ def fetch_from_portal(url: str) -> bytes:
 
 
 class DownloadLimits(NamedTuple):
-    """How long a download may stand still, how long all may take, and whether the files stay."""
+    """How long a download may stand still, how long all may take (0: as long as they go on), and whether files stay."""
 
     stall_seconds: float
     seconds: float
@@ -60,6 +61,7 @@ class Download:
         self.directory = directory
         self.handle = ""
         self.bytes = 0
+        self.peers = 0
         self.connections = 0
         self.started = self.moved = 0.0
         self.seconds: DownloadSeconds = {}
@@ -70,6 +72,16 @@ class Download:
     def info_hash(self) -> str:
         """Return the swarm's name; a client takes each only once at a time."""
         return str(self.planned.item["info_hash"])
+
+    @property
+    def state(self) -> str:
+        """Return how it stands: waiting, metadata, connecting, downloading, comparing, or ended."""
+        if self.comparison is not None and not self.comparison.done():
+            return "comparing"
+        if self.failure or self.comparison is not None or "download" in self.seconds:
+            return "ended"
+        steps = {"metadata": "metadata", "connect": "connecting", "stall": "downloading"}
+        return steps[self.step()] if self.started else "waiting"
 
     def since_start(self) -> float:
         """Return the seconds since the download began."""
@@ -128,6 +140,7 @@ class Download:
         """Note new bytes; those of the metadata are not the item's."""
         if connections > self.connections or count != self.bytes:
             self.moved = time.monotonic()
+        self.peers = connections
         self.connections = max(self.connections, connections)
         if count and "metadata" in self.seconds:
             self.seconds.setdefault("first_byte", self.since_start())
@@ -245,27 +258,35 @@ def without_features(
 
 
 def run_downloads(
-    planned: Sequence[PlannedDownload], client: Client, portal: str, limits: DownloadLimits
+    planned: Sequence[PlannedDownload],
+    client: Client,
+    portal: str,
+    limits: DownloadLimits,
+    look: Callable[[Sequence[Download]], None] = lambda _: None,
 ) -> list[DownloadResult]:
-    """Run all downloads and return one result each, in their order."""
+    """Run all downloads and return one result each, in their order.
+
+    look is shown all of them again and again until the last one has been compared; what it raises ends them.
+    """
     directory = client.settings.directory
     downloads = [Download(each, os.path.join(directory, str(number))) for number, each in enumerate(planned, 1)]
     waiting = list(downloads)
     active: list[Download] = []
-    deadline = time.monotonic() + limits.seconds
+    deadline = time.monotonic() + limits.seconds if limits.seconds else math.inf
     with ThreadPoolExecutor(1) as comparer:
-        while waiting or active:
+        while any(each.state != "ended" for each in downloads):
+            look(downloads)
             active += start_next(waiting, active, client, portal)
             ended = [each for each in active if attempt(each, lambda each: each.watch(client, limits.stall_seconds))]
             for download in ended:
                 active.remove(download)
                 attempt(download, lambda each: each.finish(client, portal, comparer, limits.keep))
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and (active or waiting):
                 for download in active + waiting:
                     download.fail(download.step(), [f"the run's {limits.seconds:.0f} s were over"])
                     download.hear(client)
                 break
-            time.sleep(POLL_SECONDS)  # between two questions; the deadline above bounds the run
+            time.sleep(POLL_SECONDS)  # between two questions; each download ends when it stands still
         for download in downloads:
             conclude(download)
     return [download.result(client.name) for download in downloads]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from typing import IO, Sequence
+import time
+from typing import IO, Iterator, Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
@@ -13,6 +14,9 @@ from ansible.module_utils.seedbed.base.users import give_directory, user_ids
 from ansible.module_utils.seedbed.clients.contract import ClientError, ClientSettings
 
 UNIT = "seedbed-leecher.service"
+WATCH = "seedbed-leecher-watch.service"
+START_SECONDS = 30.0
+POLL = 0.1
 TAIL = 4096  # bytes of what it wrote that are looked at
 
 # A client talks to the network and writes into its own directory, and needs nothing else of the host.
@@ -55,7 +59,8 @@ def guards(settings: ClientSettings) -> list[str]:
     """Return the options of systemd-run that take a client's rights, and end it should we not do it."""
     properties = [
         f"User={settings.user}",
-        f"RuntimeMaxSec={settings.seconds}",
+        *([f"RuntimeMaxSec={settings.seconds}"] if settings.seconds else []),
+        *([f"BindsTo={settings.bound_to}", f"After={settings.bound_to}"] if settings.bound_to else []),
         f"ReadWritePaths={settings.directory}",
         f"WorkingDirectory={settings.directory}",
         # Clients keep their state below the home of whoever runs them.
@@ -63,6 +68,26 @@ def guards(settings: ClientSettings) -> list[str]:
         *SANDBOX,
     ]
     return [word for line in properties for word in ("-p", line)]
+
+
+@contextlib.contextmanager
+def watch() -> Iterator[str]:
+    """Run a unit that ends with this process, however that ends; return its name. What is bound to it ends with it.
+
+    A download goes on for as long as it comes, so no time can be given to systemd after which it ends a client that was
+    left alone.
+    """
+    command = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--unit", WATCH, "--property=DynamicUser=yes"]
+    with subprocess.Popen([*command, "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as held:
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not Unit(WATCH).active():
+                if held.poll() is not None or time.monotonic() > deadline:
+                    raise ClientError(f"{WATCH} could not be started")
+                time.sleep(POLL)  # between two questions; the deadline above bounds the wait
+            yield WATCH
+        finally:
+            held.communicate()  # closes its input, which is its end
 
 
 class ClientUnit:

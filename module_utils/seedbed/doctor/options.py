@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.text import quoted
 
@@ -42,8 +42,10 @@ def option_faults(options: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def item_names(value: str | None) -> list[str]:
-    """Return the names of items that stand in one text, separated by commas."""
+def item_names(value: str | Sequence[str] | None) -> list[str]:
+    """Return the names of items that stand in one text, separated by commas, or in a list, which may hold any name."""
+    if value is not None and not isinstance(value, str):
+        return list(value)
     return [name.strip() for name in (value or "").split(",") if name.strip()]
 
 

@@ -446,6 +446,21 @@ class DownloadSeconds(TypedDict, total=False):
     verified: float
 
 
+class DownloadProgress(TypedDict):
+    """How far one download is, while it runs."""
+
+    name: str
+    via: str
+    tracker: str
+    state: str
+    """waiting, metadata, connecting, downloading, comparing, or ended"""
+    bytes: int
+    size: int
+    rate: int
+    """Bytes a second since the last note."""
+    peers: int
+
+
 class DownloadResult(TypedDict):
     """One item fetched by one client in one way, compared, and judged by what the item promises."""
 

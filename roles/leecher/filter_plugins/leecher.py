@@ -17,6 +17,7 @@ from ansible.module_utils.seedbed.base.text import aligned, printable
 from ansible.module_utils.seedbed.clients.roster import KNOWN, own_faults
 
 HEAD = ["client", "item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
+OF_A_VERDICT = ("verdict", "severity", "cause", "remedy")
 
 
 def row(download: dict[str, Any]) -> list[str]:
@@ -45,9 +46,30 @@ def outcome(download: dict[str, Any]) -> str:
     return "equal" if download["ok"] else f"{download['expected']}, as promised"
 
 
+def with_verdicts(downloads: Sequence[dict[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the downloads with what the doctor says of those that failed as their key doctor, null for the others."""
+    told = {verdict["info_hash"]: {key: verdict[key] for key in OF_A_VERDICT} for verdict in verdicts}
+    return [
+        {**download, "doctor": told.get(download["info_hash"]) if download["fault"] else None} for download in downloads
+    ]
+
+
+def doctor_lines(download: Mapping[str, Any]) -> list[str]:
+    """Return what the doctor says of a download that failed, and what to do."""
+    said = download.get("doctor")
+    if not said:
+        return []
+    remedy = [f"-> {said['remedy']}"] if said["remedy"] else []
+    return [f"doctor: {said['verdict']}: {printable(said['cause'])}", *map(printable, remedy)]
+
+
 def download_report(downloads: Sequence[dict[str, Any]]) -> str:
     """Return the downloads as an aligned table; wide characters count as the two columns that they take."""
-    return "\n".join(aligned([HEAD, *map(row, downloads)]))
+    head, *rows = aligned([HEAD, *map(row, downloads)])
+    lines = [head]
+    for download, text in zip(downloads, rows):
+        lines += [text, *("    " + line for line in doctor_lines(download))]
+    return "\n".join(lines)
 
 
 def junit_report(downloads: Sequence[dict[str, Any]], leecher: str, failures: Sequence[str] = ()) -> str:
@@ -79,7 +101,8 @@ def _case(download: Mapping[str, Any]) -> Xml.Element:
         Xml.SubElement(case, "skipped", message=f"{download['client']} has no {download['skipped']}")
     elif download["fault"]:
         failure = Xml.SubElement(case, "failure", message=_xml_text(download["fault"]))
-        failure.text = _xml_text("\n".join([f"expected: {download['expected']}", *download["words"]]))
+        told = [f"expected: {download['expected']}", *download["words"], *doctor_lines(download)]
+        failure.text = _xml_text("\n".join(told))
     return case
 
 
@@ -110,4 +133,5 @@ class FilterModule:
             "download_report": download_report,
             "junit_report": junit_report,
             "listed": listed,
+            "with_verdicts": with_verdicts,
         }
