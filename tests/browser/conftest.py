@@ -48,12 +48,13 @@ def example(portal: str, catalogue: list[dict[str, Any]]) -> Iterator[subprocess
     public = min((item for item in whole if item["magnet"]), key=lambda one: one["size"])
     private = next(item for item in whole if item["private"])
     client = f"{sys.executable} {ROOT}/tests/browser/client.py {{torrent}} {{directory}}"
-    chosen = {"PORTAL": portal, "CLIENT": client, "ITEMS": f"{public['name']},{private['name']}", "no_proxy": "*"}
-    suite = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=/"]
+    names = f"{public['name']},{private['name']}"
+    chosen = {"SEEDBED_PORTAL": portal, "SEEDBED_CLIENT": client, "SEEDBED_ITEMS": names, "no_proxy": "*"}
+    suite = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_seedbed", "--rootdir=/"]
     with subprocess.Popen(
         [*suite, "docs/examples/test_download.py"],
         cwd=ROOT,
-        env={**os.environ, **chosen},
+        env={**os.environ, **chosen, "PYTHONPATH": str(ROOT / "tools")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -80,6 +80,19 @@ def test_links_are_those_of_the_catalogue(page: Browser, catalogue: list[Item]) 
         assert links == [link for link in (item["torrent"], item["magnet"], item["bare_magnet"]) if link]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_click_opens_the_lists_that_clients_take(
+    tab: Browser, portal: str, catalogue: list[Item], language: str
+) -> None:
+    trackers = {url for item in catalogue if not item["promise"] for tier in item["trackers"] for url in tier}
+    magnets = {item["magnet"] for item in catalogue if item["magnet"] and not item["promise"]}
+    for name, least in (("trackers", trackers), ("magnets", magnets)):
+        tab.get(f"{portal}{language}")
+        tab.click(f".lists a[href='{name}.txt']")
+        tab.wait(f"{name}.txt", lambda name=name: tab.current_url == f"{portal}{name}.txt")
+        assert least <= set(tab.find("body")[0].text.splitlines())
+
+
 def test_names_and_comments_are_text(page: Browser, catalogue: list[Item]) -> None:
     item = next(item for item in catalogue if "<script>" in item["name"] and "<script>" in item["comment"])
     assert page.texts(of(item, "h3")) == [item["name"]]

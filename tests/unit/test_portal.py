@@ -76,6 +76,13 @@ def test_the_way_to_the_interface_for_aria2_is_there_when_it_is() -> None:
         assert "aria2/" not in files()[page]
 
 
+@pytest.mark.parametrize(("language", "why"), [("en", "One tracker a line"), ("zh", "每行一个 Tracker")])
+def test_the_lists_that_clients_take_are_linked(language: str, why: str) -> None:
+    page = files(item("a"))[f"index.{language}.html"]
+    assert f'<a href="trackers.txt">trackers.txt</a></dt><dd>{why}' in page
+    assert '<a href="magnets.txt">magnets.txt</a>' in page
+
+
 @pytest.mark.parametrize(
     ("swarm", "webseeds", "told"),
     [
