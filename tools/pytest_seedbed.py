@@ -144,7 +144,7 @@ class Item:
     def link(self) -> str:
         """The .torrent's URL, or the magnet; empty where there is none."""
         if self.way == "torrent":
-            return urllib.parse.urljoin(self.catalogue.url, self.data["torrent"])
+            return str(urllib.parse.urljoin(self.catalogue.url, self.data["torrent"]))
         return str(self.data[self.way] or "")
 
     @property

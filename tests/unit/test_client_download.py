@@ -1,4 +1,4 @@
-"""The module client_download: what it asks for, and how it tells a failure."""
+"""What module client_download does: what it asks for, and how it tells a failure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import client_download
 import pytest
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.clients import downloads
+from ansible.module_utils.seedbed.clients import downloads, fetching
 from ansible.module_utils.seedbed.clients.contract import Client, Order, Status
 
 ITEM = {
@@ -62,7 +61,7 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(**changed: Any) -> list[str]:
-    planned, without = client_download.planned_downloads({**PARAMS, **changed}, "http://192.0.2.1:8000/")
+    planned, without = fetching.planned_downloads({**PARAMS, **changed}, "http://192.0.2.1:8000/")
     assert not without
     return [job.item["name"] for job in planned]
 
@@ -86,7 +85,7 @@ def test_names_come_separated_by_commas_or_as_a_list() -> None:
 
 def test_without_anything_to_fetch_no_aria2_is_started() -> None:
     params = {**PARAMS, "portal": "http://192.0.2.1:8000", "items": "d"}
-    assert client_download.fetch_all(params, "/nonexistent") == (
+    assert fetching.fetch_all(params, "/nonexistent") == (
         [],
         [
             "d: cannot be fetched by torrent or magnet over http or udp trackers; a private item needs its .torrent, "
@@ -98,7 +97,7 @@ def test_without_anything_to_fetch_no_aria2_is_started() -> None:
 def test_a_client_that_nobody_knows_is_refused_before_the_portal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "fetch_from_portal", lambda url: pytest.fail(f"{url} was asked for"))
     params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "netscape", "own": {"acme": {"program": ["/a"]}}}
-    result = client_download.run({**params, "directory": "/nonexistent"})
+    result = fetching.run({**params, "directory": "/nonexistent"})
     assert result["finished"]
     assert re.fullmatch("there is no client 'netscape'; these are known: aria2, .*, acme", *result["failures"])
 
@@ -106,7 +105,7 @@ def test_a_client_that_nobody_knows_is_refused_before_the_portal_is_asked(monkey
 def test_what_a_client_lacks_is_skipped_and_it_is_not_even_started() -> None:
     own = {"acme": {"program": ["/nonexistent"], "features": ["torrent"]}}
     params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "acme", "own": own, "items": "c"}
-    results, failures = client_download.fetch_all({**params, "via": ["magnet"]}, "/nonexistent")
+    results, failures = fetching.fetch_all({**params, "via": ["magnet"]}, "/nonexistent")
     assert failures == []
     assert [(result["tracker"], result["skipped"]) for result in results] == [
         ("http", "magnet"),
@@ -116,9 +115,9 @@ def test_what_a_client_lacks_is_skipped_and_it_is_not_even_started() -> None:
 
 def test_a_failure_is_a_sentence() -> None:
     result = {"client": "aria2", "name": "c", "via": "bare_magnet", "tracker": "udp", "step": "connect"}
-    said = client_download.sentence({**result, "expected": "completes", "fault": "no peer; refused"})
+    said = fetching.sentence({**result, "expected": "completes", "fault": "no peer; refused"})
     assert said == "c by bare magnet over udp with aria2: failed at connect: no peer; refused"
-    said = client_download.sentence({**result, "step": None, "expected": "stalls at 60%", "fault": "is complete"})
+    said = fetching.sentence({**result, "step": None, "expected": "stalls at 60%", "fault": "is complete"})
     assert said == "c by bare magnet over udp with aria2: not as promised: is complete"
 
 
@@ -126,9 +125,9 @@ def test_a_failure_is_a_sentence() -> None:
 def no_unit(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have no unit at all but one of a killed download; return which were stopped."""
     stopped: list[str] = []
-    monkeypatch.setattr(client_download.Unit, "active", lambda unit: True)
-    monkeypatch.setattr(client_download.Unit, "stop", lambda unit: stopped.append(unit.name))
-    monkeypatch.setattr(client_download, "watch", lambda: contextlib.nullcontext("watch.service"))
+    monkeypatch.setattr(fetching.Unit, "active", lambda unit: True)
+    monkeypatch.setattr(fetching.Unit, "stop", lambda unit: stopped.append(unit.name))
+    monkeypatch.setattr(fetching, "watch", lambda: contextlib.nullcontext("watch.service"))
     return stopped
 
 
@@ -136,21 +135,21 @@ def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(tmp_
     waited_for, forgotten = tmp_path / ".job-1", tmp_path / ".job-2"
     for job in (waited_for, forgotten):
         job.mkdir()
-    client_download.Lease(str(waited_for)).renew()
-    with client_download.alone(str(tmp_path)):
-        killed = client_download.make_run_directory(str(tmp_path), keep=False)
-        kept = client_download.make_run_directory(str(tmp_path), keep=True)
-    with client_download.alone(str(tmp_path)):
+    fetching.Lease(str(waited_for)).renew()
+    with fetching.alone(str(tmp_path)):
+        killed = fetching.make_run_directory(str(tmp_path), keep=False)
+        kept = fetching.make_run_directory(str(tmp_path), keep=True)
+    with fetching.alone(str(tmp_path)):
         assert sorted(map(str, tmp_path.iterdir())) == sorted([kept, str(waited_for)])
     assert killed != kept
     assert no_unit == ["seedbed-leecher.service"] * 2
 
 
 def test_two_downloads_of_a_host_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_download, "PATIENCE", 0.0)
-    monkeypatch.setattr(client_download.Unit, "active", lambda unit: False)
-    first, second = (client_download.alone(str(tmp_path)) for _ in range(2))
-    with first, pytest.raises(client_download.ClientError, match="another download is under way"):
+    monkeypatch.setattr(fetching, "PATIENCE", 0.0)
+    monkeypatch.setattr(fetching.Unit, "active", lambda unit: False)
+    first, second = (fetching.alone(str(tmp_path)) for _ in range(2))
+    with first, pytest.raises(fetching.ClientError, match="another download is under way"):
         second.__enter__()
 
 
@@ -187,8 +186,8 @@ class Slow(Client):
 @pytest.fixture
 def slow(tmp_path: Path, no_unit: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the parameters of a download that takes as long as a test lets it."""
-    monkeypatch.setattr(client_download, "make_client", lambda name, settings, own: Slow(settings))
-    monkeypatch.setattr(client_download.progress, "EVERY", 0.0)
+    monkeypatch.setattr(fetching, "make_client", lambda name, settings, own: Slow(settings))
+    monkeypatch.setattr(fetching.progress, "EVERY", 0.0)
     monkeypatch.setitem(ITEM["files"][0], "sha256", hashlib.sha256(b"x").hexdigest())
     more = {"portal": "http://192.0.2.1:8000", "items": ["a, b"], "via": ["torrent"], "trackers": ["http"]}
     limits = {"directory": str(tmp_path / "srv"), "keep": False, "stall_seconds": 120}
@@ -205,31 +204,31 @@ def until(ask: Callable[[], Any]) -> Any:
 
 def test_a_download_that_goes_on_is_asked_for_again_and_again(slow: dict[str, Any]) -> None:
     directory = Path(slow["directory"])
-    result = client_download.run(slow)
+    result = fetching.run(slow)
     assert (result["finished"], result["changed"], result["downloads"]) == (False, False, [])
     again = {**slow, **result["again"]}
 
     def told() -> str:
-        return str(client_download.run(again)["progress"])
+        return str(fetching.run(again)["progress"])
 
     line = until(lambda: [line for line in told().splitlines() if "downloading" in line])[0]
     assert re.fullmatch(r"    a, b  torrent over http  downloading  \d+ %  .*/s  2 peers", line)
     (directory / "whole").touch()
-    result = client_download.run({**again, "wait": 120})
+    result = fetching.run({**again, "wait": 120})
     assert result["finished"]
     assert [(each["ok"], each["fault"]) for each in result["downloads"]] == [(True, "")]
     assert sorted(path.name for path in directory.iterdir()) == ["ended", "whole"]
 
 
 def test_a_download_that_nobody_asks_for_ends(slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_download, "LEASE", 0.0)
-    result = client_download.run(slow)
+    monkeypatch.setattr(fetching, "LEASE", 0.0)
+    result = fetching.run(slow)
     directory = Path(slow["directory"])
     assert not result["finished"]
     until((directory / "ended").exists)
-    monkeypatch.setattr(client_download, "LEASE", 120.0)
+    monkeypatch.setattr(fetching, "LEASE", 120.0)
     with pytest.raises(SeedbedError, match="nobody waits for these downloads any more"):
-        client_download.run({**slow, **result["again"], "wait": 120})
+        fetching.run({**slow, **result["again"], "wait": 120})
     assert [path.name for path in directory.iterdir()] == ["ended"]
     with pytest.raises(SeedbedError, match="have ended, as nobody asked for them in time"):
-        client_download.run({**slow, **result["again"]})
+        fetching.run({**slow, **result["again"]})
