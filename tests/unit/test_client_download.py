@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import client_download
 import pytest
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.clients import downloads, fetching
 from ansible.module_utils.seedbed.clients.contract import Client, Order, Status
+from ansible.module_utils.testing import patch_module_args
 
 ITEM = {
     "name": "a, b",
@@ -218,6 +220,20 @@ def test_a_download_that_goes_on_is_asked_for_again_and_again(slow: dict[str, An
     assert result["finished"]
     assert [(each["ok"], each["fault"]) for each in result["downloads"]] == [(True, "")]
     assert sorted(path.name for path in directory.iterdir()) == ["ended", "whole"]
+
+
+def test_the_module_tells_what_is_wrong_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"portal": "http://192.0.2.1/", "user": "nobody", "rpc_port": 1, "peer_port": 2, "directory": str(tmp_path)}
+    for more, status, told in (
+        ({"client": "netscape"}, 0, "there is no client 'netscape'"),
+        ({"job": ".job-1/2"}, 1, "the downloads have ended, as nobody asked for them in time; run again"),
+    ):
+        with patch_module_args({**given, **more}), pytest.raises(SystemExit) as exit_status:
+            client_download.main()
+        assert exit_status.value.code == status
+        assert told in capsys.readouterr().out
 
 
 def test_a_download_that_nobody_asks_for_ends(slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
