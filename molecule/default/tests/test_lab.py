@@ -24,6 +24,7 @@ from ansible.module_utils.seedbed.clients.contract import ClientSettings
 from ansible.module_utils.seedbed.clients.unit import guards
 from ansible.module_utils.seedbed.probe import announce
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied
+from client import session, wanted
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=inventories/local"
@@ -171,6 +172,26 @@ def test_every_item_can_be_fetched_in_every_way(lab: Any, published: list[dict[s
         for via, tracker in ways
         if not (item["private"] and via == "magnet")
     }
+
+
+def test_who_has_downloaded_is_the_seeder_of_the_next_one(
+    lab: Any, published: list[dict[str, Any]], wait_until: Any, tmp_path: Path
+) -> None:
+    """libtorrent, on this machine, has it from the lab's seeder; aria2 completes from libtorrent alone."""
+    item = min((item for item in published if item["magnet"]), key=lambda item: item["size"])
+    first = session()
+    torrent = first.add_torrent(wanted(portal(lab, "/" + item["torrent"]), str(tmp_path)))
+    wait_until(lambda: torrent.status().is_seeding, what="the first leecher to have it")
+    wait_until(lambda: seeders(lab, item) == 2, what="the first leecher to count as a seeder")
+    lab["seeder1"].check_output("systemctl stop transmission-daemon")
+    try:
+        wait_until(lambda: seeders(lab, item) == 1, what="the seeder to have said good-bye")
+        chosen = {"torrent": item["name"], "by": "torrent", "download_trackers": ["http"]}
+        run = lab.playbook(INVENTORY, "playbooks/download.yml", f"--extra-vars={json.dumps(chosen)}")
+    finally:
+        lab["seeder1"].check_output("systemctl start transmission-daemon")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert torrent.status().all_time_upload >= item["size"]
 
 
 def test_the_doctors_verdict_stands_beside_a_failure(lab: Any, tmp_path: Path) -> None:
