@@ -1,7 +1,8 @@
-"""The controller's side of the catalogue's modules: asks again until long work is done, and tells how far it is."""
+"""The controller's side of modules whose work is long: asks again until long work is done, and tells how far it is."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -18,6 +19,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         arguments = self._task.args
         diffs: list[Any] = []
+        run = os.getppid()
         while True:
             result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
             # The arguments once more, the whole catalogue: kept for those who ask for it alone.
@@ -31,5 +33,8 @@ class ActionModule(ActionBase):
             # A call that failed does not say.
             if result.get("finished", True):
                 return result
+            # A worker outlives a run that was killed, and nobody waits for what it would go on to ask for.
+            if os.getppid() != run:
+                return {**result, "failed": True, "msg": "the run was killed"}
             arguments = {**arguments, **result.get("again", {})}
             Display().display(f"{variables['inventory_hostname']}: {result['progress']}")
