@@ -190,6 +190,8 @@ def test_who_has_downloaded_is_the_seeder_of_the_next_one(
         run = lab.playbook(INVENTORY, "playbooks/download.yml", f"--extra-vars={json.dumps(chosen)}")
     finally:
         lab["seeder1"].check_output("systemctl start transmission-daemon")
+    for each in published:
+        wait_until(lambda each=each: seeders(lab, each) > (each is item), what=f"the seeder of {each['name']} again")
     assert run.returncode == 0, run.stdout[-3000:]
     assert torrent.status().all_time_upload >= item["size"]
 
