@@ -40,6 +40,7 @@ from ansible.module_utils.seedbed.clients.unit import ClientUnit, last_lines
 ANSWER_SECONDS = 30
 END_SECONDS = 5
 LONGEST_LINE = 16 << 20
+OURS = ("user", "seconds", "secret", "bound_to")  # settings that are no business of the program
 
 
 class Talk:
@@ -102,7 +103,7 @@ class LinesClient(Client):
         self._talk = Talk(self._process.talk(self._argv, stdout=subprocess.PIPE, errors=self._errors))
         shown = self.settings._asdict()
         try:
-            self._ask("start", **{key: shown[key] for key in shown if key not in ("user", "seconds", "secret")})
+            self._ask("start", **{key: shown[key] for key in shown if key not in OURS})
         except BaseException:
             self.__exit__()
             raise
