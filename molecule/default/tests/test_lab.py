@@ -288,6 +288,24 @@ def test_missing_source_is_named_and_the_other_entries_are_done(lab: Any) -> Non
     ]
 
 
+def test_portal_serves_and_shows_all_of_it_in_a_real_browser(lab: Any) -> None:
+    environment = {
+        "SEEDBED_PORTAL": portal(lab),
+        "SEEDBED_INVENTORY": "inventories/local",
+        "SEEDBED_LAB": lab.directory.name,
+    }
+    run = subprocess.run(
+        ["pytest", "--exitfirst", "tests/browser"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1800,
+    )
+    assert run.returncode == 0, run.stdout[-5000:]
+
+
 def test_the_pytest_plugin_asserts_what_is_promised(lab: Any) -> None:
     """With aria2 on this machine: whole, standing still at 60 %, and nothing at all by .torrent and by magnet."""
     names = [
@@ -318,21 +336,3 @@ def test_the_pytest_plugin_asserts_what_is_promised(lab: Any) -> None:
     )
     assert run.returncode == 0, run.stdout[-5000:]
     assert "4 passed" in run.stdout
-
-
-def test_portal_serves_and_shows_all_of_it_in_a_real_browser(lab: Any) -> None:
-    environment = {
-        "SEEDBED_PORTAL": portal(lab),
-        "SEEDBED_INVENTORY": "inventories/local",
-        "SEEDBED_LAB": lab.directory.name,
-    }
-    run = subprocess.run(
-        ["pytest", "--exitfirst", "tests/browser"],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1800,
-    )
-    assert run.returncode == 0, run.stdout[-5000:]
