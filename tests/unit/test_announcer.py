@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.programs import announcer
-from ansible.module_utils.seedbed.programs.announcer import Announcer, forgotten, tracker_life
+from ansible.module_utils.seedbed.programs.announcer import OWED_SECONDS, Announcer, OwedStarts, forgotten, tracker_life
 from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
 
 PLACE = "192.0.2.1:8888"
@@ -19,6 +20,7 @@ CONFIG: announcer.AnnouncerConfig = {
     ],
     "seconds": 15,
 }
+ONE: announcer.AnnouncerConfig = {**CONFIG, "trackers": CONFIG["trackers"][:1]}
 
 
 def statistics(id_: int, uptime: int) -> str:
@@ -66,11 +68,16 @@ class Daemon:
         self.asked = 0
         monkeypatch.setattr(announcer, "RpcClient", lambda *_arguments: self)
         monkeypatch.setattr(announcer, "TorrentRpc", lambda _rpc: self)
-        monkeypatch.setattr("time.time", lambda: 1000.0)
+        self.now = 1000.0
+        monkeypatch.setattr("time.time", lambda: self.now)
 
-    def call(self, _method: str, _arguments: dict[str, Any]) -> dict[str, Any]:
-        self.asked += 1
-        return {"torrents": self.shown}
+    def call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        shown = [each for each in self.shown if each["hashString"] in arguments.get("ids", [each["hashString"]])]
+        if method == "torrent-start-now":
+            for each in shown:
+                each["status"] = 6
+        self.asked += "ids" not in arguments
+        return {"torrents": shown}
 
     def restart(self, hashes: list[str]) -> None:
         self.again += hashes
@@ -79,7 +86,12 @@ class Daemon:
         """There is no connection."""
 
 
-def test_only_what_was_forgotten_is_announced_anew_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def owed(tmp_path: Path) -> OwedStarts:
+    return OwedStarts(str(tmp_path / "owed.json"))
+
+
+def test_only_what_was_forgotten_is_announced_anew_and_once(monkeypatch: pytest.MonkeyPatch, owed: OwedStarts) -> None:
     daemon, said = Daemon(monkeypatch), []
     pages = {PLACE: statistics(7, 100)}
 
@@ -89,7 +101,7 @@ def test_only_what_was_forgotten_is_announced_anew_and_once(monkeypatch: pytest.
                 return page
         raise OSError("connection refused")
 
-    watch = Announcer(CONFIG, fetch, said.append)
+    watch = Announcer(CONFIG, owed, fetch, said.append)
     watch.look()
     watch.look()
     assert (daemon.again, daemon.asked) == (["a" * 40], 1)
@@ -106,9 +118,9 @@ def test_only_what_was_forgotten_is_announced_anew_and_once(monkeypatch: pytest.
     assert said[-1] == f"{PLACE}: http://{PLACE}/stats?mode=everything shows no statistics of opentracker"
 
 
-def test_a_daemon_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch, owed: OwedStarts) -> None:
     daemon, said = Daemon(monkeypatch), []
-    watch = Announcer({**CONFIG, "trackers": CONFIG["trackers"][:1]}, lambda _url: statistics(7, 100), said.append)
+    watch = Announcer(ONE, owed, lambda _url: statistics(7, 100), said.append)
     away = announcer.SeedbedError("Transmission's RPC at 127.0.0.1:8081 does not answer")
     with monkeypatch.context() as patch:
         patch.setattr(daemon, "call", lambda *_arguments: (_ for _ in ()).throw(away))
@@ -116,3 +128,38 @@ def test_a_daemon_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
     assert said == [f"{PLACE}: {away}"]
     watch.look()
     assert daemon.again == ["a" * 40]
+
+
+def test_what_was_stopped_to_be_announced_is_started_whatever_comes_between(
+    monkeypatch: pytest.MonkeyPatch, owed: OwedStarts
+) -> None:
+    daemon, said = Daemon(monkeypatch), []
+
+    def restart(hashes: list[str]) -> None:
+        for each in daemon.shown:
+            each["status"] = 0 if each["hashString"] in hashes else each["status"]
+        raise announcer.SeedbedError("the daemon was killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon, "restart", restart)
+        Announcer(ONE, owed, lambda _url: statistics(7, 100), said.append).look()
+    assert [each["status"] for each in daemon.shown] == [0, 6]
+    # Another process, as after a boot.
+    Announcer(ONE, owed, lambda _url: statistics(7, 100), said.append).look()
+    assert [each["status"] for each in daemon.shown] == [6, 6]
+    assert said[1] == "the daemon had 1 torrents stopped that shall run: started"
+
+
+def test_what_somebody_stops_later_stays_stopped(monkeypatch: pytest.MonkeyPatch, owed: OwedStarts) -> None:
+    daemon = Daemon(monkeypatch)
+    owed.note(["a" * 40], daemon.now)
+    daemon.now += OWED_SECONDS
+    daemon.shown[0]["status"] = 0
+    Announcer(ONE, owed, lambda _url: statistics(7, 1000), lambda _text: None).look()
+    assert daemon.shown[0]["status"] == 0
+    assert owed.hashes(daemon.now) == []
+
+
+def test_a_record_that_is_broken_owes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "owed.json").write_bytes(b'{"a')
+    assert OwedStarts(str(tmp_path / "owed.json")).hashes(0.0) == []

@@ -2,12 +2,17 @@
 
 A tracker keeps its peers in memory, and a daemon that was told to come back in half an hour does not notice that it has
 been forgotten. opentracker's statistics tell: it draws an id when it starts, and says how long it has been up.
+
+To be announced anew, a torrent is stopped and started. A daemon writes down at once that it was stopped, and only six
+minutes later that it runs: one that is killed in between, or a program that is, leaves it stopped. So this one keeps on
+the disk what it has stopped, and starts it again where it finds it so.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import sys
 import time
@@ -16,6 +21,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypedDict
 from urllib.parse import urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.systemd import notify
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 from ansible.module_utils.seedbed.transmission.torrent_rpc import TorrentRpc
@@ -24,6 +30,8 @@ from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStat
 LONGEST_STATISTICS = 1 << 20  # bytes
 # How much younger an announce may be than the tracker's start: its uptime has whole seconds, so has the daemon's clock.
 BLUR = 2
+OWED_SECONDS = 420
+"""For so long after its start a torrent may come back stopped: the daemon writes its state every 360 s."""
 
 
 class WatchedTracker(TypedDict):
@@ -83,21 +91,50 @@ def fetch_statistics(url: str) -> str:
         return str(answer.read(LONGEST_STATISTICS).decode("utf-8", "replace"))
 
 
+class OwedStarts:
+    """On the disk, which torrents were stopped and shall run."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def note(self, hashes: Sequence[str], now: float) -> None:
+        """Add torrents."""
+        known = {**self._known(now), **dict.fromkeys(hashes, now + OWED_SECONDS)}
+        write_atomically(self._path, json.dumps(known).encode(), mode=0o600, durable=True)
+
+    def hashes(self, now: float) -> list[str]:
+        """Return those that may still be found stopped."""
+        return sorted(self._known(now))
+
+    def _known(self, now: float) -> dict[str, float]:
+        try:
+            known: dict[str, float] = json.loads(read_file(self._path) or b"{}")
+        except ValueError:  # of a disk that has lost it
+            return {}
+        return {info_hash: until for info_hash, until in known.items() if until > now}
+
+
 class Announcer:
     """Remembers in which life each tracker was seen last."""
 
     def __init__(
         self,
         config: AnnouncerConfig,
+        owed: OwedStarts,
         fetch: Callable[[str], str] = fetch_statistics,
         say: Callable[[str], None] = lambda text: print(text, flush=True),
     ) -> None:
-        self._config, self._fetch, self._say = config, fetch, say
+        self._config, self._owed, self._fetch, self._say = config, owed, fetch, say
         self._lives: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
 
     def look(self) -> None:
         """Look at every tracker once. One that is away tells nothing; the others are still asked."""
+        try:
+            self._start_owed()
+            self._troubles.pop("", None)
+        except (SeedbedError, OSError) as error:
+            self._tell_once("", str(error))
         for tracker in self._config["trackers"]:
             place = tracker["place"]
             try:
@@ -117,22 +154,38 @@ class Announcer:
             shown = rpc.call("torrent-get", {"fields": ["hashString", "status", "trackerStats"]})["torrents"]
             hashes = forgotten(shown, place, life.since)
             if hashes:
+                self._owed.note(hashes, time.time())
                 TorrentRpc(rpc).restart(hashes)
                 self._say(f"{place} has been restarted: announced {len(hashes)} of {len(shown)} torrents anew")
+        finally:
+            rpc.close()
+
+    def _start_owed(self) -> None:
+        hashes = self._owed.hashes(time.time())
+        if not hashes:
+            return
+        rpc = RpcClient(*self._config["rpc"], self._config["login"])
+        try:
+            shown = rpc.call("torrent-get", {"ids": hashes, "fields": ["hashString", "status"]})["torrents"]
+            stopped = [each["hashString"] for each in shown if each["status"] == TorrentStatus.STOPPED.value]
+            if stopped:
+                rpc.call("torrent-start-now", {"ids": stopped})
+                self._owed.note(stopped, time.time())
+                self._say(f"the daemon had {len(stopped)} torrents stopped that shall run: started")
         finally:
             rpc.close()
 
     def _tell_once(self, place: str, trouble: str) -> None:
         if self._troubles.get(place) != trouble:
             self._troubles[place] = trouble
-            self._say(f"{place}: {trouble}")
+            self._say(f"{place}: {trouble}" if place else trouble)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run until stopped; the argument is the path of the configuration."""
     with open(arguments[0], encoding="utf-8") as file:
         config: AnnouncerConfig = json.load(file)
-    announcer = Announcer(config)
+    announcer = Announcer(config, OwedStarts(os.path.join(os.environ["STATE_DIRECTORY"], "owed.json")))
     notify("READY=1")
     while True:
         announcer.look()
