@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import pwd
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.seedbed.clients import transmission, unit
+from ansible.module_utils.seedbed.base.net import loopback
+from ansible.module_utils.seedbed.clients import aria2, transmission, unit
 from ansible.module_utils.seedbed.clients.aria2 import Aria2
 from ansible.module_utils.seedbed.clients.commands import CommandClient
 from ansible.module_utils.seedbed.clients.contract import (
@@ -269,12 +273,15 @@ def test_the_fourth_version_gets_them_as_default_trackers(daemon: Any, monkeypat
     assert played.told[0][1] == {"default-trackers": "http://t/announce\n\nudp://t/announce"}
 
 
-@pytest.mark.parametrize(("version", "hybrid"), [((3, 0), False), ((4, 1, 0), True), ((), False)])
-def test_transmission_knows_hybrids_from_its_fourth_version(
-    settings: ClientSettings, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], hybrid: bool
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [((), set()), ((3, 0), set()), ((4, 0, 5), {"hybrid"}), ((4, 1, 0), {"hybrid", "udp_tracker_ipv6"})],
+)
+def test_transmission_learns_more_with_its_versions(
+    settings: ClientSettings, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], more: set[str]
 ) -> None:
     monkeypatch.setattr(transmission, "installed_version", lambda _program: version)
-    assert ("hybrid" in Transmission(settings).features) == hybrid
+    assert Transmission(settings).features & {"hybrid", "udp_tracker_ipv6"} == more
 
 
 def test_what_a_daemon_refuses_is_a_sentence(daemon: Any) -> None:
@@ -298,6 +305,7 @@ def test_every_client_says_what_it_can_do(settings: ClientSettings) -> None:
     assert [client.name for client in clients] == list(KNOWN)
     assert all(client.features <= ALL and "torrent" in client.features for client in clients)
     assert "hybrid" not in Aria2.features, "1.36 gives hybrid torrents a wrong info hash"
+    assert "udp_tracker_ipv6" not in Aria2.features
 
 
 def test_own_clients_are_made_from_what_the_inventory_says(settings: ClientSettings) -> None:
@@ -321,3 +329,43 @@ def test_own_clients_are_made_from_what_the_inventory_says(settings: ClientSetti
 )
 def test_a_faulty_client_of_ones_own_is_a_sentence(own: Any, said: str) -> None:
     assert said in " ".join(own_faults(own))
+
+
+class AnsweringInIPv6(http.server.HTTPServer):
+    address_family = socket.AF_INET6
+
+
+class Yes(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"result": "yes"}')
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_without_another_ipv4_address_clients_listen_at_ipv6(
+    settings: ClientSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert loopback() == daemon_settings(settings, "s3cret")["rpc-bind-address"] == "127.0.0.1"
+
+    def unknown(*_words: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert loopback() == daemon_settings(settings, "s3cret")["rpc-bind-address"] == "::1"
+
+
+def test_aria2_is_asked_where_it_listens(settings: ClientSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aria2, "loopback", lambda: "::1")
+    with AnsweringInIPv6(("::1", 0), Yes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            client = Aria2(settings._replace(control_port=server.server_address[1]))
+            assert client.call("aria2.getVersion") == "yes"
+        finally:
+            server.shutdown()
+    with pytest.raises(ClientSilent, match="refused"):
+        client.call("aria2.getVersion")

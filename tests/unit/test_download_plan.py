@@ -15,6 +15,7 @@ from ansible.module_utils.seedbed.clients.download_plan import (
 )
 
 HTTP, UDP = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
+KINDS = ["http", "udp"]
 BOTH = {("torrent", "http"), ("torrent", "udp"), ("magnet", "http"), ("magnet", "udp")}
 
 
@@ -85,27 +86,27 @@ def test_an_unknown_name_is_told_with_its_neighbours() -> None:
 
 
 def test_acceptance_covers_every_way_with_one_way_an_item() -> None:
-    jobs, _ = plan_downloads(select_items(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan_downloads(select_items(CATALOGUE, "acceptance", 5000), ["torrent", "magnet"], KINDS, True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 5
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_items_still_cover_every_way(count: int) -> None:
-    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True)
+    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], KINDS, True)
     assert {(job.via, job.kind) for job in jobs} == BOTH
     assert len(jobs) == 4
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_items_of_a_seeder_that_serves_once_are_fetched_once(count: int) -> None:
-    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], ["http", "udp"], True, once=True)
+    jobs, _ = plan_downloads(CATALOGUE[1 : 1 + count], ["torrent", "magnet"], KINDS, True, once=True)
     assert names([job.item for job in jobs]) == names(CATALOGUE[1 : 1 + count])
     assert len({job.way for job in jobs}) == count
 
 
 def test_named_items_are_fetched_every_way() -> None:
-    jobs, _ = plan_downloads([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], ["http", "udp"], False)
+    jobs, _ = plan_downloads([CATALOGUE[1], CATALOGUE[-1]], ["torrent", "magnet"], KINDS, False)
     assert [(job.item["name"], job.via, job.kind) for job in jobs] == [
         ("one-byte", "torrent", "http"),
         ("one-byte", "torrent", "udp"),
@@ -149,11 +150,16 @@ def test_a_catalogue_is_read() -> None:
     assert names(read_catalogue(json.dumps({"schema_version": 1, "items": CATALOGUE}).encode())) == names(CATALOGUE)
 
 
-def test_over_udp_aria2_asks_trackers_with_an_ipv4_address_alone() -> None:
+def test_over_udp_not_every_client_asks_trackers_at_an_ipv6_address() -> None:
     six = [["http://[fd00::1]:8888/announce"], ["udp://[fd00::1]:8888/announce"]]
     far = item("far", 1, trackers=six)
     both = item("both", 1, trackers=[*six, [UDP]])
-    jobs, without = plan_downloads([far, both], ["torrent"], ["http", "udp"], spread=False)
+    jobs, without = plan_downloads([far, both], ["torrent"], KINDS, spread=False)
     assert [(job.item["name"], job.kind) for job in jobs] == [("far", "http"), ("both", "http"), ("both", "udp")]
     assert without == []
     assert "over UDP one with an IPv4 address" in plan_downloads([far], ["torrent"], ["udp"], spread=False)[1][0]
+    jobs, without = plan_downloads([far, both], ["torrent"], KINDS, spread=False, udp_ipv6=True)
+    assert [(job.item["name"], job.kind) for job in jobs] == [
+        (name, kind) for name in ("far", "both") for kind in KINDS
+    ]
+    assert without == []

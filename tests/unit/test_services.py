@@ -58,6 +58,23 @@ def test_a_host_has_the_address_of_its_default_route_or_of_its_ssh(
 
 
 @pytest.mark.parametrize(
+    ("networks", "address"),
+    [
+        (["10.0.0.0/8", "fc00::/7"], "10.0.0.1"),
+        (["fc00::/7"], "fd00::1"),
+        (["192.0.2.0/24"], "10.0.0.1"),  # which the preflight refuses
+        (["no network", "fc00::/7"], "fd00::1"),
+        ("fc00::/7", "10.0.0.1"),
+    ],
+)
+def test_of_two_addresses_a_host_has_the_one_in_the_labs_networks(render: Render, networks: Any, address: str) -> None:
+    facts = {"default_ipv4": {"address": "10.0.0.1"}, "default_ipv6": {"address": "fd00::1"}}
+    assert render("{{ facts | own_ip('', networks) }}", facts=facts, networks=networks) == address
+    host = {**HOST, "ansible_facts": facts, "lab_networks": networks}
+    assert address in render(ENDPOINT, host=host)
+
+
+@pytest.mark.parametrize(
     ("host", "address"),
     [
         ({"lab_address": "192.0.2.1", "ansible_host": "192.0.2.9"}, "192.0.2.1"),

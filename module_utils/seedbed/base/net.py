@@ -104,6 +104,19 @@ def try_each(addresses: list[Address], deadline: Deadline, ask: Callable[[Addres
     raise failure
 
 
+def loopback() -> str:
+    """Return the loopback address at which programs of this host can listen.
+
+    Many ask the resolver for families that are configured (AI_ADDRCONFIG). On a host that has no other IPv4 address,
+    IPv4 is none of them.
+    """
+    try:
+        socket.getaddrinfo("127.0.0.1", None, socket.AF_INET, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+    except OSError:
+        return "::1"
+    return "127.0.0.1"
+
+
 def open_tcp(address: Address, deadline: Deadline, source: str = "") -> socket.socket:
     """Return a connected TCP socket whose next operation is bounded by the deadline."""
     sock = socket.socket(address[0], socket.SOCK_STREAM)

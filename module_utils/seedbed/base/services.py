@@ -25,17 +25,28 @@ def is_ip(address: Any) -> bool:
     return True
 
 
-def own_ip(facts: Mapping[str, Any], ssh_address: Any) -> str:
+def own_ip(facts: Mapping[str, Any], ssh_address: Any, networks: Any = ()) -> str:
     """Return the IP address by which others see a host that names none itself; empty where nobody can know.
 
-    The one of its default route, IPv4 before IPv6; without such a route that by which SSH comes in, as the inventory
-    has it or as the host sees it.
+    The one of its default route, of two that which lies in one of the networks, and IPv4 before IPv6; without such a
+    route that by which SSH comes in, as the inventory has it or as the host sees it.
     """
-    for family in ("default_ipv4", "default_ipv6"):
-        address = (facts.get(family) or {}).get("address")
-        if address:
-            return str(address)
+    routed = [str((facts.get(family) or {}).get("address") or "") for family in ("default_ipv4", "default_ipv6")]
+    found = [address for address in routed if address]
+    if found:
+        return next((address for address in found if _lies_in(address, networks)), found[0])
     return str(ssh_address) if is_ip(ssh_address) else str(facts.get("arrival_address") or "")
+
+
+def _lies_in(address: str, networks: Any) -> bool:
+    """Return whether an address lies in one of the networks; what is none the preflight has to name."""
+    for network in networks if isinstance(networks, (list, tuple)) else ():
+        try:
+            if ipaddress.ip_address(address) in ipaddress.ip_network(str(network)):
+                return True
+        except ValueError:
+            continue
+    return False
 
 
 def host_ip(host: Mapping[str, Any], lab_address: str = "") -> str:
@@ -43,7 +54,8 @@ def host_ip(host: Mapping[str, Any], lab_address: str = "") -> str:
     address = str(lab_address or host.get("lab_address") or "")
     if address and is_ip(address):
         return address
-    return own_ip(host.get("ansible_facts") or {}, host.get("ansible_host")) or str(host.get("lab_ip") or address)
+    own = own_ip(host.get("ansible_facts") or {}, host.get("ansible_host"), host.get("lab_networks"))
+    return own or str(host.get("lab_ip") or address)
 
 
 def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -64,7 +76,8 @@ def service(host: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def host_address(host: Mapping[str, Any]) -> str:
     """Return the address by which the others reach a host, from its variables."""
     ssh = host.get("ansible_host")
-    address = host.get("lab_address") or own_ip(host.get("ansible_facts") or {}, ssh) or ssh
+    facts, networks = host.get("ansible_facts") or {}, host.get("lab_networks")
+    address = host.get("lab_address") or own_ip(facts, ssh, networks) or ssh
     if not address:
         name = host.get("inventory_hostname", "a host")
         raise AddressError(f"{name} has no known address; set lab_address, or gather its facts first")

@@ -13,6 +13,7 @@ import time
 import urllib.parse
 from typing import Any, Sequence, TypedDict
 
+from ansible.module_utils.seedbed.base.net import loopback
 from ansible.module_utils.seedbed.clients.contract import (
     Client,
     ClientError,
@@ -135,7 +136,7 @@ class Aria2(Client):
     def call(self, method: str, *params: Any) -> Any:
         """Make one call and return its result."""
         request = {"jsonrpc": "2.0", "id": "1", "method": method, "params": ["token:" + self.secret, *params]}
-        connection = http.client.HTTPConnection("127.0.0.1", self.settings.control_port, timeout=30)
+        connection = http.client.HTTPConnection(loopback(), self.settings.control_port, timeout=30)
         try:
             connection.request("POST", "/jsonrpc", json.dumps(request), {"Content-Type": "application/json"})
             answer = json.loads(connection.getresponse().read())

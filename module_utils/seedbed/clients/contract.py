@@ -16,6 +16,7 @@ FEATURES = {
     "v2": "takes torrents of v2 alone (BEP 52)",
     "web_seed": "downloads from web seeds (BEP 19)",
     "udp_tracker": "asks UDP trackers (BEP 15)",
+    "udp_tracker_ipv6": "asks UDP trackers at IPv6 addresses, too",
     "file_choice": "downloads chosen files alone",
 }
 """What a client may lack; an order that needs it is skipped, not failed."""

@@ -51,9 +51,10 @@ def tracker_kind(url: str) -> str:
     return "udp" if url.startswith("udp:") else "http"
 
 
-def aria2_asks(url: str, kind: str) -> bool:
-    """Return whether aria2 can ask this tracker by this protocol: over UDP it talks IPv4 alone."""
-    return tracker_kind(url) == kind and not (kind == "udp" and urllib.parse.urlsplit(url).netloc.startswith("["))
+def is_asked(url: str, kind: str, *, udp_ipv6: bool) -> bool:
+    """Return whether a client asks this tracker by this protocol; udp_ipv6: over UDP at an IPv6 address, too."""
+    far = kind == "udp" and urllib.parse.urlsplit(url).netloc.startswith("[")
+    return tracker_kind(url) == kind and (udp_ipv6 or not far)
 
 
 def is_complete_and_fast(item: PublicItem) -> bool:
@@ -111,37 +112,43 @@ def acceptance_items(items: Sequence[PublicItem], largest: int) -> list[PublicIt
 
 
 def plan_downloads(
-    items: Sequence[PublicItem], vias: Sequence[str], kinds: Sequence[str], spread: bool, *, once: bool = False
+    items: Sequence[PublicItem],
+    vias: Sequence[str],
+    kinds: Sequence[str],
+    spread: bool,
+    *,
+    once: bool = False,
+    udp_ipv6: bool = False,
 ) -> tuple[list[PlannedDownload], list[str]]:
     """Pair items with ways of fetching: every possible pair, or spread, each way at least once over all items.
 
-    once: spread over fewer items than ways, no item is fetched a second time for that. An item that has no such way
-    holds up no other: it gets a sentence.
+    once: spread over fewer items than ways, no item is fetched a second time for that. udp_ipv6: the client asks UDP
+    trackers at IPv6 addresses. An item that has no such way holds up no other: it gets a sentence.
     """
-    fit = [item for item in items if has_way(item, vias, kinds)]
+    fit = [item for item in items if has_way(item, vias, kinds, udp_ipv6=udp_ipv6)]
     possible = [
         PlannedDownload(item, via, kind)
         for item in fit
         for via in vias
         for kind in kinds
-        if is_possible(item, via, kind)
+        if is_possible(item, via, kind, udp_ipv6=udp_ipv6)
     ]
     why = (
         f"cannot be fetched by {' or '.join(vias)} over {' or '.join(kinds)} trackers; a private item needs its "
-        ".torrent, and each needs a tracker of that kind, over UDP one with an IPv4 address"
+        ".torrent, and each needs a tracker of that kind" + ("" if udp_ipv6 else ", over UDP one with an IPv4 address")
     )
-    without = [f"{item['name']}: {why}" for item in items if not has_way(item, vias, kinds)]
+    without = [f"{item['name']}: {why}" for item in items if not has_way(item, vias, kinds, udp_ipv6=udp_ipv6)]
     return (spread_out(fit, possible, once=once) if spread else possible), without
 
 
-def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str]) -> bool:
+def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str], *, udp_ipv6: bool = False) -> bool:
     """Return whether an item can be fetched at all, by what is allowed."""
-    return any(is_possible(item, via, kind) for via in vias for kind in kinds)
+    return any(is_possible(item, via, kind, udp_ipv6=udp_ipv6) for via in vias for kind in kinds)
 
 
-def is_possible(item: PublicItem, via: str, kind: str) -> bool:
+def is_possible(item: PublicItem, via: str, kind: str, *, udp_ipv6: bool = False) -> bool:
     """Return whether an item has such a way: peers never hand out the metadata of a private torrent."""
-    return any(aria2_asks(url, kind) for url in flatten_tiers(item["trackers"])) and (
+    return any(is_asked(url, kind, udp_ipv6=udp_ipv6) for url in flatten_tiers(item["trackers"])) and (
         via == "torrent" or bool(item["magnet"])
     )
 

@@ -60,7 +60,9 @@ class Lease:
             return True
 
 
-def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[PlannedDownload], list[str]]:
+def planned_downloads(
+    params: dict[str, Any], portal: str, *, udp_ipv6: bool = False
+) -> tuple[list[PlannedDownload], list[str]]:
     """Read the catalogue; return what is fetched how, and a sentence for each item that cannot be."""
     wanted = params["items"]
     if isinstance(wanted, str) and "," in wanted:
@@ -68,10 +70,10 @@ def planned_downloads(params: dict[str, Any], portal: str) -> tuple[list[Planned
     catalogue = download_plan.read_catalogue(downloads.fetch_from_portal(portal + "catalogue.json"))
     vias, kinds = params["via"], params["trackers"]
     if wanted == "acceptance":
-        catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds)]
+        catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds, udp_ipv6=udp_ipv6)]
     items = download_plan.select_items(catalogue, wanted, params["largest"])
     spread = wanted == "acceptance" if params["spread"] is None else params["spread"]
-    planned, without = download_plan.plan_downloads(items, vias, kinds, spread, once=params["once"])
+    planned, without = download_plan.plan_downloads(items, vias, kinds, spread, once=params["once"], udp_ipv6=udp_ipv6)
     return [each._replace(files=tuple(params["files"])) for each in planned], without
 
 
@@ -99,7 +101,7 @@ def fetch_all(params: dict[str, Any], directory: str, look: Look = lambda _: Non
     """Plan, download, compare; return the results, and a sentence for each failure."""
     client = wanted_client(params, directory)
     portal = params["portal"].rstrip("/") + "/"
-    planned, without = planned_downloads(params, portal)
+    planned, without = planned_downloads(params, portal, udp_ipv6="udp_tracker_ipv6" in client.features)
     fit, skipped = downloads.without_features(planned, client)
     results = skipped
     if fit:

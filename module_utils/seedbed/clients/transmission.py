@@ -10,6 +10,7 @@ import secrets
 import time
 from typing import Any
 
+from ansible.module_utils.seedbed.base.net import loopback
 from ansible.module_utils.seedbed.clients.contract import (
     Client,
     ClientError,
@@ -34,7 +35,7 @@ def daemon_settings(settings: ClientSettings, secret: str) -> dict[str, Any]:
     """Return settings.json: peers come from trackers alone, and nothing waits in a queue."""
     shown = {
         "rpc-port": settings.control_port,
-        "rpc-bind-address": "127.0.0.1",
+        "rpc-bind-address": loopback(),
         "rpc-authentication-required": True,
         "rpc-username": "seedbed",
         "rpc-password": secret,
@@ -56,12 +57,14 @@ class Transmission(Client):
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__(settings)
-        self._is_4 = installed_version(PROGRAM) >= (4,)
+        version = installed_version(PROGRAM)
+        self._is_4 = version >= (4,)
         can = {"torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"}
-        self.features = frozenset(can | ({"hybrid"} if self._is_4 else set()))  # which 3.00 calls corrupt
+        more = {"hybrid": (4,), "udp_tracker_ipv6": (4, 1)}  # hybrid torrents 3.00 calls corrupt
+        self.features = frozenset(can | {feature for feature, since in more.items() if version >= since})
         self._secret = settings.secret or secrets.token_hex(16)
         self._process = ClientUnit(settings, "transmission-daemon")
-        self._rpc = RpcClient("127.0.0.1", settings.control_port, ("seedbed", self._secret))
+        self._rpc = RpcClient(loopback(), settings.control_port, ("seedbed", self._secret))
         self._chosen: dict[str, list[int]] = {}
 
     def __enter__(self) -> Transmission:
