@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = "--inventory=molecule/neighbours/inventory.yml"
+SCRIPTED = (INVENTORY, "--inventory=molecule/neighbours/scripted.yml")
 HANDED_OVER = [
     "/opt/opentracker",
     "/srv/seedbed/leecher",
@@ -54,7 +54,7 @@ def own_addresses(lab) -> list[str]:
 
 
 def test_the_first_run_refuses_and_names_all_of_them(lab, before):
-    run = lab.playbook(INVENTORY, "playbooks/site.yml")
+    run = lab.playbook(*SCRIPTED, "playbooks/site.yml")
     assert run.returncode != 0
     told = " ".join(run.stdout.split())
     assert "Nothing was changed. Mend these 7 in the inventory" in told, run.stdout[-3000:]
@@ -65,9 +65,9 @@ def test_the_first_run_refuses_and_names_all_of_them(lab, before):
 
 
 def test_the_lab_runs_where_they_are_handed_over(lab, before, addresses):
-    run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
+    run = lab.playbook(*SCRIPTED, "playbooks/site.yml", "--extra-vars", CONSENT)
     assert run.returncode == 0, run.stdout[-5000:]
-    again = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
+    again = lab.playbook(*SCRIPTED, "playbooks/site.yml", "--extra-vars", CONSENT)
     assert "changed=0 " in again.stdout, again.stdout[-5000:]
     assert len(own_addresses(lab)) == len(addresses) + 2
 
@@ -94,23 +94,20 @@ def test_their_torrent_is_still_seeded_from_its_folder(lab, wait_until):
     wait_until(seeds, what="their torrent is whole")
 
 
-def test_a_host_that_plays_by_script_no_more_loses_daemon_and_addresses(lab, addresses, tmp_path):
-    inventory = yaml.safe_load((ROOT / "molecule/neighbours/inventory.yml").read_text(encoding="utf-8"))
-    del inventory["all"]["children"]["scripted_peers"], inventory["all"]["vars"]["catalogue_torrents"][1]
-    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    command = (f"--inventory={tmp_path}/inventory.yml", "playbooks/site.yml", "--extra-vars", CONSENT)
+def test_a_host_that_plays_by_script_no_more_loses_daemon_and_addresses(lab, addresses):
+    command = (INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT)
     first, second = lab.playbook(*command), lab.playbook(*command)
     assert first.returncode == 0, first.stdout[-5000:]
     assert "changed=0 " in second.stdout, second.stdout[-5000:]
     assert own_addresses(lab) == addresses
     assert lab["box"].run("systemctl cat seedbed-scripted.service seedbed-addresses.service").rc != 0
     assert not lab["box"].file("/opt/seedbed/scripted.pyz").exists
-    assert lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", CONSENT).returncode == 0
+    assert lab.playbook(*SCRIPTED, "playbooks/site.yml", "--extra-vars", CONSENT).returncode == 0
 
 
 def test_content_stays_where_it_is_to_be_kept(lab):
     # Another host is down the first time.
-    command = (INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=true")
+    command = (*SCRIPTED, "playbooks/remove.yml", "--extra-vars=keep_content=true")
     first, second = lab.playbook("--inventory=nowhere.invalid,", *command), lab.playbook(*command)
     assert re.search("nowhere.invalid +: .*unreachable=1", plain(first.stdout)), first.stdout[-5000:]
     assert re.search("box +: .*unreachable=0 +failed=0", plain(first.stdout)), first.stdout[-5000:]
@@ -120,7 +117,7 @@ def test_content_stays_where_it_is_to_be_kept(lab):
 
 
 def test_and_then_the_host_is_what_it_was(lab, before, addresses):
-    runs = [lab.playbook(INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=false") for _ in range(2)]
+    runs = [lab.playbook(*SCRIPTED, "playbooks/remove.yml", "--extra-vars=keep_content=false") for _ in range(2)]
     assert [run.returncode for run in runs] == [0, 0], runs[0].stdout[-5000:]
     assert "changed=0 " in runs[1].stdout, runs[1].stdout[-3000:]
     assert lab.differences(before, lab.snapshot("box")) == []
