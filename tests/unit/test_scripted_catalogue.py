@@ -26,6 +26,7 @@ from ansible.module_utils.seedbed.scripted.config import config_faults
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent
 from ansible.module_utils.seedbed.torrent.metainfo_reader import torrent_info
 from ansible.module_utils.seedbed.torrent.model import Item, Player, Room, ScriptedTorrent
+from ansible.parsing.dataloader import DataLoader
 from hypothesis import given
 from hypothesis import strategies as st
 from rooms import room
@@ -188,6 +189,14 @@ def test_more_peers_than_one_host_has_are_shared_out(lab: Lab) -> None:
     assert here["seeders"] == [{"address": "192.0.2.20", "port": 8088}]
     assert ports["192.0.2.20"] == 8088
     assert item["scripted"]["play2"]["trackers"] == {}
+
+
+def test_scripts_are_read_as_an_inventory_has_them() -> None:
+    """Values of a YAML file come to filters and plugins in subclasses of Ansible's own."""
+    text = "[{behaviour: corrupt, pieces: [3, 11], times: 1}, {behaviour: healthy, after: 60s, fast: false}]"
+    peers = DataLoader().load(text)
+    assert type(peers[0]["pieces"][0]) is not int
+    assert faults_of({**SMALL, "swarm": {"seeders": [], "peers": peers}}) == []
 
 
 @given(st.text(min_size=1, max_size=8), st.integers(0, 4))

@@ -125,9 +125,14 @@ def pieces(value: Any) -> Any:
         step = int(value[2:][:9])
         if step:
             return step
-    if isinstance(value, list) and value and all(type(each) is int and 0 <= each < 2**32 for each in value):
+    if isinstance(value, list) and value and all(map(_is_index, value)):
         return tuple(sorted(set(value)))
     raise FacetError(f"{quoted(value)} names no pieces: write all, 1/8 for every eighth, or a list of their numbers")
+
+
+def _is_index(value: Any) -> bool:
+    # What comes from an inventory is of a subclass of int.
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
 def is_picked(picked: Any, index: int) -> bool:
