@@ -226,6 +226,7 @@ def test_a_boot_during_a_run_is_healed_by_the_next_one(
     said = log.read_text(encoding="utf-8", errors="replace")
     assert ended is None, f"it ended before that moment came\n{said[-3000:]}"
     assert run.returncode != 0, said[-3000:]
+    assert (lab.directory / "begun").exists(), "whatever the other host came to, the next run has to prove all of it"
     site(lab, *changed)
     assert not lab["hub"].file("/opt/opentracker/build").exists
     assert site(lab, *changed).count("changed=0 ") == 2
@@ -318,6 +319,7 @@ def test_a_full_disk_is_a_sentence_and_costs_nothing(
         assert run.returncode != 0
         assert "No space left on device" in run.stdout, run.stdout[-3000:]
         assert "Traceback" not in run.stdout
+        assert (lab.directory / "begun").exists()
         assert lab[host].check_output(look) == before
     site(lab)
     assert lab[host].check_output(f"systemctl is-active {unit}") == "active"
