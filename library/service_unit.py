@@ -39,7 +39,11 @@ options:
       path: {type: path, required: true, description: Where it lies. Missing directories are made.}
       content: {type: str, description: 'Its content. Without any content and link there shall be no file.'}
       content_base64: {type: str, description: 'Its content, of any bytes.'}
-      secret_content: {type: str, description: 'Its content, which is never shown.'}
+      secret_base64:
+        type: str
+        description:
+          - Its content, which is never shown. In base64, since Ansible writes the parameters of a module into the
+            journal of the host, and does not recognise a secret of several lines there.
       link: {type: str, description: Where a symbolic link at this path leads.}
       mode: {type: str, choices: ["0600", "0640", "0644", "0755"], default: "0644", description: Its mode.}
       reload: {type: bool, default: false, description: Whether a reload is enough for the unit to read it again.}
@@ -172,7 +176,7 @@ FILE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
     "content_base64": {"type": "str"},
-    "secret_content": {"type": "str", "no_log": True},
+    "secret_base64": {"type": "str", "no_log": True},
     "link": {"type": "str"},
     "mode": {"type": "str", "choices": ["0600", "0640", "0644", "0755"], "default": "0644"},
     "reload": {"type": "bool", "default": False},
@@ -187,7 +191,7 @@ ARGUMENTS: dict[str, Any] = {
         "elements": "dict",
         "default": [],
         "options": FILE,
-        "mutually_exclusive": [["content", "content_base64", "secret_content", "link"]],
+        "mutually_exclusive": [["content", "content_base64", "secret_base64", "link"]],
     },
     "state": {"type": "str", "choices": ["started", "present", "absent"], "default": "started"},
     "enabled": {"type": "bool"},
@@ -218,9 +222,8 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
         return None if gone or text is None else text.encode()
 
     def content_of(file: dict[str, Any]) -> bytes | None:
-        if file["content_base64"] is not None and not gone:
-            return base64.b64decode(file["content_base64"])
-        return encoded(file["content"] if file["secret_content"] is None else file["secret_content"])
+        told = file["content_base64"] if file["secret_base64"] is None else file["secret_base64"]
+        return encoded(file["content"]) if told is None or gone else base64.b64decode(told)
 
     files = [
         ServiceFile(
@@ -230,7 +233,7 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
             int(file["mode"], 8),
             file["validate"],
             file["reload"],
-            file["secret_content"] is not None,
+            file["secret_base64"] is not None,
         )
         for file in params["files"]
     ]

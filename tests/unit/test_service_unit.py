@@ -409,7 +409,7 @@ def test_absent_takes_everything_away(unit: FakeUnit, port: int) -> None:
         **{name: option.get("default") for name, option in module.ARGUMENTS.items()},
         "name": unit.name,
         "drop_ins": {"web": "x"},
-        "files": [{"path": str(unit.config), "content": "x", "secret_content": None, "mode": "0644", "link": None}],
+        "files": [{"path": str(unit.config), "content": "x", "secret_base64": None, "mode": "0644", "link": None}],
         "state": "absent",
     }
     parameters["files"][0].update({"content_base64": None, "validate": [], "reload": False})
