@@ -14,7 +14,8 @@ from ansible.module_utils.seedbed.base.systems import System, UnknownSystem, bey
 
 Listener = Mapping[str, Any]
 """What a role listens on: ``variable``, ``port``, ``protocols`` (of tcp and udp) and ``unit``, the systemd unit that
-holds the port, or ``process``, the name of the program that holds it for a while."""
+holds the port, or ``process``, the name of the program that holds it for a while; ``former``: units of ours that may
+hold it until the role has run."""
 
 
 def port_faults(listeners: Sequence[Listener], port_range: Mapping[str, Any]) -> list[str]:
@@ -209,7 +210,7 @@ def foreign_port_faults(listeners: Sequence[Listener], sockets: Sequence[Mapping
         for socket in sockets:
             if str(socket["port"]) != str(listener["port"]) or socket["protocol"] not in listener["protocols"]:
                 continue
-            ours = socket["unit"] == listener.get("unit") if listener.get("unit") else False
+            ours = socket["unit"] in filter(None, [listener.get("unit"), *listener.get("former", [])])
             if not ours and socket["process"] != listener.get("process"):
                 faults.append(
                     f"{listener['variable']} is {listener['port']}, but {socket['protocol']} port {socket['port']} is "

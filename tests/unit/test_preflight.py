@@ -200,6 +200,14 @@ def test_a_port_that_something_else_holds_is_named() -> None:
     ]
 
 
+def test_a_port_may_pass_from_one_unit_of_ours_to_another() -> None:
+    wanted = [{**listener("a_port", 8084), "former": ["y.service"]}]
+    held = {"protocol": "tcp", "port": 8084, "process": "p"}
+    assert foreign_port_faults(wanted, [{**held, "unit": "y.service"}]) == []
+    assert foreign_port_faults(wanted, [{**held, "unit": "x.service"}]) == []
+    assert len(foreign_port_faults(wanted, [{**held, "unit": "z.service"}, {**held, "unit": ""}])) == 2
+
+
 def test_a_shared_fault_is_named_once() -> None:
     assert fault_report({"b": ["x is 1", "y is 2"], "a": ["x is 1"]}) == ["a, b: x is 1", "b: y is 2"]
 

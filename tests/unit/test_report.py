@@ -101,6 +101,19 @@ def test_flood_and_generated_passwords_are_named_where_they_are(render: Render) 
     assert "Flood      http://[2001:db8::2]:8083/  user me, password in /y" in texts
 
 
+def test_an_aria2_that_runs_all_the_time_is_named_with_the_way_to_it(render: Render) -> None:
+    told = {"rpc_port": 8084, "persistent": True, "rpc_secret_made": True}
+    leecher = {**LEECHER, "lab_services": {"leecher": told}, "ansible_ssh_common_args": "-J jump"}
+    found = [line["text"] for line in summary(render, leecher=leecher, leecher_rpc_secret="/x")]
+    at = found.index("aria2      http://192.0.2.3:8084/jsonrpc  secret in /x")
+    assert found[at + 1] == (
+        "           or http://localhost:8084/jsonrpc by ssh -J jump -N -L 8084:127.0.0.1:8084 leecher1"
+    )
+    leecher["lab_services"] = {"leecher": {**told, "rpc_secret_made": False}}
+    found = [line["text"] for line in summary(render, leecher=leecher, leecher_rpc_secret="/x")]
+    assert "aria2      http://192.0.2.3:8084/jsonrpc  secret as in leecher_rpc_secret" in found
+
+
 def test_what_was_proven_is_said_with_its_ways(render: Render) -> None:
     done = {"via": "magnet", "tracker": "udp", "seconds": {"verified": 4.4}}
     leecher = {**LEECHER, "__report_proof": {"when": "just now", "downloads": [done, {**done, "tracker": "http"}]}}

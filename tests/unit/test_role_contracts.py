@@ -79,9 +79,26 @@ def test_a_service_that_is_off_offers_nothing() -> None:
     assert contracts(flood_enabled=True, flood_password="x")["services"]["flood"] == {"port": 8083, "user": "seedbed"}
 
 
+def test_aria2_as_a_service_declares_its_ports_and_makes_room_for_itself() -> None:
+    found = contracts(["leecher"], leecher_persistent=True)
+    assert found["faults"] == []
+    assert found["services"]["leecher"]["rpc_open"] is True
+    seen = {(each["variable"], each["port"], each["unit"], each.get("loopback", False)) for each in found["listeners"]}
+    assert seen == {
+        ("leecher_rpc_port", 8084, "seedbed-aria2.service", False),
+        ("leecher_peer_port", 8085, "seedbed-aria2.service", False),
+        ("leecher_proof_rpc_port", 8200, "seedbed-leecher.service", True),
+        ("leecher_proof_peer_port", 8201, "seedbed-leecher.service", False),
+    }
+    wrong = {"leecher_split": 0, "leecher_min_split_size": "1B", "leecher_tracker_list": ["x"]}
+    assert len(contracts(["leecher"], leecher_persistent=True, **wrong)["faults"]) == 3
+    # Off, nobody minds.
+    assert contracts(["leecher"], **wrong)["faults"] == []
+
+
 def test_a_secret_is_in_no_contract() -> None:
     secrets = {"transmission_rpc_password": "hush-1", "flood_password": "hush-2", "leecher_rpc_secret": "hush-hush-3"}
-    assert "hush" not in str(contracts(flood_enabled=True, **secrets))
+    assert "hush" not in str(contracts(flood_enabled=True, leecher_persistent=True, **secrets))
 
 
 def test_a_role_with_wrong_types_says_only_that() -> None:
@@ -122,7 +139,7 @@ def test_any_value_of_any_variable_ends_in_sentences(role: str) -> None:
     for name in next(iter(specs["argument_specs"].values()))["options"]:
         for value in VALUES:
             given = trust_as_template(value) if isinstance(value, str) else value
-            faults = contracts([role], **{"lab_services": services, name: given})["faults"]
+            faults = contracts([role], **{"leecher_persistent": True, "lab_services": services, name: given})["faults"]
             assert all(isinstance(fault, str) and not TRACES.search(fault) for fault in faults), (name, value, faults)
 
 

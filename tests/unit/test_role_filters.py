@@ -159,6 +159,45 @@ def test_a_leecher_of_old_seeders_fetches_each_item_once(in_role: Render, releas
     assert in_role("leecher", "{{ __leecher_once }}", **seen) is once
 
 
+def test_the_aria2_of_testers_has_the_labs_trackers_and_what_the_variables_say(in_role: Render, tmp_path: Path) -> None:
+    services = {"tracker": {"port": 8888}}
+    hosts = {"one": {"lab_address": "192.0.2.1", "lab_services": services}}
+    facts = {
+        "groups": {"trackers": ["one"]}, "hostvars": hosts, "leecher_persistent": True,
+        "leecher_rpc_secret": "hush-hush", "leecher_ipv6": "false", "leecher_aria2_options": {"max-tries": 3},
+    }  # fmt: skip
+    text = in_role("leecher", "{{ __leecher_service_text }}", **facts).splitlines()
+    announce = "//192.0.2.1:8888/announce"
+    assert f"bt-tracker=http:{announce},udp:{announce}" in text
+    for line in (
+        "rpc-secret=hush-hush",
+        "disable-ipv6=true",
+        "max-tries=3",
+        "min-split-size=20971520",
+        "enable-dht=true",
+    ):
+        assert line in text
+    lab = "{{ groups['trackers'] | map('extract', hostvars) | lab_trackers }}"
+    assert in_role("leecher", lab, **facts) == [f"http:{announce}", f"udp:{announce}"]
+    file = tmp_path / "trackers.txt"
+    file.write_text("# others\nudp://192.0.2.9:1/announce\n", encoding="utf-8")
+    text = in_role("leecher", "{{ __leecher_service_text }}", **facts, leecher_tracker_list=str(file))
+    assert "bt-tracker=udp://192.0.2.9:1/announce\n" in text
+    fetched = {"__leecher_trackers_fetched": {"content": "http://192.0.2.8/announce\n"}}
+    address = {**facts, **fetched, "leecher_tracker_list": "http://192.0.2.7/list"}
+    assert "bt-tracker=http://192.0.2.8/announce\n" in in_role("leecher", "{{ __leecher_service_text }}", **address)
+    assert in_role("leecher", "{{ leecher_tracker_list | is_address }}", **address) is True
+    listed = "{{ 'x' | tracker_list(lab=[], text='http://192.0.2.8/announce') }}"
+    assert in_role("leecher", listed) == ["http://192.0.2.8/announce"]
+    assert (
+        in_role("leecher", "{{ {'split': 5} | aria2_configuration(trackers=[], secret='s') }}")
+        == "split=5\nrpc-secret=s\n"
+    )
+    faults = "{{ __leecher_service_given | aria2_service_faults(variables={}) }}"
+    assert in_role("leecher", faults) == []
+    assert len(in_role("leecher", faults, leecher_split=0)) == 1
+
+
 def test_the_roles_of_a_host_come_in_the_order_in_which_they_need_each_other(in_role: Render) -> None:
     """Not by a filter that makes a set of them: Flood asks the daemon that another role has started."""
     box = {"group_names": ["leechers", "portals", "seeders", "trackers"]}

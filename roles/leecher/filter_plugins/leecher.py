@@ -12,8 +12,11 @@ import ansible.module_utils
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import aligned, printable
+from ansible.module_utils.seedbed.clients import aria2_service
 from ansible.module_utils.seedbed.clients.roster import KNOWN, own_faults
 
 HEAD = ["client", "item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
@@ -126,9 +129,26 @@ def client_faults(clients: Sequence[str], own: Any) -> list[str]:
     return faults + [f"leecher_clients: there is no client {name!r}; known are {', '.join(known)}" for name in unknown]
 
 
+def _told(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose errors Ansible shows as sentences."""
+
+    def called(*arguments: Any, **more: Any) -> Any:
+        try:
+            return function(*arguments, **more)
+        except SeedbedError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return called
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "aria2_configuration": aria2_service.configuration_text,
+            "aria2_service_faults": aria2_service.service_faults,
+            "is_address": aria2_service.is_address,
+            "lab_trackers": _told(aria2_service.lab_trackers),
+            "tracker_list": _told(aria2_service.tracker_list),
             "client_faults": client_faults,
             "download_report": download_report,
             "junit_report": junit_report,

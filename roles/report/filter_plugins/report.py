@@ -51,6 +51,8 @@ def lab_summary(
             password = f", password in {secrets['flood_password']}" if "flood_password" in secrets else ""
             user = host["lab_services"]["flood"]["user"]
             lines.append(("Flood", f"http://{endpoint(host, 'flood')}/  user {user}{password}"))
+    for host in leechers:
+        lines += _aria2(host, secrets)
     for host in members("scripted_peers"):
         played = sum(host["inventory_hostname"] in (item.get("scripted") or {}) for item in items)
         where = f"http://{endpoint(host, 'scripted_peer')}/status.json"
@@ -93,6 +95,19 @@ def _from_afar(portal: Variables, tracker: Variables, seeder: Variables) -> list
         forwards.append((here, "127.0.0.1" if same else str(host["lab_address"]), port))
         opened.append(f"http://localhost:{here}/{path}")
     return [("From afar", ssh.tunnel(way, forwards)), ("", f"opens {' '.join(opened)}")]
+
+
+def _aria2(leecher: Variables, secrets: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Where testers, and pages and extensions of their browsers, reach an aria2 that runs all the time."""
+    service = leecher.get("lab_services", {}).get("leecher", {})
+    if not service.get("persistent"):
+        return []
+    port = int(service["rpc_port"])
+    secret = f"in {secrets['leecher_rpc_secret']}" if service.get("rpc_secret_made") else "as in leecher_rpc_secret"
+    return [
+        ("aria2", f"http://{endpoint(leecher, 'leecher', 'rpc_port')}/jsonrpc  secret {secret}"),
+        ("", f"or http://localhost:{port}/jsonrpc by {ssh.tunnel(ssh.route(leecher), [(port, '127.0.0.1', port)])}"),
+    ]
 
 
 def _user(seeder: Variables) -> str:
