@@ -19,7 +19,7 @@ description:
     is skipped.
 options:
   client:
-    description: V(aria2), V(transmission), V(libtorrent), or one of O(own).
+    description: V(aria2), V(deluge), V(libtorrent), V(qbittorrent), V(rtorrent), V(transmission), or one of O(own).
     type: str
     default: aria2
   own:
@@ -29,6 +29,12 @@ options:
         what it can do, all by default. C(docs/clients.md) describes both.
     type: dict
     default: {}
+  missing:
+    description:
+      - What the host lacks for this client, such as a package. All that the client was to fetch is skipped then, with
+        this reason.
+    type: str
+    default: ""
   portal:
     description: URL of the portal.
     type: str
@@ -214,6 +220,7 @@ VIAS = ["torrent", "magnet", "bare_magnet"]
 ARGUMENTS = {
     "client": {"type": "str", "default": "aria2"},
     "own": {"type": "dict", "default": {}},
+    "missing": {"type": "str", "default": ""},
     "portal": {"type": "str", "required": True},
     "items": {"type": "raw", "default": "acceptance"},
     "via": {"type": "list", "elements": "str", "choices": VIAS, "default": ["torrent", "magnet"]},

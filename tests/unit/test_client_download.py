@@ -35,6 +35,7 @@ PARAMS: dict[str, Any] = {
     "items": "acceptance",
     "client": "aria2",
     "own": {},
+    "missing": "",
     "user": "nobody",
     "rpc_port": 8084,
     "rpc_secret": "",
@@ -113,6 +114,13 @@ def test_what_a_client_lacks_is_skipped_and_it_is_not_even_started() -> None:
         ("http", "magnet"),
         ("udp", "magnet and udp tracker"),
     ]
+
+
+def test_what_the_host_has_no_package_of_is_skipped_with_the_reason() -> None:
+    params = {**PARAMS, "portal": "http://192.0.2.1:8000", "client": "rtorrent", "items": "c", "via": ["torrent"]}
+    results, failures = fetching.fetch_all({**params, "missing": "package known for Rocky 9.5"}, "/nonexistent")
+    assert failures == []
+    assert [result["skipped"] for result in results] == ["package known for Rocky 9.5"] * 2
 
 
 def test_a_failure_is_a_sentence() -> None:

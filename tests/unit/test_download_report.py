@@ -99,5 +99,6 @@ def test_clients_are_listed_and_checked(render: Render) -> None:
         "leecher_own_clients: b: needs either program or commands",
         "leecher_own_clients: b: feature 'fast' is not known; these are: torrent, magnet, bare_magnet, private, "
         "hybrid, v2, web_seed, udp_tracker, udp_tracker_ipv6, file_choice",
-        "leecher_clients: there is no client 'netscape'; known are aria2, libtorrent, transmission, acme, aria2, b",
+        "leecher_clients: there is no client 'netscape'; known are aria2, deluge, libtorrent, "
+        "qbittorrent, rtorrent, transmission, acme, aria2, b",
     ]

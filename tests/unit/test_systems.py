@@ -294,6 +294,27 @@ def test_names_are_those_of_the_family(host: dict[str, Any], compiler: str, sett
 
 
 @pytest.mark.parametrize("host", KNOWN, ids=called)
+def test_a_client_without_a_package_that_anybody_has_seen_is_skipped_with_the_reason(host: dict[str, Any]) -> None:
+    leecher = Role("leecher", host, client="deluge,rtorrent,acme", leecher_own_clients={"acme": {}})
+    reasons = [
+        Role("leecher", host, leecher_own_clients={"acme": {}}, wanted=name).value(
+            "{{ wanted | client_missing(ansible_facts | system, leecher_own_clients) }}"
+        )
+        for name in ("deluge", "rtorrent", "acme")
+    ]
+    packages = leecher.value("{{ __leecher_packages }}")
+    assert {"aria2", "deluge", "acme"} < set(leecher.value("{{ leecher_own_clients | all_clients }}"))
+    if host in (RHEL, ROCKY, ORACLE):
+        assert reasons == [f"package known for {called(host)}"] * 2 + [""]
+        assert packages == ["aria2"]
+        return
+    assert reasons == ["", "", ""]
+    deluge, service = ("deluge-daemon",) * 2 if host is FEDORA else ("deluged", "deluged")
+    assert packages == ["aria2", deluge, "rtorrent"]
+    assert leecher.value("{{ __leecher_disabled }}") == [f"{service}.service"]
+
+
+@pytest.mark.parametrize("host", KNOWN, ids=called)
 def test_apparmor_is_told_of_the_daemon_where_it_has_a_profile_for_it(host: dict[str, Any]) -> None:
     unit = Role("transmission", host, ansible_managed="by Ansible").file("seedbed.conf.j2")
     assert ("\nAppArmorProfile=-unconfined\n" in unit) is (host is NOBLE)

@@ -29,6 +29,8 @@ class Family(NamedTuple):
     """By role."""
     clients: Mapping[str, Sequence[str]]
     """Packages of the clients that download, by client, beside the leecher's own."""
+    client_services: Mapping[str, str]
+    """What the packages of clients run as a service of the host, by client."""
     selinux_packages: Sequence[str]
     """What changes SELinux's policy, on a host that enforces one."""
     transmission_user: str
@@ -50,6 +52,8 @@ class Release(NamedTuple):
     """Whether its nginx-light lacks module geo."""
     transmission_apparmor: str = ""
     """The AppArmor profile that the daemon's unit has to name, where the distribution's own keeps it from working."""
+    without_clients: Sequence[str] = ()
+    """Clients of which it has no package, or none that anybody has seen."""
     tested: bool = False
 
 
@@ -72,6 +76,14 @@ class System(NamedTuple):
     names: Family
     release: Release
 
+    def client_packages(self) -> dict[str, Sequence[str]]:
+        """Return the packages of the clients that it has, by client."""
+        return {
+            client: packages
+            for client, packages in self.names.clients.items()
+            if client not in self.release.without_clients
+        }
+
 
 DEBIAN = Family(
     packages={
@@ -84,7 +96,15 @@ DEBIAN = Family(
         "leecher": ["aria2"],
         "scripted_peer": ["iproute2"],
     },
-    clients={"libtorrent": ["python3-libtorrent"], "transmission": ["transmission-daemon"]},
+    clients={
+        "aria2": [],
+        "deluge": ["deluged"],
+        "libtorrent": ["python3-libtorrent"],
+        "qbittorrent": ["qbittorrent-nox"],
+        "rtorrent": ["rtorrent"],
+        "transmission": ["transmission-daemon"],
+    },
+    client_services={"deluge": "deluged.service", "transmission": "transmission-daemon.service"},
     selinux_packages=["policycoreutils", "policycoreutils-python-utils"],
     transmission_user="debian-transmission",
     transmission_home="/var/lib/transmission-daemon",
@@ -100,7 +120,15 @@ REDHAT = Family(
         "leecher": ["aria2"],
         "scripted_peer": ["iproute"],
     },
-    clients={"libtorrent": ["rb_libtorrent-python3"], "transmission": ["transmission-daemon"]},
+    clients={
+        "aria2": [],
+        "deluge": ["deluge-daemon"],
+        "libtorrent": ["rb_libtorrent-python3"],
+        "qbittorrent": ["qbittorrent-nox"],
+        "rtorrent": ["rtorrent"],
+        "transmission": ["transmission-daemon"],
+    },
+    client_services={"deluge": "deluge-daemon.service", "transmission": "transmission-daemon.service"},
     selinux_packages=["policycoreutils", "policycoreutils-python-utils"],
     transmission_user="transmission",
     transmission_home="/var/lib/transmission",
@@ -110,8 +138,12 @@ FAMILIES: Mapping[str, Family] = {"Debian": DEBIAN, "RedHat": REDHAT}
 
 _ENTERPRISE = Distribution(
     "RedHat",
-    # Which Transmission EPEL has was not seen: what the older one cannot do is not asked of it.
-    {9: Release(transmission=3, node=16), 10: Release(transmission=4, node=22)},
+    # Which Transmission EPEL has was not seen: what the older one cannot do is not asked of it. Nor was seen which
+    # clients it has.
+    {
+        9: Release(transmission=3, node=16, without_clients=("deluge", "qbittorrent", "rtorrent")),
+        10: Release(transmission=4, node=22, without_clients=("deluge", "qbittorrent", "rtorrent")),
+    },
     beyond={"epel-release": ["transmission-daemon", "transmission-cli", "argon2", "aria2", "rb_libtorrent-python3"]},
 )
 DISTRIBUTIONS: Mapping[str, Distribution] = {

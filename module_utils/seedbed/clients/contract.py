@@ -63,7 +63,9 @@ class Order(NamedTuple):
     trackers: Sequence[str] = ()
     """Announce URLs that the client is told apart from .torrent and magnet, in the way it has for that."""
     files: Sequence[int] = ()
-    """The chosen files, counted from 0 in the torrent's order; none: all."""
+    """The chosen files, counted from 0 in the torrent's order, padding among them; none: all."""
+    paths: Sequence[str] = ()
+    """The same by their paths below the torrent's name, for clients that count no padding."""
 
 
 class Status(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import math
@@ -229,7 +230,9 @@ def compare_download(download: Download, paths: Sequence[str], keep: bool) -> st
     difference = compare_files(paths, files)
     download.seconds["verified"] = download.since_start()
     if not keep:
-        shutil.rmtree(download.directory)
+        # A client may take something of its own away meanwhile; what stays then goes with all of the run.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(download.directory)
     return difference
 
 
@@ -241,14 +244,17 @@ def measure_download(download: Download, paths: Sequence[str], portal: str) -> s
 
 
 def without_features(
-    planned: Sequence[PlannedDownload], client: Client
+    planned: Sequence[PlannedDownload], client: Client, missing: str = ""
 ) -> tuple[list[PlannedDownload], list[DownloadResult]]:
-    """Return the downloads that a client is able to do, and a result for each that it lacks something for."""
+    """Return the downloads that a client is able to do, and a result for each that it lacks something for.
+
+    missing: what the host lacks for any of them.
+    """
     able: list[PlannedDownload] = []
     skipped: list[DownloadResult] = []
     for each in planned:
         needs = needed_features(each.item, each.via, each.kind, chosen=bool(each.files))
-        lacks = [feature for feature in needs if feature not in client.features]
+        lacks = [missing] if missing else [feature for feature in needs if feature not in client.features]
         if lacks:
             why = " and ".join(feature.replace("_", " ") for feature in lacks)
             skipped.append({**Download(each, "").result(client.name), "ok": False, "fault": "", "skipped": why})

@@ -102,7 +102,7 @@ def fetch_all(params: dict[str, Any], directory: str, look: Look = lambda _: Non
     client = wanted_client(params, directory)
     portal = params["portal"].rstrip("/") + "/"
     planned, without = planned_downloads(params, portal, udp_ipv6="udp_tracker_ipv6" in client.features)
-    fit, skipped = downloads.without_features(planned, client)
+    fit, skipped = downloads.without_features(planned, client, params["missing"])
     results = skipped
     if fit:
         limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])

@@ -34,7 +34,7 @@ class Session:
     def start(self, told: dict[str, Any]) -> dict[str, Any]:
         """Begin the session: peers come from trackers alone."""
         address = told["address"] or "0.0.0.0"
-        self.session = self.lt.session({
+        settings = {
             "listen_interfaces": f"{address}:{told['peer_port']},[::]:{told['peer_port']}",
             "outgoing_interfaces": told["address"],
             "enable_dht": False,
@@ -52,7 +52,10 @@ class Session:
             # A lab's tracker has a private address, as its web seeds have.
             "ssrf_mitigation": False,
             "allow_multiple_connections_per_ip": True,
-        })  # fmt: skip
+        }
+        # 1.2 knows nothing of some, and refuses all for one.
+        known = self.lt.default_settings()
+        self.session = self.lt.session({name: value for name, value in settings.items() if name in known})
         return {}
 
     def add(self, told: dict[str, Any]) -> dict[str, Any]:

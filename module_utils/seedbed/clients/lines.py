@@ -38,6 +38,7 @@ from ansible.module_utils.seedbed.clients.contract import (
 from ansible.module_utils.seedbed.clients.unit import ClientUnit, last_lines
 
 ANSWER_SECONDS = 30
+START_SECONDS = 120  # a busy host takes its time to start a daemon
 END_SECONDS = 5
 LONGEST_LINE = 16 << 20
 OURS = ("user", "seconds", "secret", "bound_to")  # settings that are no business of the program
@@ -57,12 +58,13 @@ class Talk:
             pipe.write(line)
             pipe.flush()
 
-    def line(self, deadline: float) -> bytes:
-        """Return the next line; raise OSError at the program's end, and where there is none at the deadline."""
+    def line(self, seconds: float) -> bytes:
+        """Return the next line; raise OSError at the program's end, ClientSilent where there is none in that time."""
         pipe = self._program.stdout
+        deadline = time.monotonic() + seconds
         while pipe is not None and b"\n" not in self._heard:
             if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise ClientSilent(f"no answer within {ANSWER_SECONDS} s")
+                raise ClientSilent(f"no answer within {seconds:.0f} s")
             part = os.read(pipe.fileno(), 1 << 16)
             if not part or len(self._heard) > LONGEST_LINE:
                 raise OSError
@@ -87,11 +89,12 @@ class LinesClient(Client):
         *,
         features: frozenset[str] = frozenset(FEATURES),
         files: Mapping[str, str] | None = None,
+        makes_code: bool = False,
     ) -> None:
         super().__init__(settings)
         self.name, self.features = name, features
         self._argv, self._files = argv, files or {}
-        self._process = ClientUnit(settings, name)
+        self._process = ClientUnit(settings, name, makes_code=makes_code)
         self._talk: Talk | None = None
         self._errors: IO[bytes] = io.BytesIO()
         self._number = 0
@@ -157,7 +160,7 @@ class LinesClient(Client):
             raise ClientSilent(f"{self.name} has not been started")
         try:
             self._talk.send(json.dumps({"do": request, **more}).encode() + b"\n")
-            line = self._talk.line(time.monotonic() + ANSWER_SECONDS)
+            line = self._talk.line(START_SECONDS if request == "start" else ANSWER_SECONDS)
         except OSError:
             raise self._ended() from None
         try:

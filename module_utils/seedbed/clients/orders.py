@@ -21,13 +21,15 @@ def order_for(planned: PlannedDownload, torrent: bytes, directory: str) -> Order
     every client does without them, whether or not it can be told to.
     """
     item = planned.item
-    files = chosen_files(torrent, planned.files) if planned.files else ()
+    order = Order(directory)
+    if planned.files:
+        order = order._replace(files=chosen_files(torrent, planned.files), paths=planned.files)
     if planned.via == "torrent":
-        return Order(directory, torrent=with_trackers_of(torrent, planned.kind), files=files)
+        return order._replace(torrent=with_trackers_of(torrent, planned.kind))
     if planned.via == "magnet":
-        return Order(directory, magnet=magnet_with_trackers_of(item["magnet"] or "", planned.kind), files=files)
+        return order._replace(magnet=magnet_with_trackers_of(item["magnet"] or "", planned.kind))
     trackers = [url for url in flatten_tiers(item["trackers"]) if tracker_kind(url) == planned.kind]
-    return Order(directory, magnet=item["bare_magnet"] or "", trackers=trackers, files=files)
+    return order._replace(magnet=item["bare_magnet"] or "", trackers=trackers)
 
 
 def chosen_files(torrent: bytes, paths: Sequence[str]) -> list[int]:

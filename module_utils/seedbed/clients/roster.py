@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+from types import ModuleType
 from typing import Any, Callable, Mapping
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import quoted
-from ansible.module_utils.seedbed.clients import libtorrent_program
+from ansible.module_utils.seedbed.clients import deluge_program, libtorrent_program
 from ansible.module_utils.seedbed.clients.aria2 import Aria2
 from ansible.module_utils.seedbed.clients.commands import CommandClient
 from ansible.module_utils.seedbed.clients.contract import FEATURES, Client, ClientSettings
 from ansible.module_utils.seedbed.clients.lines import LinesClient
+from ansible.module_utils.seedbed.clients.qbittorrent import Qbittorrent
+from ansible.module_utils.seedbed.clients.rtorrent import Rtorrent
 from ansible.module_utils.seedbed.clients.transmission import Transmission
 
-LIBTORRENT = "libtorrent_program.py"
+PYTHON = "/usr/bin/python3"
+
+
+def program(
+    settings: ClientSettings, name: str, source: ModuleType, lacks: set[str], *, makes_code: bool = False
+) -> Client:
+    """Return a client that is told what to do by a program of ours, under the host's own Python."""
+    # The module's file may lie in an archive, which the client's user cannot read.
+    files = {f"{name}_program.py": inspect.getsource(source)}
+    argv = [PYTHON, "-B", f"{settings.directory}/{name}_program.py"]
+    features = frozenset(FEATURES) - lacks
+    return LinesClient(settings, name, argv, features=features, files=files, makes_code=makes_code)
+
+
+def binding_is_2() -> bool:
+    """Return whether the host's libtorrent, by its Python binding, is of the second version, which knows v2."""
+    asked = [PYTHON, "-c", "import libtorrent; print(libtorrent.__version__)"]
+    done = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return not done.stdout.startswith((b"0.", b"1."))
+
+
+def deluge(settings: ClientSettings) -> Client:
+    """Return Deluge. With libtorrent 2 it does not notice that the metadata of a hybrid's magnet has come."""
+    lacks = {"v2", "udp_tracker_ipv6"} | ({"hybrid"} if binding_is_2() else set())
+    # Its TLS calls back into Python, which the cffi of Debian 11 and 12 does by code that it makes.
+    return program(settings, "deluge", deluge_program, lacks, makes_code=True)
 
 
 def libtorrent(settings: ClientSettings) -> Client:
-    """Return libtorrent's binding, under the host's own Python."""
-    # The module's file may lie in an archive, which the client's user cannot read.
-    files = {LIBTORRENT: inspect.getsource(libtorrent_program)}
-    argv = ["/usr/bin/python3", "-B", f"{settings.directory}/{LIBTORRENT}"]
-    return LinesClient(settings, "libtorrent", argv, files=files)
+    """Return libtorrent's binding."""
+    return program(settings, "libtorrent", libtorrent_program, set() if binding_is_2() else {"v2"})
 
 
 KNOWN: dict[str, Callable[[ClientSettings], Client]] = {
     "aria2": Aria2,
+    "deluge": deluge,
     "libtorrent": libtorrent,
+    "qbittorrent": Qbittorrent,
+    "rtorrent": Rtorrent,
     "transmission": Transmission,
 }
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import secrets
-import time
 from typing import Any
 
 from ansible.module_utils.seedbed.base.net import loopback
@@ -24,7 +23,6 @@ from ansible.module_utils.seedbed.transmission.daemon import installed_version
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcError, RpcUnreachable
 
 PROGRAM = "/usr/bin/transmission-daemon"
-READY_SECONDS = 30
 FIELDS = ["status", "haveValid", "haveUnchecked", "leftUntilDone", "peersConnected", "error", "errorString"]
 FIELDS += ["metadataPercentComplete"]
 LOCAL_ERROR = 3  # what a tracker says is no end: the daemon asks again
@@ -69,32 +67,17 @@ class Transmission(Client):
 
     def __enter__(self) -> Transmission:
         """Start the daemon and wait until it answers; whatever goes wrong, nothing of it goes on running."""
-        self._process.own({"settings.json": json.dumps(daemon_settings(self.settings, self._secret))})
-        self._process.start([PROGRAM, "--foreground", "--config-dir", self.settings.directory])
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.__exit__()
-            raise
+        self._process.run(
+            {"settings.json": json.dumps(daemon_settings(self.settings, self._secret))},
+            [PROGRAM, "--foreground", "--config-dir", self.settings.directory],
+            lambda: self._call("session-get"),
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the daemon."""
         self._rpc.close()
         self._process.stop()
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                self._rpc.call("session-get")
-                return
-            except RpcUnreachable as error:
-                if not self._process.unit.active() or time.monotonic() > deadline:
-                    raise ClientSilent(f"transmission-daemon does not answer: {error}") from error
-                time.sleep(0.1)  # between two questions; the deadline above bounds the wait
-            except RpcError as error:
-                raise ClientError(str(error)) from error
 
     def add(self, order: Order) -> str:
         """Begin a download.

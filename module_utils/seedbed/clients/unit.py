@@ -6,18 +6,19 @@ import contextlib
 import os
 import subprocess
 import time
-from typing import IO, Iterator, Sequence
+from typing import IO, Callable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
 from ansible.module_utils.seedbed.base.users import give_directory, user_ids
-from ansible.module_utils.seedbed.clients.contract import ClientError, ClientSettings
+from ansible.module_utils.seedbed.clients.contract import ClientError, ClientSettings, ClientSilent
 
 UNIT = "seedbed-leecher.service"
 WATCH = "seedbed-leecher-watch.service"
 START_SECONDS = 30.0
-POLL = 0.1
 TAIL = 4096  # bytes of what it wrote that are looked at
+READY_SECONDS = 120.0  # a busy host takes its time to start a daemon
+POLL = 0.1
 
 # A client talks to the network and writes into its own directory, and needs nothing else of the host.
 SANDBOX = (
@@ -55,7 +56,7 @@ SANDBOX = (
 )
 
 
-def guards(settings: ClientSettings) -> list[str]:
+def guards(settings: ClientSettings, *, makes_code: bool = False) -> list[str]:
     """Return the options of systemd-run that take a client's rights, and end it should we not do it."""
     properties = [
         f"User={settings.user}",
@@ -66,6 +67,7 @@ def guards(settings: ClientSettings) -> list[str]:
         # Clients keep their state below the home of whoever runs them.
         *(f"Environment={name}={settings.directory}" for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")),
         *SANDBOX,
+        *["MemoryDenyWriteExecute=no"] * makes_code,
     ]
     return [word for line in properties for word in ("-p", line)]
 
@@ -91,13 +93,36 @@ def watch() -> Iterator[str]:
 
 
 class ClientUnit:
-    """A client's process, as a unit that is gone when it ends."""
+    """A client's process, as a unit that is gone when it ends; makes_code: it makes code of its own as it runs."""
 
-    def __init__(self, settings: ClientSettings, program: str) -> None:
+    def __init__(self, settings: ClientSettings, program: str, *, makes_code: bool = False) -> None:
         self.settings, self._program = settings, program
+        self._guards = guards(settings, makes_code=makes_code)
         self.unit = Unit(UNIT)
 
-    def own(self, files: dict[str, str]) -> None:
+    def run(
+        self, files: Mapping[str, str], argv: Sequence[str], ask: Callable[[], object], seconds: float = READY_SECONDS
+    ) -> None:
+        """Start the client and return when it answers `ask`; whatever goes wrong, nothing of it goes on running."""
+        self.own(files)
+        self.start(argv)
+        try:
+            self._wait(ask, time.monotonic() + seconds)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self, ask: Callable[[], object], deadline: float) -> None:
+        while True:
+            try:
+                ask()
+                return
+            except ClientSilent:
+                if not self.unit.active() or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL)  # between two questions; the deadline bounds the wait
+
+    def own(self, files: Mapping[str, str]) -> None:
         """Write files into the client's directory, readable for its user alone, and give it all to that user."""
         owner = user_ids(self.settings.user)
         for name, text in files.items():
@@ -119,16 +144,14 @@ class ClientUnit:
     def start(self, argv: Sequence[str]) -> None:
         """Start the client."""
         try:
-            run_transient(UNIT, guards(self.settings), argv)
+            run_transient(UNIT, self._guards, argv)
         except CommandError as error:
             raise self._not_started(error.message) from error
 
     def talk(self, argv: Sequence[str], *, stdout: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the client with its standard input, output and errors in our hands."""
         command = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--unit", UNIT]
-        return subprocess.Popen(
-            [*command, *guards(self.settings), *argv], stdin=subprocess.PIPE, stdout=stdout, stderr=errors
-        )
+        return subprocess.Popen([*command, *self._guards, *argv], stdin=subprocess.PIPE, stdout=stdout, stderr=errors)
 
     def stop(self) -> None:
         """End the client."""

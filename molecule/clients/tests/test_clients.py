@@ -17,8 +17,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "molecule" / "clients"
-LEECHERS = ["leecher1", "leecher2"]
-KNOWN = ["aria2", "libtorrent", "transmission"]
+# Clients that lack hybrids, by leecher: of Debian 12 and 13.
+LEECHERS = {
+    "leecher1": ["aria2", "deluge", "rtorrent", "transmission"],
+    "leecher2": ["aria2", "deluge", "rtorrent"],
+}
+KNOWN = ["aria2", "deluge", "libtorrent", "qbittorrent", "rtorrent", "transmission"]
 WHOLE = ["one", "tree", "private", "hybrid"]
 
 
@@ -66,15 +70,13 @@ def test_every_client_fetches_every_item_every_way(download: Any) -> None:
     run = download(client=",".join(KNOWN), by="all", download_items=WHOLE)
     assert run.faults == []
     assert run.status == 0
-    for leecher in LEECHERS:
+    for leecher, without in LEECHERS.items():
         tried = [one for one in run.downloads[leecher] if not one["skipped"]]
         assert {one["client"] for one in tried} == set(KNOWN)
         assert all(one["ok"] for one in tried)
         ways = {(one["name"], one["via"], one["tracker"]) for one in tried if one["client"] == "libtorrent"}
         assert len(ways) == 3 * 6 + 2, "a private item has no magnet"
         skipped = {(one["client"], one["name"], one["skipped"]) for one in run.downloads[leecher] if one["skipped"]}
-        # Transmission 3.00, of Debian 12, knows no hybrids either.
-        without = {"leecher1": ["aria2", "transmission"], "leecher2": ["aria2"]}[leecher]
         assert skipped == {(client, "hybrid", "hybrid") for client in without}
         suite = run.junit[leecher]
         assert (suite.get("failures"), suite.get("skipped")) == ("0", str(6 * len(without)))
@@ -121,5 +123,7 @@ def test_nothing_of_them_is_left(lab: Any, leecher: str) -> None:
     host = lab[leecher]
     assert host.check_output("systemctl list-units --all --plain --no-legend 'seedbed-leecher*'") == ""
     assert host.check_output("ls -A /srv/seedbed/leecher") == ""
-    assert host.run("systemctl is-active transmission-daemon").stdout.strip() != "active"
+    for service in ("deluged", "transmission-daemon"):
+        assert host.run(f"systemctl is-active {service}").stdout.strip() != "active"
+        assert host.run(f"systemctl is-enabled {service}").stdout.strip() == "disabled"
     assert host.run("pgrep -u seedbed-leecher").rc == 1

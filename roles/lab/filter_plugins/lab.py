@@ -64,7 +64,13 @@ def system(facts: Mapping[str, Any]) -> dict[str, Any]:
         found = system_of(facts)
     except SeedbedError as error:
         raise AnsibleFilterError(str(error)) from error
-    return {**found.names._asdict(), **found.release._asdict(), "source_suites": found.distribution.source_suites}
+    return {
+        "called": found.name,
+        **found.names._asdict(),
+        **found.release._asdict(),
+        "clients": found.client_packages(),
+        "source_suites": found.distribution.source_suites,
+    }
 
 
 def _asked_of_known(fault: Callable[..., list[str]]) -> Callable[..., list[str]]:

@@ -121,10 +121,22 @@ def listed(wanted: Any, all_of_them: Sequence[str]) -> list[str]:
     return list(all_of_them if "all" in names else dict.fromkeys(filter(None, names)))
 
 
+def all_clients(own: Any) -> list[str]:
+    """Return the names of all clients, the lab's and one's own."""
+    return [*KNOWN, *(own if isinstance(own, Mapping) else ())]
+
+
+def client_missing(client: str, system: Mapping[str, Any], own: Any) -> str:
+    """Return why a host of that system cannot have a client, empty if it can; what is one's own is there already."""
+    if client in system["clients"] or client in own:
+        return ""
+    return f"package known for {system['called']}"
+
+
 def client_faults(clients: Sequence[str], own: Any) -> list[str]:
     """Return a sentence for everything that is wrong with the clients that were chosen, and with one's own."""
     faults = [f"leecher_own_clients: {fault}" for fault in own_faults(own)]
-    known = [*KNOWN, *(own if isinstance(own, Mapping) else ())]
+    known = all_clients(own)
     unknown = [name for name in clients if name not in known]
     return faults + [f"leecher_clients: there is no client {name!r}; known are {', '.join(known)}" for name in unknown]
 
@@ -144,12 +156,14 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "all_clients": all_clients,
             "aria2_configuration": aria2_service.configuration_text,
             "aria2_service_faults": aria2_service.service_faults,
             "is_address": aria2_service.is_address,
             "lab_trackers": _told(aria2_service.lab_trackers),
             "tracker_list": _told(aria2_service.tracker_list),
             "client_faults": client_faults,
+            "client_missing": client_missing,
             "download_report": download_report,
             "junit_report": junit_report,
             "listed": listed,
