@@ -307,7 +307,7 @@ def test_is_used_by_keyboard(page: Browser, catalogue: list[Item]) -> None:
     page.screen(1440)
     page.wait("the buttons are there", lambda: page.find(of(catalogue[0], ".copy")))
     way = []
-    for _ in range(13):
+    for _ in range(15):
         ActionChains(page).send_keys(Keys.TAB).perform()
         way.append(
             page.execute_script(
@@ -317,7 +317,8 @@ def test_is_used_by_keyboard(page: Browser, catalogue: list[Item]) -> None:
                 " getComputedStyle(seen).outlineStyle !== 'none' && box.top >= 0 && box.bottom <= innerHeight];"
             )
         )
-    names = ["skip", "a", "search", "radio", "button main", "button", "button copy", "button", "button copy"]
+    names = ["skip", "a", "search", "radio", "select-one", "select-one", "button main"]
+    names += ["button", "button copy", "button", "button copy"]
     assert [name for name, _ in way][: len(names) + 2] == [*names, "summary", "button copy"]
     assert all(visible for _, visible in way), way
 
@@ -335,7 +336,7 @@ def test_every_control_has_a_name_of_its_own(page: Browser) -> None:
     assert len(copies) == len(set(copies))
 
 
-def test_what_scripted_peers_saw_is_shown_live(page: Browser, catalogue: list[Item]) -> None:
+def test_what_scripted_peers_saw_is_shown_live(page: Browser, portal: str, catalogue: list[Item]) -> None:
     item = next(item for item in catalogue if item["swarm"]["peers"])
     (peer,) = item["swarm"]["peers"]
     page.click(of(item, ".saw summary"))
@@ -347,6 +348,11 @@ def test_what_scripted_peers_saw_is_shown_live(page: Browser, catalogue: list[It
     page.wait("it has left", lambda: "then left" in "".join(page.texts(of(item, ".ours dd"))))
     assert page.texts(of(item, ".ours dt")) == [f"peer 0: corrupt (pieces 3), {peer['address']}"]
     page.keep("testimony-of-a-lab")
+    # It is the one thing that the page asks of anybody but the portal, and of that peer's host alone.
+    page.get(portal)
+    others = {url.split("?")[0] for url in page.requests() if not url.startswith((portal, "data:", "about:"))}
+    assert others == {item["promise"]["testimony"]}
+    page.get(portal)
 
 
 def test_changes_are_read_aloud(page: Browser) -> None:
