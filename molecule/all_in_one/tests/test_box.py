@@ -1,7 +1,8 @@
 """One Debian 13 host in every group: tracker, seeder, portal and leecher share an address.
 
 The run has ended with a download of the box from itself, over HTTP and UDP; the tracker hands out the box's own address
-and never loopback; the firewall has every port of the budget open to others and none besides.
+and never loopback; the firewall has every port of the budget open to others and none besides. That download goes on
+beside aria2 as a service.
 
 Flood, beside the daemon's own interface, lets nobody in without its password and shows the torrents with it; it takes
 no second administrator and shows its secrets to nobody. The portal serves an interface for aria2 that may talk to the
@@ -102,7 +103,8 @@ def test_tracker_never_hands_out_loopback(lab):
 
 
 def test_firewall_opens_the_whole_budget_and_nothing_else(lab):
-    for protocol, ports in {"tcp": {8000, 8081, 8082, 8083, 8084, 8085, 8888}, "udp": {8082, 8085, 8888}}.items():
+    tcp, udp = {8000, 8081, 8082, 8083, 8084, 8085, 8201, 8888}, {8082, 8085, 8201, 8888}
+    for protocol, ports in {"tcp": tcp, "udp": udp}.items():
         opened = lab["box"].check_output(f"nft list set inet seedbed open_{protocol}")
         assert {int(port) for port in re.findall(r"\d{4}", opened)} == ports
 
@@ -195,10 +197,13 @@ print(json.dumps([sorted(shown), rounds]))
 """
 
 
-# Who may know the daemon's password: the announcer, in root's file and its own copy of it, and Flood.
+# Who may know the daemon's password: the announcer, in root's file and its own copy of it, and Flood; and the secret of
+# its RPC: aria2, likewise.
 KEEPERS = [
     "/etc/seedbed/announcer.json",
+    "/etc/seedbed/aria2.conf",
     "/run/seedbed-announcer/config.json",
+    "/run/seedbed-aria2/aria2.conf",
     "/var/lib/seedbed-flood/db/users.db",
 ]
 
@@ -281,7 +286,7 @@ def test_nothing_that_has_a_secret_goes_through_a_proxy(watched_runs, secrets_of
     assert not any(secret.encode() in request for secret in secrets_of_the_run.values() for request in asked)
 
 
-def test_no_file_has_a_secret_but_those_of_two_services(lab, watched_runs, secrets_of_the_run, wait_until):
+def test_no_file_has_a_secret_but_those_of_three_services(lab, watched_runs, secrets_of_the_run, wait_until):
     patterns = "\n".join(secrets_of_the_run.values())
     box = lab["box"]
     box.check_output("umask 077 && printf %s > /run/patterns", patterns)
@@ -301,7 +306,8 @@ def test_no_file_has_a_secret_but_those_of_two_services(lab, watched_runs, secre
 
 
 @pytest.mark.parametrize(
-    "unit", ["opentracker", "transmission-daemon", "seedbed-announcer", "seedbed-portal", "seedbed-flood"]
+    "unit",
+    ["opentracker", "transmission-daemon", "seedbed-announcer", "seedbed-portal", "seedbed-flood", "seedbed-aria2"],
 )
 def test_services_are_shut_in(lab, shut_in, unit):
     shut_in(lab["box"], f"{unit}.service")
