@@ -210,7 +210,7 @@ def test_the_doctors_verdict_stands_beside_a_failure(lab: Any, tmp_path: Path) -
     assert failed["doctor"]["remedy"] == "systemctl start opentracker there"
     said = "doctor: tracker_down: the tracker's service is not running on tracker1"
     assert said in run.stdout
-    assert said in ElementTree.parse(tmp_path / "d.xml").findtext(".//failure")
+    assert said in str(ElementTree.parse(tmp_path / "d.xml").findtext(".//failure"))
 
 
 def test_restarted_tracker_knows_the_seeders_again_by_itself(
