@@ -12,6 +12,7 @@ off is gone, and in the end so is everything.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -234,17 +236,33 @@ def secrets_of_the_run() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def watched_runs(lab, secrets_of_the_run, tmp_path_factory):
+def variables(secrets_of_the_run, tmp_path_factory) -> Path:
+    """The file that a run takes them from: its words stand in the list of processes."""
+    file = tmp_path_factory.mktemp("secret") / "variables.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(secrets_of_the_run), encoding="utf-8")
+    return file
+
+
+@contextlib.contextmanager
+def watched_processes(secrets_of_the_run: dict[str, str]) -> Iterator[list[str]]:
+    """Look at all processes for secrets; what showed one stands in the list when the block has ended."""
+    looking = [sys.executable, "-c", SAMPLE, *(secret.encode().hex() for secret in secrets_of_the_run.values())]
+    shown: list[str] = []
+    with subprocess.Popen(looking, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as eye:
+        yield shown
+        seen, rounds = json.loads(eye.communicate(b"\n")[0])
+    shown += seen
+    assert rounds > 20
+
+
+@pytest.fixture(scope="module")
+def watched_runs(lab, secrets_of_the_run, variables):
     """New passwords reach the lab, which is looked at and downloaded from: what was said, shown, and sent by proxy."""
-    variables = tmp_path_factory.mktemp("secret") / "variables.json"
-    variables.touch(mode=0o600)
-    variables.write_text(json.dumps(secrets_of_the_run), encoding="utf-8")
     box = lab["box"]
     gateway = box.check_output("ip -4 route show default").split()[2]
-    words = [secret.encode().hex() for secret in secrets_of_the_run.values()]
     said = ""
-    looking = [sys.executable, "-c", SAMPLE, *words]
-    with Proxy() as proxy, subprocess.Popen(looking, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as eye:
+    with Proxy() as proxy, watched_processes(secrets_of_the_run) as seen:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         way = f"http://{gateway}:{proxy.server_address[1]}"
         names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -264,8 +282,6 @@ def watched_runs(lab, secrets_of_the_run, tmp_path_factory):
             box.check_output("sed -i '/_proxy=/Id' /etc/environment")
             subprocess.run(hang_up, check=False)
             proxy.shutdown()
-        seen, rounds = json.loads(eye.communicate(b"\n")[0])
-    assert rounds > 20
     return said, seen, proxy.asked
 
 
@@ -374,11 +390,15 @@ def test_flood_is_gone_when_switched_off(lab, interface):
     assert box.run("id seedbed-flood").rc != 0
 
 
-def test_the_lab_can_be_taken_back_and_then_there_is_nothing_to_take(lab):
-    run = (INVENTORY, "playbooks/remove.yml", "--extra-vars=keep_content=false")
-    first, second = (lab.playbook(*run) for _ in range(2))
+def test_the_lab_can_be_taken_back_and_then_there_is_nothing_to_take(lab, variables, secrets_of_the_run):
+    run = (INVENTORY, "-vvv", "--diff", f"-e@{variables}", "playbooks/remove.yml", "--extra-vars=keep_content=false")
+    with watched_processes(secrets_of_the_run) as shown:
+        first, second = (lab.playbook(*run) for _ in range(2))
+    said = first.stdout + first.stderr + second.stdout + second.stderr
+    assert [name for name, secret in secrets_of_the_run.items() if secret in said] == []
+    assert shown == []
     assert first.returncode == second.returncode == 0, first.stdout[-3000:] + second.stdout[-3000:]
-    assert "changed=0 " in second.stdout, second.stdout
+    assert "changed=0 " in second.stdout, second.stdout[-3000:]
     box = lab["box"]
     ports = "'sport >= :8000 and sport <= :9000'"
     assert box.check_output(f"ss --no-header --listening --numeric --tcp --udp {ports}") == ""
