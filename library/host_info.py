@@ -223,17 +223,7 @@ def main() -> None:
             "listeners": {"type": "list", "elements": "dict", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
-            "tracker": {
-                "type": "dict",
-                "options": {
-                    "cc": {"type": "str", "required": True},
-                    "prefix": {"type": "path", "required": True},
-                    "user": {"type": "str", "required": True},
-                    "port": {"type": "int", "required": True},
-                    "listen": {"type": "list", "elements": "str", "default": []},
-                    "unit": {"type": "str", "default": "opentracker.service"},
-                },
-            },
+            "tracker": {"type": "dict", "options": opentracker_state.ARGUMENTS},
             "gather_subset": {
                 "type": "list",
                 "elements": "str",

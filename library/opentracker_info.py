@@ -55,21 +55,11 @@ unanswered:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.seedbed.host.opentracker_state import state
+from ansible.module_utils.seedbed.host.opentracker_state import ARGUMENTS, state
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "cc": {"type": "str", "required": True},
-            "prefix": {"type": "path", "required": True},
-            "user": {"type": "str", "required": True},
-            "port": {"type": "int", "required": True},
-            "listen": {"type": "list", "elements": "str", "default": []},
-            "unit": {"type": "str", "default": "opentracker.service"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, **state(**module.params))
 
 

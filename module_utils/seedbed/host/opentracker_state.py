@@ -7,13 +7,24 @@ import re
 import secrets
 import shlex
 import subprocess
-from typing import Sequence, TypedDict
+from typing import Any, Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.probe import announce
 
 ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+# What a module has to be told of the tracker, as state() takes it.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "cc": {"type": "str", "required": True},
+    "prefix": {"type": "path", "required": True},
+    "user": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "listen": {"type": "list", "elements": "str", "default": []},
+    "unit": {"type": "str", "default": "opentracker.service"},
+}
 
 
 class TrackerState(TypedDict):
