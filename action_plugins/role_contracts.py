@@ -117,7 +117,10 @@ def load_contract(path: str, task_vars: Mapping[str, Any], loader: Any, templar:
 
     def load(name: str) -> dict[str, Any]:
         file = os.path.join(path, name)
-        return (loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
+        if not os.path.exists(file):
+            return {}
+        # Not kept: this process reads it once, and what is kept is handed out as a deep copy, which takes as long.
+        return loader.load_from_file(file, cache="none", trusted_as_template=True) or {}
 
     role = os.path.basename(path)
     defaults = load("defaults/main.yml")
