@@ -127,7 +127,7 @@ from ansible.module_utils.seedbed.host.service_unit import (
     plan_service,
 )
 from ansible.module_utils.seedbed.scripted.config import next_config, render_config
-from ansible.module_utils.seedbed.scripted.stage import PORTS
+from ansible.module_utils.seedbed.scripted.peer_script import PORTS
 
 UNIT = "seedbed-scripted.service"
 PROGRAM = "/opt/seedbed/scripted.pyz"

@@ -21,6 +21,8 @@ REACH = {
     "dropped": 8,
     "port-zero": 0,
 }
+# Those that have a listener of their own.
+PORTS = {reach: above for reach, above in REACH.items() if reach not in ("refused", "dropped", "port-zero")}
 
 
 class PeerScript(NamedTuple):

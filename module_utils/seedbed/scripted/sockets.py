@@ -11,7 +11,8 @@ from typing import Any, Callable
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.scripted.link import address_of
 from ansible.module_utils.seedbed.scripted.pace import REST, Pace
-from ansible.module_utils.seedbed.scripted.stage import PORTS, Stage
+from ansible.module_utils.seedbed.scripted.peer_script import PORTS
+from ansible.module_utils.seedbed.scripted.stage import Stage
 
 BACKLOG = 1024
 FREE_TRIES = 50  # for a port of the system's choice, which has to have free ones above it

@@ -14,7 +14,6 @@ from ansible.module_utils.seedbed.scripted.encryption import PLAIN, RC4
 from ansible.module_utils.seedbed.scripted.greeting import Hello
 from ansible.module_utils.seedbed.scripted.link import Link
 from ansible.module_utils.seedbed.scripted.messages import WireError
-from ansible.module_utils.seedbed.scripted.peer_script import REACH
 from ansible.module_utils.seedbed.scripted.peer_session import PeerSession, handshake, reserved_bits
 from ansible.module_utils.seedbed.scripted.played import PlayedPeer, PlayedTorrent, Program, peer_id
 from ansible.module_utils.seedbed.scripted.prelude import Prelude, Stranger
@@ -210,6 +209,3 @@ class Stage:
 def _give_up(link: Link) -> None:
     if isinstance(link.speaker, Prelude):
         link.end("no handshake in time")
-
-
-PORTS = {reach: above for reach, above in REACH.items() if reach not in ("refused", "dropped", "port-zero")}
