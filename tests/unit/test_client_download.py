@@ -142,15 +142,16 @@ def no_unit(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_a_killed_download_has_left_goes_and_what_was_to_be_kept_stays(tmp_path: Path, no_unit: list[str]) -> None:
-    waited_for, forgotten = tmp_path / ".job-1", tmp_path / ".job-2"
-    for job in (waited_for, forgotten):
+    waited_for, forgotten, begins = (tmp_path / f".job-{number}" for number in range(3))
+    for job in (waited_for, forgotten, begins):
         job.mkdir()
     fetching.Lease(str(waited_for)).renew()
+    (forgotten / "asked").write_text(str(time.monotonic() - fetching.LEASE - 1))
     with fetching.alone(str(tmp_path)):
         killed = fetching.make_run_directory(str(tmp_path), keep=False)
         kept = fetching.make_run_directory(str(tmp_path), keep=True)
     with fetching.alone(str(tmp_path)):
-        assert sorted(map(str, tmp_path.iterdir())) == sorted([kept, str(waited_for)])
+        assert sorted(map(str, tmp_path.iterdir())) == sorted([kept, str(waited_for), str(begins)])
     assert killed != kept
     assert no_unit == ["seedbed-leecher.service"] * 2
 

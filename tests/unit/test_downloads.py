@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pwd
@@ -23,6 +24,7 @@ from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
 from ansible.module_utils.seedbed.clients.downloads import (
     DownloadLimits,
     PortalError,
+    compare_download,
     compare_files,
     in_order,
     run_downloads,
@@ -118,6 +120,38 @@ def test_a_torrent_is_downloaded_compared_and_deleted(tmp_path: Path) -> None:
 def test_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
     go(Script(tmp_path, {"a": [COMPLETE]}), PlannedDownload(item("a"), "torrent", "http"), keep=True)
     assert (tmp_path / "1" / "a").read_bytes() == CONTENT
+
+
+def test_a_client_has_forgotten_a_download_before_its_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared, seen = threading.Event(), []
+
+    class Slow(Script):
+        def remove(self, handle: str) -> None:
+            assert compared.wait(120)
+            seen.append((tmp_path / "1" / handle).exists())
+
+    def compare(*arguments: Any) -> str:
+        try:
+            return compare_download(*arguments)
+        finally:
+            compared.set()
+
+    monkeypatch.setattr(downloads, "compare_download", compare)
+    go(Slow(tmp_path, {"a": [COMPLETE]}), PlannedDownload(item("a"), "torrent", "http"))
+    assert seen == [True]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_client_still_has_there_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, **_: Any) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+    (result,) = go(Script(tmp_path, {"a": [COMPLETE]}), PlannedDownload(item("a"), "torrent", "http"))
+    assert result["ok"], result
+    assert [path.name for path in tmp_path.rglob("*")] == ["1"]
 
 
 def test_a_magnet_is_followed_from_its_metadata_to_its_content(tmp_path: Path) -> None:

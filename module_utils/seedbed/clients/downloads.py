@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
 import math
@@ -120,15 +119,17 @@ class Download:
         return False
 
     def finish(self, client: Client, portal: str, comparer: ThreadPoolExecutor, keep: bool) -> None:
-        """Have what has come compared, and the client forget it."""
+        """Have what has come compared, and the client forget it; then there is room for others."""
         if self.failure is None:
             paths = in_order(client.files(self.handle), self.planned.item["files"])
-            self.comparison = comparer.submit(compare_download, self, paths, keep)
+            self.comparison = comparer.submit(compare_download, self, paths)
         elif self.failure.step == "stall":
             paths = in_order(client.files(self.handle), self.planned.item["files"])
             self.comparison = comparer.submit(measure_download, self, paths, portal)
         self.hear(client)
         client.remove(self.handle)
+        if self.comparison is not None and not keep:
+            comparer.submit(make_room, self.directory)  # it has one worker: after the comparison
 
     def hear(self, client: Client) -> None:
         """Take in what the client says of a failure, while it knows the download."""
@@ -221,19 +222,24 @@ def in_order(paths: Sequence[str], wanted: Sequence[PublishedFile]) -> list[str]
     return [path for path in paths if os.path.basename(os.path.dirname(path)) != ".pad"]
 
 
-def compare_download(download: Download, paths: Sequence[str], keep: bool) -> str:
-    """Compare a finished download, then make room for the others."""
+def compare_download(download: Download, paths: Sequence[str]) -> str:
+    """Compare a finished download with the catalogue; return the first difference, or nothing."""
     files = download.planned.item["files"]
     if download.planned.files:
         chosen = [number for number, file in enumerate(files) if file["path"] in download.planned.files]
         paths, files = [paths[number] for number in chosen], [files[number] for number in chosen]
     difference = compare_files(paths, files)
     download.seconds["verified"] = download.since_start()
-    if not keep:
-        # A client may take something of its own away meanwhile; what stays then goes with all of the run.
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(download.directory)
     return difference
+
+
+def make_room(directory: str) -> None:
+    """Delete what a client has forgotten, as far as that goes.
+
+    Many clients close, write and delete files of their own after they have said that they forgot a download. What stays
+    goes with the directory of the run, once the client has ended.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def measure_download(download: Download, paths: Sequence[str], portal: str) -> str:

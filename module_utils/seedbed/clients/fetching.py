@@ -53,9 +53,15 @@ class Lease:
         write_atomically(self._path, str(time.monotonic()).encode(), mode=0o600)
 
     def is_over(self) -> bool:
-        """Return whether nobody has asked for long; no clock of the host has a part in that."""
+        """Return whether nobody has asked for long; no clock of the host has a part in that.
+
+        Without a word the job begins at this moment, or its result was fetched and its directory is being deleted.
+        """
+        asked = read_file(self._path)
+        if asked is None:
+            return False
         try:
-            return abs(time.monotonic() - float(read_file(self._path) or 0)) > LEASE
+            return abs(time.monotonic() - float(asked or 0)) > LEASE
         except ValueError:
             return True
 
