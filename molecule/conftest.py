@@ -136,17 +136,30 @@ def wait_until() -> Callable[..., Any]:
     return wait
 
 
+def services(host: Any) -> list[str]:
+    """Return the services of the lab that a host has, running or not."""
+    ours = "'seedbed-*.service' opentracker.service transmission-daemon.service"
+    shown = host.check_output(f"systemctl list-units --all --type=service --plain --no-legend {ours}")
+    return [line.split()[0] for line in shown.splitlines() if line.split()[1] == "loaded"]
+
+
 @pytest.fixture(scope="session")
-def shut_in() -> Callable[..., None]:
-    def check(host: Any, unit: str) -> None:
-        """Ask systemd about a unit that runs: its exposure, its limits, and that it is not root."""
-        exposure = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -n 1")
-        assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3, exposure
-        names = "--property=MemoryMax --property=TasksMax --property=MainPID"
-        shown = dict(line.split("=") for line in host.check_output(f"systemctl show {names} {unit}").splitlines())
-        assert shown["MemoryMax"].isdigit()
-        assert int(shown["TasksMax"]) <= 1024
-        assert host.check_output(f"ps -o user= -p {shown['MainPID']}") != "root"
+def shut_in() -> Callable[..., list[str]]:
+    def check(host: Any, *units: str) -> list[str]:
+        """Ask systemd about units, or all of the lab: exposure, limits, that none is root's. Return them."""
+        units = units or tuple(services(host))
+        for unit in units:
+            exposure = host.check_output(f"systemd-analyze security --no-pager {unit} | tail -n 1")
+            assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3, exposure
+            names = ("User", "DynamicUser", "MemoryMax", "TasksMax", "MainPID")
+            asked = " ".join(f"--property={name}" for name in names)
+            shown = dict(line.split("=") for line in host.check_output(f"systemctl show {asked} {unit}").splitlines())
+            assert shown["MemoryMax"].isdigit(), unit
+            assert int(shown["TasksMax"]) <= 1024, unit
+            assert shown["DynamicUser"] == "yes" or shown["User"] not in ("", "root"), unit
+            if shown["MainPID"] != "0":
+                assert host.check_output(f"ps -o user= -p {shown['MainPID']}") != "root", unit
+        return list(units)
 
     return check
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import pwd
+import re
 import socket
 import stat
 import threading
@@ -122,9 +123,7 @@ def test_files_stay_where_they_are_wanted(tmp_path: Path) -> None:
     assert (tmp_path / "1" / "a").read_bytes() == CONTENT
 
 
-def test_a_client_has_forgotten_a_download_before_its_files_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_has_forgotten_a_download_before_its_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared, seen = threading.Event(), []
 
     class Slow(Script):
@@ -254,11 +253,11 @@ def test_what_looks_can_end_it(tmp_path: Path) -> None:
 
 def test_a_client_ends_with_its_time_or_with_the_unit_that_it_is_bound_to() -> None:
     settings = ClientSettings("/srv", "nobody", 8084, 8085, "", 16, 60)
-    words = [word for word in unit.guards(settings) if word.startswith(("RuntimeMax", "BindsTo", "After"))]
-    assert words == ["RuntimeMaxSec=60"]
+    words = [word for word in unit.guards(settings) if re.match("--property=(RuntimeMax|BindsTo|After)", word)]
+    assert words == ["--property=RuntimeMaxSec=60"]
     bound = settings._replace(seconds=0, bound_to="other.service")
-    words = [word for word in unit.guards(bound) if word.startswith(("RuntimeMax", "BindsTo", "After"))]
-    assert words == ["BindsTo=other.service", "After=other.service"]
+    words = [word for word in unit.guards(bound) if re.match("--property=(RuntimeMax|BindsTo|After)", word)]
+    assert words == ["--property=BindsTo=other.service", "--property=After=other.service"]
 
 
 def test_other_bytes_fail_at_verify(tmp_path: Path) -> None:

@@ -5,13 +5,48 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.users import UserError, user_ids
 
 UNITS = "/etc/systemd/system"
 STATE = ("ActiveState", "UnitFileState", "NeedDaemonReload", "MainPID", "LoadState")
+
+# Of a program that talks to the network, writes where it is told, and needs nothing else of the host.
+SANDBOX = (
+    "LimitNOFILE=65536",
+    "MemoryMax=2G",
+    "TasksMax=64",
+    "CapabilityBoundingSet=",
+    "DevicePolicy=closed",
+    "KeyringMode=private",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "NoNewPrivileges=yes",
+    "PrivateDevices=yes",
+    "PrivateTmp=yes",
+    "PrivateUsers=yes",
+    "ProcSubset=pid",
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHome=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectProc=invisible",
+    "ProtectSystem=strict",
+    "RemoveIPC=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallErrorNumber=EPERM",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+)
 
 
 class Unit:
@@ -89,9 +124,14 @@ class Unit:
             return []
 
 
-def run_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:
-    """Start a program as a unit that is gone when it ends; properties are further options of systemd-run."""
-    run(["systemd-run", "--quiet", "--collect", "--unit", unit, *properties, *argv])
+def unit_options(properties: Iterable[str]) -> list[str]:
+    """Return properties of a unit as options of systemd-run."""
+    return [f"--property={each}" for each in properties]
+
+
+def run_transient(unit: str, options: Sequence[str], argv: Sequence[str]) -> None:
+    """Start a program as a unit that is gone when it ends; options are further ones of systemd-run."""
+    run(["systemd-run", "--quiet", "--collect", "--unit", unit, *options, *argv])
 
 
 def notify(state: str) -> None:

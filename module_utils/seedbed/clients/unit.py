@@ -9,7 +9,7 @@ import time
 from typing import IO, Callable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.commands import CommandError
-from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+from ansible.module_utils.seedbed.base.systemd import SANDBOX, Unit, run_transient, unit_options
 from ansible.module_utils.seedbed.base.users import give_directory, user_ids
 from ansible.module_utils.seedbed.clients.contract import ClientError, ClientSettings, ClientSilent
 
@@ -19,41 +19,6 @@ START_SECONDS = 30.0
 TAIL = 4096  # bytes of what it wrote that are looked at
 READY_SECONDS = 120.0  # a busy host takes its time to start a daemon
 POLL = 0.1
-
-# A client talks to the network and writes into its own directory, and needs nothing else of the host.
-SANDBOX = (
-    "LimitNOFILE=65536",
-    "MemoryMax=2G",
-    "TasksMax=64",
-    "CapabilityBoundingSet=",
-    "DevicePolicy=closed",
-    "KeyringMode=private",
-    "LockPersonality=yes",
-    "MemoryDenyWriteExecute=yes",
-    "NoNewPrivileges=yes",
-    "PrivateDevices=yes",
-    "PrivateTmp=yes",
-    "PrivateUsers=yes",
-    "ProcSubset=pid",
-    "ProtectClock=yes",
-    "ProtectControlGroups=yes",
-    "ProtectHome=yes",
-    "ProtectHostname=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectProc=invisible",
-    "ProtectSystem=strict",
-    "RemoveIPC=yes",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
-    "SystemCallArchitectures=native",
-    "SystemCallErrorNumber=EPERM",
-    "SystemCallFilter=@system-service",
-    "SystemCallFilter=~@privileged @resources",
-)
 
 
 def guards(settings: ClientSettings, *, makes_code: bool = False) -> list[str]:
@@ -69,7 +34,7 @@ def guards(settings: ClientSettings, *, makes_code: bool = False) -> list[str]:
         *SANDBOX,
         *["MemoryDenyWriteExecute=no"] * makes_code,
     ]
-    return [word for line in properties for word in ("-p", line)]
+    return unit_options(properties)
 
 
 @contextlib.contextmanager
@@ -79,8 +44,9 @@ def watch() -> Iterator[str]:
     A download goes on for as long as it comes, so no time can be given to systemd after which it ends a client that was
     left alone.
     """
-    command = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--unit", WATCH, "--property=DynamicUser=yes"]
-    with subprocess.Popen([*command, "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as held:
+    guarded = unit_options([*SANDBOX, "DynamicUser=yes"])
+    command = ["systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--unit", WATCH, *guarded, "cat"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as held:
         try:
             deadline = time.monotonic() + START_SECONDS
             while not Unit(WATCH).active():

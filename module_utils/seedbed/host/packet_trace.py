@@ -13,12 +13,19 @@ from typing import Mapping, Sequence
 from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file, remove_files
-from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+from ansible.module_utils.seedbed.base.systemd import SANDBOX, Unit, run_transient, unit_options
 from ansible.module_utils.seedbed.torrent.model import TracedPort
 
 TABLE = "inet seedbed_trace"
 UNIT = Unit("seedbed-trace.service")
 OUTPUT = "/run/seedbed-trace"
+# Of root's powers nft needs one, over the host's own network, and no root for it.
+POWER = (
+    "DynamicUser=yes",
+    "PrivateUsers=no",
+    "AmbientCapabilities=CAP_NET_ADMIN",
+    "CapabilityBoundingSet=CAP_NET_ADMIN",
+)
 # A busy port must not fill the disk: this many packets a second are followed.
 RATE = 20
 
@@ -39,11 +46,11 @@ def start(ports: Sequence[Mapping[str, object]], seconds: int) -> None:
     """Follow packets for at most so many seconds; whatever happens, the table goes when the unit ends."""
     collect()
     properties = [
-        f"--property=RuntimeMaxSec={seconds}",
-        f"--property=StandardOutput=file:{OUTPUT}",
-        f"--property=ExecStopPost=-/usr/sbin/nft delete table {TABLE}",
+        f"RuntimeMaxSec={seconds}",
+        f"StandardOutput=file:{OUTPUT}",
+        f"ExecStopPost=-/usr/sbin/nft delete table {TABLE}",
     ]
-    run_transient(UNIT.name, properties, ["nft", "monitor", "trace"])
+    run_transient(UNIT.name, unit_options([*SANDBOX, *POWER, *properties]), ["nft", "monitor", "trace"])
     _wait_until_it_listens(seconds)
     run(["nft", "-f", "-"], rules(ports))
 

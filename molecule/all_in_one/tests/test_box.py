@@ -321,12 +321,13 @@ def test_no_file_has_a_secret_but_those_of_three_services(lab, watched_runs, sec
             assert kept == []
 
 
-@pytest.mark.parametrize(
-    "unit",
-    ["opentracker", "transmission-daemon", "seedbed-announcer", "seedbed-portal", "seedbed-flood", "seedbed-aria2"],
-)
-def test_services_are_shut_in(lab, shut_in, unit):
-    shut_in(lab["box"], f"{unit}.service")
+def test_services_are_shut_in(lab, shut_in):
+    ours = ("announcer", "aria2", "firewall", "flood", "portal")
+    assert set(shut_in(lab["box"])) == {
+        "opentracker.service",
+        "transmission-daemon.service",
+        *(f"seedbed-{name}.service" for name in ours),
+    }
 
 
 def test_the_daemons_own_interface_is_beside_it(lab):
