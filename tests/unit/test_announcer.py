@@ -32,6 +32,7 @@ def torrent(
 ) -> dict[str, Any]:
     trackers = [
         {"announce": f"{scheme}://{place}/announce", "lastAnnounceSucceeded": taken, "lastAnnounceTime": announced}
+        | {"announceState": 1, "lastAnnounceStartTime": announced}
         for scheme in ("http", "udp")
     ]
     return {"hashString": info_hash, "status": status, "trackerStats": trackers}
@@ -163,3 +164,28 @@ def test_what_somebody_stops_later_stays_stopped(monkeypatch: pytest.MonkeyPatch
 def test_a_record_that_is_broken_owes_nothing(tmp_path: Path) -> None:
     (tmp_path / "owed.json").write_bytes(b'{"a')
     assert OwedStarts(str(tmp_path / "owed.json")).hashes(0.0) == []
+
+
+def test_a_start_that_the_daemon_forgot_to_tell_is_made_up_for(
+    monkeypatch: pytest.MonkeyPatch, owed: OwedStarts
+) -> None:
+    daemon, said = Daemon(monkeypatch), []
+    watch = Announcer(ONE, owed, lambda _url: statistics(7, 100), said.append)
+    watch.look()
+    for tracker in daemon.shown[0]["trackerStats"]:  # the stop came through, and nothing waits behind it
+        tracker.update(announceState=announcer.QUEUED, lastAnnounceStartTime=1001, lastAnnounceTime=1001)
+    daemon.now += 15
+    watch.look()
+    assert daemon.again == ["a" * 40]
+    daemon.now += 30
+    watch.look()
+    assert daemon.again == ["a" * 40] * 2
+    assert said[1:] == ["the daemon had not announced 1 torrents that it had started: restarted"]
+
+
+def test_many_torrents_have_the_time_that_they_take() -> None:
+    waiting = [torrent(f"{number:040x}", 1000) for number in range(600)]
+    for each in waiting:
+        each["trackerStats"][0]["announceState"] = announcer.QUEUED
+    assert announcer.silent(waiting, 1060.0) == []
+    assert len(announcer.silent(waiting, 1061.0)) == 600

@@ -572,6 +572,22 @@ def test_tracker_that_refuses_is_quoted_though_it_takes_the_goodbye(
         assert f"waited for {HTTP}: not on the list (nothing moved for" in str(result.outcomes[0].error)
 
 
+def test_a_start_that_the_daemon_forgot_to_tell_is_made_up_for(
+    rpc: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that all went well: so it did, with the stop before."""
+    carry_out(rpc, want(A))
+    rpc.log.clear()
+
+    def ask(questions: list[Question], _settings: Any) -> list[dict[str, Any]]:
+        seeders = int(rpc.log.count("torrent-start-now") > 1)
+        return [{**one._asdict(), "ok": True, "reason": "", "seeders": seeders} for one in questions]
+
+    monkeypatch.setattr(tracker_memory, "ask", ask)
+    assert reasons(carry_out(rpc, want(A))) == {"a": None}
+    assert rpc.log == ["torrent-stop", "torrent-start-now"] * 2
+
+
 def test_tracker_that_comes_back_ends_the_wait(rpc: Simulation) -> None:
     rpc.dead = {HTTP}
     assert reasons(carry_out(rpc, want(A, announce="none"))) == {"a": None}

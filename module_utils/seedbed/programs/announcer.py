@@ -5,7 +5,9 @@ been forgotten. opentracker's statistics tell: it draws an id when it starts, an
 
 To be announced anew, a torrent is stopped and started. A daemon writes down at once that it was stopped, and only six
 minutes later that it runs: one that is killed in between, or a program that is, leaves it stopped. So this one keeps on
-the disk what it has stopped, and starts it again where it finds it so.
+the disk what it has stopped, and starts it again where it finds it so. And Transmission 3.00 drops the word of the
+start where the tracker does not take that of the stop at first, as over UDP from one that was restarted less than a
+minute after it was asked last: the torrent then waits for ever to announce, and is restarted once more.
 """
 
 from __future__ import annotations
@@ -32,6 +34,12 @@ LONGEST_STATISTICS = 1 << 20  # bytes
 BLUR = 2
 OWED_SECONDS = 420
 """For so long after its start a torrent may come back stopped: the daemon writes its state every 360 s."""
+
+QUEUED = 2
+"""``announceState`` of a tracker whose turn it is."""
+FIELDS = ["hashString", "status", "trackerStats"]
+PATIENCE = 30.0  # seconds in which a start is announced
+PACE = 10  # torrents a second that a daemon announces at least, each with a stop and a start
 
 
 class WatchedTracker(TypedDict):
@@ -79,6 +87,23 @@ def forgotten(torrents: Sequence[Mapping[str, Any]], place: str, since: float) -
             urlsplit(tracker["announce"]).netloc == place
             and tracker["lastAnnounceSucceeded"]
             and tracker["lastAnnounceTime"] < since - BLUR
+            for tracker in torrent["trackerStats"]
+        )
+    ]
+
+
+def silent(torrents: Sequence[Mapping[str, Any]], now: float) -> list[str]:
+    """Return the hashes of running torrents, of those that were restarted, that wait in vain to be announced.
+
+    torrents: as Transmission's ``torrent-get`` shows ``hashString``, ``status`` and ``trackerStats``.
+    """
+    since = now - max(PATIENCE, len(torrents) / PACE)
+    return [
+        torrent["hashString"]
+        for torrent in torrents
+        if torrent["status"] != TorrentStatus.STOPPED.value
+        and any(
+            tracker["announceState"] == QUEUED and tracker["lastAnnounceStartTime"] < since
             for tracker in torrent["trackerStats"]
         )
     ]
@@ -151,14 +176,17 @@ class Announcer:
     def _announce(self, place: str, life: TrackerLife) -> None:
         rpc = RpcClient(*self._config["rpc"], self._config["login"])
         try:
-            shown = rpc.call("torrent-get", {"fields": ["hashString", "status", "trackerStats"]})["torrents"]
+            shown = rpc.call("torrent-get", {"fields": FIELDS})["torrents"]
             hashes = forgotten(shown, place, life.since)
             if hashes:
-                self._owed.note(hashes, time.time())
-                TorrentRpc(rpc).restart(hashes)
+                self._restart(rpc, hashes)
                 self._say(f"{place} has been restarted: announced {len(hashes)} of {len(shown)} torrents anew")
         finally:
             rpc.close()
+
+    def _restart(self, rpc: RpcClient, hashes: Sequence[str]) -> None:
+        self._owed.note(hashes, time.time())
+        TorrentRpc(rpc).restart(hashes)
 
     def _start_owed(self) -> None:
         hashes = self._owed.hashes(time.time())
@@ -166,12 +194,16 @@ class Announcer:
             return
         rpc = RpcClient(*self._config["rpc"], self._config["login"])
         try:
-            shown = rpc.call("torrent-get", {"ids": hashes, "fields": ["hashString", "status"]})["torrents"]
+            shown = rpc.call("torrent-get", {"ids": hashes, "fields": FIELDS})["torrents"]
             stopped = [each["hashString"] for each in shown if each["status"] == TorrentStatus.STOPPED.value]
             if stopped:
                 rpc.call("torrent-start-now", {"ids": stopped})
                 self._owed.note(stopped, time.time())
                 self._say(f"the daemon had {len(stopped)} torrents stopped that shall run: started")
+            unheard = silent(shown, time.time())
+            if unheard:
+                self._restart(rpc, unheard)
+                self._say(f"the daemon had not announced {len(unheard)} torrents that it had started: restarted")
         finally:
             rpc.close()
 

@@ -106,7 +106,7 @@ class TorrentWait:
         # Past every queue: one that is queued never announces.
         self.daemon.send("torrent-start-now", ready)
         self.started.update(ready)
-        self._retry_announces(held)
+        self._retry_announces(held, still_unlisted)
         return done
 
     def _unlisted(self, held: Held) -> set[str]:
@@ -115,8 +115,12 @@ class TorrentWait:
         restarted = [want for info_hash, want in self.pending.items() if info_hash in self.restarted]
         return set(unlisted(restarted, held, ask_each=True))
 
-    def _retry_announces(self, held: Held) -> None:
-        """Have those announced again whose tracker failed."""
+    def _retry_announces(self, held: Held, still_unlisted: Collection[str]) -> None:
+        """Have those announced again whose tracker failed, and those whose start the daemon has forgotten to tell it.
+
+        So does 3.00 when the stop before it fails at first, as over UDP with a tracker that was restarted: it repeats
+        the stop, and drops the start that waits behind it.
+        """
         if time.monotonic() - self.retried < RETRY_AFTER:
             return
         self.retried = time.monotonic()
@@ -126,7 +130,10 @@ class TorrentWait:
             for info_hash, want in self.pending.items()
             if self.retries.get(info_hash, 0) < RETRIES
             and is_seeding(want, held[info_hash])
-            and any(tracker["announced"] or still for tracker in missing_announces(want, held[info_hash]))
+            and (
+                (still and info_hash in still_unlisted)
+                or any(tracker["announced"] or still for tracker in missing_announces(want, held[info_hash]))
+            )
         ]
         for info_hash in late:
             self.retries[info_hash] = self.retries.get(info_hash, 0) + 1
