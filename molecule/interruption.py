@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import subprocess
 from pathlib import Path
@@ -42,6 +43,11 @@ def site(lab: Any, *variables: str) -> str:
     run = lab.playbook(INVENTORY, "playbooks/site.yml", *variables)
     assert run.returncode == 0, run.stdout[-5000:]
     return str(run.stdout)
+
+
+def in_one_line(said: str) -> str:
+    """Return what a run says without its colours and line ends: long sentences are broken."""
+    return " ".join(re.sub(r"\x1b\[[\d;]*m", "", said).split())
 
 
 def torrents(lab: Any) -> set[tuple[str, int, int]]:

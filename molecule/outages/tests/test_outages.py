@@ -18,7 +18,7 @@ from typing import Any, Iterator, Sequence
 import pytest
 import yaml
 from ansible.module_utils.seedbed.probe import announce
-from interruption import INVENTORY, MOLECULE, ROOT, ended_before, site, torrents, waiting_for
+from interruption import INVENTORY, MOLECULE, ROOT, ended_before, in_one_line, site, torrents, waiting_for
 
 DROP_IN = "/etc/systemd/system/transmission-daemon.service.d/seedbed.conf"
 
@@ -137,7 +137,7 @@ def test_half_written_settings_are_kept_beside_and_written_anew(lab: Any, keep: 
     seeder.check_output("systemctl stop transmission-daemon")
     lost = seeder.file(SETTINGS).content_string if keep == "0" else seeder.check_output(f"cat {SETTINGS}")
     said = site(lab, "--diff")
-    assert "ends before it is whole" in said
+    assert "ends before it is whole" in in_one_line(said)
     copies = seeder.check_output(f"ls -t {SETTINGS}.broken-*").split()
     assert seeder.check_output(f"cat {copies[0]}") == lost.strip()
     assert seeder.check_output(f"stat -c '%U %a' {copies[0]}") == "debian-transmission 600"
@@ -174,7 +174,7 @@ def test_a_mirror_that_fails_is_told_and_asked_again(lab: Any) -> None:
     with without_mirror(hub, ""):
         run = lab.playbook(INVENTORY, "playbooks/site.yml")
     assert run.returncode != 0
-    assert "Failed to fetch" in run.stdout, run.stdout[-3000:]
+    assert "Failed to fetch" in in_one_line(run.stdout), run.stdout[-3000:]
     assert "Traceback" not in run.stdout
     assert (lab.directory / "begun").exists()
     assert hub.run("dpkg-query --show aria2").rc != 0
@@ -209,7 +209,7 @@ def test_a_held_package_lock_is_told_and_waited_for(lab: Any, wait_until: Any) -
                 holder.communicate(b"")
         said = log.read_text(encoding="utf-8")
     assert run.returncode == 0, said[-3000:]
-    assert re.search(r"python3 \(process \d+\) is changing packages on this host", " ".join(said.split()))
+    assert re.search(r"python3 \(process \d+\) is changing packages on this host", in_one_line(said))
     assert hub.run("dpkg-query --show aria2").rc == 0
 
 
@@ -249,7 +249,7 @@ def test_a_full_disk_is_a_sentence_and_costs_nothing(
     with full(lab[host], directory):
         run = lab.playbook(INVENTORY, "playbooks/site.yml", f"--extra-vars={change}")
         assert run.returncode != 0
-        assert "No space left on device" in run.stdout, run.stdout[-3000:]
+        assert "No space left on device" in in_one_line(run.stdout), run.stdout[-3000:]
         assert "Traceback" not in run.stdout
         assert (lab.directory / "begun").exists()
         assert lab[host].check_output(look) == before
@@ -270,7 +270,7 @@ def test_content_that_does_not_fit_leaves_no_half_of_it(lab: Any) -> None:
     try:
         run = lab.playbook(INVENTORY, "playbooks/site.yml", "--extra-vars", json.dumps({"catalogue_torrents": entries}))
         assert run.returncode != 0
-        assert "No space left on device" in run.stdout, run.stdout[-3000:]
+        assert "No space left on device" in in_one_line(run.stdout), run.stdout[-3000:]
     finally:
         seeder.check_output("umount --lazy /srv/seedbed/payload")
     site(lab)
