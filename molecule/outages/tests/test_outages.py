@@ -22,14 +22,17 @@ from interruption import INVENTORY, MOLECULE, ROOT, ended_before, in_one_line, s
 
 DROP_IN = "/etc/systemd/system/transmission-daemon.service.d/seedbed.conf"
 
+HEALED = pytest.StashKey[int]()
+"""After how many failures the lab was made well."""
+
 
 @pytest.fixture(autouse=True)
 def well(lab: Any, request: pytest.FixtureRequest) -> None:
     """After a test that failed, the next one begins with a lab that is well, too."""
     failed = request.session.testsfailed
-    if failed > getattr(request.session, "healed", 0):
+    if failed > request.session.stash.get(HEALED, 0):
         site(lab)
-        request.session.healed = failed
+        request.session.stash[HEALED] = failed
 
 
 def test_services_are_shut_in(lab: Any, shut_in: Any) -> None:
