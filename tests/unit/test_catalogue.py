@@ -154,6 +154,27 @@ def test_a_good_catalogue_has_no_faults() -> None:
         ),
         ({**GOOD, "swarm": {"available": "150%"}}, "swarm: available: '150%' is not a share between 0% and 100%"),
         (
+            {**GOOD, "swarm": {"available": {"seeder1": "40-101%"}}},
+            "swarm: available: '40-101%' is not a range between 0% and 100%: write it like 40-100%",
+        ),
+        ({**GOOD, "swarm": {"available": {}}}, "swarm: available: {} is not a share: write it like 60%"),
+        (
+            {**GOOD, "swarm": {"available": {"x": "0-60%"}}},
+            "swarm: available names 'x', which is not in group seeders; the seeders are seeder1, seeder2",
+        ),
+        (
+            {**GOOD, "swarm": {"available": {"seeder1": "0-60%"}, "seeders": ["seeder1"]}},
+            "swarm: available names the seeders already; leave seeders out",
+        ),
+        (
+            {**GOOD, "swarm": {"available": {"seeder1": "0-100%"}, "fetch_rest": True}},
+            "swarm: fetch_rest needs available below 100%: without it nothing is left to fetch",
+        ),
+        (
+            {"name": "a", "source": "/x", "swarm": {"available": {"seeder1": "40-100%"}}},
+            "swarm: available is for synthetic entries",
+        ),
+        (
             {**GOOD, "swarm": {"upload_limit": "fast"}},
             "swarm: upload_limit: 'fast' is not a rate: write it like 100KiB/s",
         ),
@@ -231,7 +252,7 @@ def test_items_join_what_the_seeders_hold() -> None:
     made = catalogue_items(entries, results, seeders=SEEDERS, trackers=[["http://t/announce"]])
     assert made["failures"] == []
     (item,) = made["items"]
-    nobody = {"peers": [], "trackers": [], "webseed": None}
+    nobody = {"ranges": {}, "peers": [], "trackers": [], "webseed": None}
     assert item["swarm"] == {"seeders": SEEDERS, "available": "60%", "fetch_rest": False, "upload_limit": 1024} | nobody
     assert item["files"] == [{"path": "a", "length": 5, "sha256": "00"}]
     (seed,) = host_torrents(made["items"], "seeder2")
@@ -252,6 +273,28 @@ def test_a_share_is_published_in_one_spelling(given: Any, told: str) -> None:
     entry = {**GOOD, "swarm": {"available": given}}
     made = catalogue_items([entry], {"seeder1": {"payloads_json": [payload()], "failures": []}}, seeders=SEEDERS)
     assert made["items"][0]["swarm"]["available"] == told
+
+
+@pytest.mark.parametrize(("second", "together"), [("40-100%", "100%"), ("70-90%", "80%")])
+def test_seeders_that_hold_different_parts_are_told_theirs(second: str, together: str) -> None:
+    entry = {**GOOD, "swarm": {"available": {"seeder1": "60%", "seeder2": second}}}
+    held = [(spec["available"], spec["available_from"]) for name in SEEDERS for spec in specs([entry], name)]
+    begin, end = (int(number) * 10_000 for number in second[:-1].split("-"))
+    assert held == [(600_000, 0), (end - begin, begin)]
+    assert specs([{**GOOD, "swarm": {"available": {"seeder1": "60%"}}}], "seeder2") == []
+    results = {
+        "seeder1": {"payloads_json": [payload()], "failures": []},
+        "seeder2": {"payloads_json": [{"name": "a", "download_dir": "/q"}], "failures": []},
+    }
+    made = catalogue_items([entry], results, seeders=SEEDERS)
+    swarm = made["items"][0]["swarm"]
+    assert (swarm["available"], swarm["ranges"]) == (together, {"seeder1": "0-60%", "seeder2": second})
+    told = [seed["available"] for name in SEEDERS for seed in host_torrents(made["items"], name)]
+    assert told == [600_000, end - begin]
+    # Of one that lacks it nothing is promised.
+    del results["seeder2"]
+    (item,) = catalogue_items([entry], results, seeders=SEEDERS)["items"]
+    assert (item["swarm"]["available"], item["swarm"]["ranges"]) == ("60%", {"seeder1": "0-60%"})
 
 
 def test_a_seeder_is_told_to_fetch_the_rest() -> None:

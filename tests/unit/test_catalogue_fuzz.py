@@ -97,7 +97,7 @@ SWARMS = st.fixed_dictionaries(
     {},
     optional={
         "seeders": or_any([], ["seeder1"], SEEDERS, ["seeder9"]),
-        "available": or_any("60%", 0.5, 1, "0%"),
+        "available": or_any("60%", 0.5, 1, "0%", {"seeder1": "40-100%"}, {"x": None}),
         "fetch_rest": or_any(True),
         "upload_limit": or_any("50KiB/s", None, 0),
         "peers": or_any([], st.lists(SCRIPTS, max_size=3)),

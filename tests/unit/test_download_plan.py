@@ -42,6 +42,7 @@ CATALOGUE = [
     item("big", 1000, pieces=64),
     item("huge", 9999, pieces=999),
     item("partial", 2, swarm={"available": "60%"}),
+    item("parts", 2, swarm={"ranges": {"a": "0-60%", "b": "40-100%"}}),
     item("slow", 3, swarm={"upload_limit": "100KiB/s"}),
     item("webseed", 4, webseeds=["http://192.0.2.1/"]),
     item("hybrid", 2, version="hybrid"),

@@ -34,6 +34,8 @@ def promised(outcome: str, available: str, magnet: str | None = None, grade: str
         (item(), "torrent", "completes"),
         (item(available="60%"), "magnet", "stalls at 60%"),
         (item(available="60%", fetch_rest=True), "magnet", "completes"),
+        (item(ranges={"a": "0-60%", "b": "40-100%"}), "magnet", "completes"),
+        (item(available="80%", ranges={"a": "0-60%", "b": "70-90%"}), "magnet", "stalls at 80%"),
         (item(seeders=[]), "torrent", "gets nothing"),
         (item(seeders=[]), "bare_magnet", "gets no metadata"),
         ({**item(seeders=[]), "webseeds": ["http://w/"]}, "torrent", "completes"),

@@ -29,6 +29,7 @@ TEXTS = yaml.safe_load((ROLE / "vars" / "texts.yml").read_text(encoding="utf-8")
 ALONE = {
     "seeders": [],
     "available": "100%",
+    "ranges": {},
     "fetch_rest": False,
     "upload_limit": None,
     "peers": [],
@@ -101,6 +102,8 @@ def test_tags_of_weak_swarms() -> None:
     weak = {**ALONE, "seeders": ["s"], "available": "60%", "upload_limit": 102400}
     made = swarm_tags(item("a", swarm=weak))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "slow", "value": "100 KiB/s"}]
+    parts = {**ALONE, "seeders": ["s", "t"], "ranges": {"s": "0-60%", "t": "40-100%"}}
+    assert swarm_tags(item("a", swarm=parts)) == [{"kind": "complementary", "value": "0-60% + 40-100%"}]
     made = swarm_tags(item("a", swarm={**weak, "fetch_rest": True, "upload_limit": None}))
     assert made == [{"kind": "partial", "value": "60%"}, {"kind": "growing", "value": ""}]
 

@@ -115,9 +115,10 @@ def test_what_is_no_time(text: Any) -> None:
 
 @given(st.text(max_size=5), st.integers(0, 300), st.integers(0, 1_000_000))
 def test_a_share_is_so_many_pieces(name: str, count: int, share: int) -> None:
-    held = held_pieces(name, count, share)
-    assert len(held) == count
-    assert sum(held) == (count if share == 1_000_000 else min(count * share // 1_000_000, max(0, count - 1)))
+    first, others = held_pieces(name, count, (0, share)), held_pieces(name, count, (share, 1_000_000))
+    assert len(first) == count
+    assert sum(first) == count * share // 1_000_000
+    assert [not one for one in first] == others  # two parts that meet are the whole, with no piece twice
 
 
 def swarm(*peers: Mapping[str, Any], **more: Any) -> Swarm:
@@ -138,7 +139,9 @@ SLOW = {"upload_limit": "256KiB/s"}
         (swarm(HONEST), "completes", "completes", "100%", []),
         (swarm(HONEST, private=True), "completes", None, "100%", []),
         (swarm(), "stalls", "no_metadata", "0%", list(range(16))),
-        (swarm(seeders=1), "completes", "completes", "100%", []),
+        (swarm(seeded=[(0, 1_000_000)]), "completes", "completes", "100%", []),
+        (swarm(seeded=[(0, 600_000), (400_000, 1_000_000)]), "completes", "completes", "100%", []),
+        (swarm(played("partial"), played("partial", share="40-100%")), "completes", "completes", "100%", []),
         (swarm(played("corrupt")), "stalls", "stalls", "0%", list(range(16))),
         (swarm(played("corrupt", pieces="1/8")), "stalls", "stalls", "87.5%", [3, 11]),
         (swarm(played("corrupt", pieces="1/8"), SLOW), "completes", "completes", "100%", []),
@@ -183,7 +186,7 @@ def test_what_takes_long_by_order_may_take_so_long() -> None:
 
 def test_a_partial_seed_lacks_the_pieces_that_it_says_it_lacks() -> None:
     found = promise(swarm(played("partial")))
-    held = held_pieces("item", 16, 600_000)
+    held = held_pieces("item", 16, (0, 600_000))
     assert found["never_pieces"] == [index for index in range(16) if not held[index]]
     assert grades(swarm(played("partial")))["at-most"] == ("assert", "56.25%")
 
@@ -286,6 +289,8 @@ def test_the_promise_of_an_entry() -> None:
     found = scripted_promise(size, peers=[{"behaviour": "stall"}], testimony="http://192.0.2.1:8086/testimony/x.json")
     assert (found["outcome"], found["available"]) == ("stalls", "56.25%")
     assert found["testimony"] == "http://192.0.2.1:8086/testimony/x.json"
-    assert scripted_promise(size, seeders=1, tiers=[["http://192.0.2.1/announce"]])["outcome"] == "completes"
+    assert (
+        scripted_promise(size, seeded=[(0, 1_000_000)], tiers=[["http://192.0.2.1/announce"]])["outcome"] == "completes"
+    )
     assert scripted_promise(size, webseed=True)["outcome"] == "completes"
     assert scripted_promise(size, webseed={"behaviour": "missing"})["outcome"] == "stalls"

@@ -52,6 +52,52 @@ def test_what_is_no_share(text: object) -> None:
         sizes.parse_share(text)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("text", "held", "told"),
+    [
+        ("40-100%", (400_000, 1_000_000), "40-100%"),
+        ("12.5% - 60 %", (125_000, 600_000), "12.5-60%"),
+        ("60%", (0, 600_000), "0-60%"),
+        (1, (0, 1_000_000), "0-100%"),
+    ],
+)
+def test_ranges(text: str | float, held: tuple[int, int], told: str) -> None:
+    assert sizes.parse_range(text) == held
+    assert sizes.format_range(held) == told
+    assert sizes.parse_range(told) == held
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("40-101%", "is not a range between 0% and 100%"),
+        ("-5%", "is not a range between 0% and 100%"),
+        ("40-100", "is not a range between 0% and 100%"),
+        ("a-b%", "is not a range between 0% and 100%"),
+        ("60-40%", "is a range without anything in it"),
+        ("60-60%", "is a range without anything in it"),
+        ("150%", "is not a share between 0% and 100%"),
+        (None, "is not a share"),
+    ],
+)
+def test_what_is_no_range(text: object, why: str) -> None:
+    with pytest.raises(SizeError, match=f"^{text!r} {why}"):
+        sizes.parse_range(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "share"),
+    [
+        ([], 0),
+        ([(0, 600_000), (400_000, 1_000_000)], 1_000_000),
+        ([(600_000, 700_000), (0, 400_000)], 500_000),
+        ([(0, 900_000), (100_000, 200_000), (500_000, 950_000)], 950_000),
+    ],
+)
+def test_what_ranges_are_together(ranges: list[tuple[int, int]], share: int) -> None:
+    assert sizes.together(ranges) == share
+
+
 # The table of docs/catalogue.md: the same steps as Transmission 4 and webtorrent take.
 @pytest.mark.parametrize(
     ("total", "length"),

@@ -217,6 +217,20 @@ def test_a_partial_seeder_has_just_its_pieces(lab: Lab) -> None:
     assert (lab.payload / "one").read_bytes() == whole
 
 
+def test_seeders_with_complementary_parts_have_all_of_it_together(lab: Lab) -> None:
+    def part(held: str) -> bytes:
+        lab.run({**ONE, "piece_length": "16KiB", "swarm": {"available": {"h": held}}})
+        return (lab.payload / "one").read_bytes()
+
+    whole = content.read(content.file_key("one", ()), 0, 307200)
+    first, second = part("0-60%"), part("40-100%")
+    starts = range(0, 307200, 16384)
+    good = [[data[at : at + 16384] == whole[at : at + 16384] for at in starts] for data in (first, second)]
+    assert [sum(each) for each in good] == [11, 12]
+    assert sum(map(all, zip(*good))) == 4
+    assert all(map(any, zip(*good)))
+
+
 def test_what_a_daemon_completes_is_left_to_it(lab: Lab) -> None:
     partial = {"name": "x", "synthetic": {"size": "300KiB", "files": 3}, "piece_length": "16KiB"}
     plain, grows = ({**partial, "swarm": {"available": "60%", "fetch_rest": fetch}} for fetch in (False, True))

@@ -12,6 +12,7 @@ from ansible.module_utils.seedbed.doctor.verdicts import REMARKS, SEVERITIES, VE
 from ansible.module_utils.seedbed.transmission.listing import missing_content, torrent_state
 from doctor_lab import HASH, HTTP, UDP, answer, broken, failing, judge
 
+PARTS = {"seeders": ["seeder1", "seeder2"], "ranges": {"seeder1": "0-60%", "seeder2": "40-100%"}}
 GROWING = {"available": "50%", "fetch_rest": True}
 TORRENT = "seeders.seeder1.info.torrents.0"
 PEER = "view.peers.0"
@@ -439,3 +440,33 @@ def test_a_torrent_as_the_daemon_tells_it(tmp_path: Path) -> None:
     assert (state["state"], state["missing"], state["trackers"][0]["succeeded"]) == ("seeding", [], True)
     assert state["free"] > 0
     assert state["peers"] == ["192.0.2.3"]
+
+
+def with_parts(second: float, *changes: tuple[str, Any]) -> dict[str, Any]:
+    """The lab with two seeders, each of which is to have a part; the second shows that share."""
+    seen = broken(("item.swarm", PARTS), (PEER, {"share": 0.6}))
+    seen["seeders"]["seeder2"] = {**copy.deepcopy(seen["seeders"]["seeder1"]), "address": "192.0.2.4"}
+    seen["view"]["peers"].append({**seen["view"]["peers"][0], "address": "192.0.2.4", "share": second})
+    for tracker in seen["view"]["trackers"]:
+        tracker["peers"] = [{"address": address, "port": 8082} for address in ("192.0.2.2", "192.0.2.4")]
+    return broken(*changes, start=seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "severity", "more"),
+    [
+        (with_parts(0.6), "healthy", "ok", ""),
+        # Nobody else has what one of them had: its fault is no warning.
+        (with_parts(0.6, ("seeders.seeder2.info.active", False)), "seeder_down", "fault", "only 60% of the content"),
+        (with_parts(0.6, (TORRENT, {"state": "stopped"})), "torrent_paused", "fault", "only 60% of the content"),
+        # Somebody has all of it.
+        (with_parts(1.0, ("seeders.seeder1.info.active", False)), "seeder_down", "warning", ""),
+    ],
+)
+def test_where_each_seeder_has_a_part_all_of_them_are_needed(
+    seen: dict[str, Any], verdict: str, severity: str, more: str
+) -> None:
+    result = judge(seen)
+    assert (result["verdict"], result["severity"]) == (verdict, severity), result
+    assert more in " ".join(result["more"])
+    assert "seeder2 holds the part 40-100% of it" in " ".join(result["remarks"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Iterable, Tuple
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import quoted
@@ -11,6 +12,7 @@ KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
 WHOLE = 1_000_000  # shares count in millionths
+Range = Tuple[int, int]  # from one share to another
 MAX_SIZE = 2**60  # far beyond any disk; keeps every sum inside 64 bits
 
 _UNITS = {"": 1, "B": 1}
@@ -94,6 +96,34 @@ def parse_share(value: int | float | str) -> int:
 def format_share(share: int) -> str:
     """Return a share as text: '60%', '12.5%'."""
     return f"{share / WHOLE * 100:g}%"
+
+
+def parse_range(value: int | float | str) -> Range:
+    """Return the millionths from and to which '40-100%' goes; a share is a range that begins with 0."""
+    if not isinstance(value, str) or "-" not in value:
+        return 0, parse_share(value)
+    begin, _dash, end = value.partition("-")
+    try:
+        found = parse_share(begin.strip().rstrip("%") + "%"), parse_share(end)
+    except SizeError:
+        raise SizeError(value, "is not a range between 0% and 100%: write it like 40-100%") from None
+    if found[0] >= found[1]:
+        raise SizeError(value, "is a range without anything in it: write it like 40-100%")
+    return found
+
+
+def format_range(held: Range) -> str:
+    """Return a range as text: '40-100%'."""
+    return f"{held[0] / WHOLE * 100:g}-{format_share(held[1])}"
+
+
+def together(ranges: Iterable[Range]) -> int:
+    """Return the share that lies in one range at least."""
+    covered = reached = 0
+    for begin, end in sorted(ranges):
+        covered += max(0, end - max(begin, reached))
+        reached = max(end, reached)
+    return covered
 
 
 def format_size(size: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Mapping, Sequence
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.base.sizes import Range
 from ansible.module_utils.seedbed.catalogue.addresses import web_path
 from ansible.module_utils.seedbed.scripted.peer_script import REACH, peer_script
 from ansible.module_utils.seedbed.scripted.swarm_script import (
@@ -223,9 +223,7 @@ def _behaviour(script: Mapping[str, Any]) -> str:
     return str(script.get("behaviour", "healthy"))
 
 
-def entry_promise(
-    entry: Entry, size: Size, *, seeders: int = 0, share: int | None = None, testimony: str = ""
-) -> Promise | None:
+def entry_promise(entry: Entry, size: Size, *, seeded: Sequence[Range] = (), testimony: str = "") -> Promise | None:
     """Return what a client is promised by the scripts of an entry without faults; None where it has none."""
     if not is_scripted(entry):
         return None
@@ -235,7 +233,6 @@ def entry_promise(
         peers=entry_peers(entry),
         tiers=tiers,
         webseed=entry.get("webseed"),
-        seeders=seeders if tiers else 0,
-        share=WHOLE if share is None else share,
+        seeded=seeded if tiers else (),
         testimony=testimony,
     )

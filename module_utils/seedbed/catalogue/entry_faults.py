@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base import sizes
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.text import is_text, quoted
 from ansible.module_utils.seedbed.catalogue.script_faults import period_faults, script_faults
-from ansible.module_utils.seedbed.catalogue.specs import Faults, available_share, kind_of, plain_recipe
+from ansible.module_utils.seedbed.catalogue.specs import Faults, kind_of, plain_recipe
 from ansible.module_utils.seedbed.payload.layouts import LAYOUTS, MAX_FILES, is_single, lengths
 from ansible.module_utils.seedbed.torrent.model import Recipe, Room
 from ansible.module_utils.seedbed.torrent.names import name_faults, path_fault
@@ -140,22 +140,35 @@ def _swarm_faults(swarm: Any, kind: str, seeders: Sequence[str]) -> Faults:
     if not isinstance(chosen, list):
         faults.append(f"seeders is {quoted(chosen)}; a list of host names would be right")
     else:
-        strangers = [name for name in chosen if name not in seeders]
-        known = f"the seeders are {', '.join(seeders)}" if seeders else "there is no host in group seeders"
-        faults += [f"seeders names {quoted(name)}, which is not in group seeders; {known}" for name in strangers]
-    bad_share = _check(swarm, available_share)
+        faults += _strangers("seeders", chosen, seeders)
+    available = swarm.get("available", "100%")
+    if isinstance(available, Mapping) and available:
+        faults += _strangers("available", available, seeders)
+        if "seeders" in swarm:
+            faults.append("available names the seeders already; leave seeders out")
+        shares = list(available.values())
+        bad_share = [fault for share in shares for fault in _check(share, sizes.parse_range)]
+    else:
+        shares, bad_share = [available], _check(available, sizes.parse_share)
     faults += [f"available: {fault}" for fault in bad_share]
-    share = sizes.WHOLE if bad_share else available_share(swarm)  # type: ignore[arg-type]
-    if kind != "synthetic" and share != sizes.WHOLE:
+    whole = bool(bad_share) or all(sizes.parse_range(share) == (0, sizes.WHOLE) for share in shares)
+    if kind != "synthetic" and not whole:
         faults.append("available is for synthetic entries: files that you own are not punched full of holes")
     fetch_rest = swarm.get("fetch_rest", False)
     if not isinstance(fetch_rest, bool):
         faults.append(f"fetch_rest is {quoted(fetch_rest)}; true or false would be right")
-    elif fetch_rest and not bad_share and share == sizes.WHOLE:
+    elif fetch_rest and not bad_share and whole:
         faults.append("fetch_rest needs available below 100%: without it nothing is left to fetch")
     if swarm.get("upload_limit") is not None:
         faults += [f"upload_limit: {fault}" for fault in _check(swarm["upload_limit"], sizes.parse_rate)]
     return faults
+
+
+def _strangers(key: str, named: Iterable[Any], seeders: Sequence[str]) -> Faults:
+    known = f"the seeders are {', '.join(seeders)}" if seeders else "there is no host in group seeders"
+    return [
+        f"{key} names {quoted(name)}, which is not in group seeders; {known}" for name in named if name not in seeders
+    ]
 
 
 def _type_faults(entry: Mapping[str, Any]) -> Faults:

@@ -18,7 +18,7 @@ from ansible.module_utils.seedbed.catalogue.casting import (
     testimony_url,
     webseed_url,
 )
-from ansible.module_utils.seedbed.catalogue.specs import Faults, holders_of
+from ansible.module_utils.seedbed.catalogue.specs import Faults, available_ranges, holders_of, part
 from ansible.module_utils.seedbed.payload.virtual import virtual_payload
 from ansible.module_utils.seedbed.scripted.swarm_script import Size
 from ansible.module_utils.seedbed.torrent.credentials import magnet_without_passwords
@@ -142,8 +142,10 @@ def _promise(resolved: ResolvedEntry, item: Item) -> Promise | None:
     cast = resolved["cast"]
     size = Size(item["name"], item["pieces"], item["size"], item["private"], v2=item["version"] == "v2")
     testimony = testimony_url(cast["where"], item["info_hash"]) if cast else ""
-    seeders = len(item["swarm"]["seeders"])
-    return entry_promise(resolved["entry"], size, seeders=seeders, share=item["share"], testimony=testimony)
+    swarm, share = item["swarm"], item["share"]
+    same = sizes.format_range((0, sizes.WHOLE if share is None else share))
+    seeded = [sizes.parse_range(swarm["ranges"].get(host, same)) for host in swarm["seeders"]]
+    return entry_promise(resolved["entry"], size, seeded=seeded, testimony=testimony)
 
 
 def _scripted(resolved: ResolvedEntry, item: Item, peers: Mapping[str, Peer]) -> dict[str, ScriptedTorrent]:
@@ -174,6 +176,10 @@ def _item(
 ) -> Item:
     spec, swarm, cast = resolved["spec"], resolved["entry"].get("swarm", {}), resolved["cast"]
     limit, share = swarm.get("upload_limit"), spec.get("available")
+    seeders = [host for host in resolved["seeders"] if payload["length"] and host in holders]
+    ranges = {host: held for host, held in available_ranges(swarm).items() if host in seeders}
+    if ranges:
+        share = part((0, sizes.together(ranges.values())))
     torrent = resolved["torrent"] or _own_torrent(resolved, payload, webseed_urls)
     info_hash = _wire_hash(torrent)
     item: Item = {
@@ -192,8 +198,9 @@ def _item(
         # What a stray block is decoded with; null for content that was not made here.
         "recipe": payload.get("recipe"),
         "swarm": {
-            "seeders": [host for host in resolved["seeders"] if payload["length"] and host in holders],
+            "seeders": seeders,
             "available": sizes.format_share(sizes.WHOLE if share is None else share),
+            "ranges": {host: sizes.format_range(held) for host, held in ranges.items()},
             "fetch_rest": spec.get("fetch_rest", False),
             "upload_limit": None if limit is None else sizes.parse_rate(limit),
             "peers": published_peers(cast, info_hash),
@@ -223,6 +230,11 @@ def _names(resolved: ResolvedEntry, held: Held, kept: Mapping[str, Item] = Mappi
     return found + [name for name, item in kept.items() if item["collection"] == pattern and name not in held]
 
 
+def _names_seeders(resolved: ResolvedEntry) -> bool:
+    swarm = resolved["entry"].get("swarm", {})
+    return "seeders" in swarm or bool(available_ranges(swarm))
+
+
 def _served_by(item: Item) -> set[str]:
     """The hosts that seed an item, or play it."""
     return {*item["swarm"]["seeders"], *item["scripted"]}
@@ -235,8 +247,8 @@ def _only_elsewhere(item: Item, hosts: Sequence[str]) -> bool:
 
 
 def _with_all_keys(former: Item) -> Item:
-    """An item of an earlier version, which had none that scripts play in."""
-    nobody: Any = {"peers": [], "trackers": [], "webseed": None}
+    """An item of an earlier version, which had none that scripts play in, nor seeders that differ."""
+    nobody: Any = {"ranges": {}, "peers": [], "trackers": [], "webseed": None}
     whole: Any = {"promise": None, "scripted": {}, **former, "swarm": {**nobody, **former["swarm"]}}
     item: Item = whole
     return item
@@ -272,7 +284,7 @@ def make_items(
     held, faults = _held_payloads(results, hosts)
     failed: Failed = [(host, failure) for host in hosts for failure in results.get(host, {}).get("failures", [])]
     # Nobody asked for this very seeder, and others hold it: no fault of the catalogue.
-    chosen = {name for entry in entries if "seeders" in entry["entry"].get("swarm", {}) for name in _names(entry, held)}
+    chosen = {name for entry in entries if _names_seeders(entry) for name in _names(entry, held)}
     excused = [
         (host, failure) for host, failure in failed if failure.get("unfit") and failure["name"] in set(held) - chosen
     ]

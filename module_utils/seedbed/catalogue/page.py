@@ -81,6 +81,8 @@ def swarm_tags(item: PublicItem) -> list[Tag]:
         found.append({"kind": "seedless", "value": ""})
     if swarm["available"] != "100%":
         found.append({"kind": "partial", "value": swarm["available"]})
+    if swarm["ranges"]:
+        found.append({"kind": "complementary", "value": " + ".join(swarm["ranges"].values())})
     if swarm["fetch_rest"]:
         found.append({"kind": "growing", "value": ""})
     if swarm["upload_limit"]:

@@ -6,8 +6,9 @@ import base64
 import json
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible.module_utils.seedbed.base.sizes import parse_range
 from ansible.module_utils.seedbed.catalogue.items import failure_sentences
-from ansible.module_utils.seedbed.catalogue.specs import Faults
+from ansible.module_utils.seedbed.catalogue.specs import Faults, part
 from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
 from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile, flatten_tiers
@@ -20,6 +21,7 @@ def host_torrents(items: Sequence[Item], host: str, gone: Sequence[str] = ()) ->
     for item in items:
         if host not in item["swarm"]["seeders"]:
             continue
+        ranges = item["swarm"]["ranges"]
         found.append(
             {
                 "name": item["name"],
@@ -29,7 +31,7 @@ def host_torrents(items: Sequence[Item], host: str, gone: Sequence[str] = ()) ->
                 "trackers": item["trackers"],
                 "upload_limit": item["swarm"]["upload_limit"],
                 "announce": item["announce"],
-                "available": item["share"],
+                "available": part(parse_range(ranges[host])) if ranges else item["share"],
                 "fetch_rest": item["swarm"]["fetch_rest"],
                 "trusted": item["trusted"],
                 "remade": host in item["remade"],

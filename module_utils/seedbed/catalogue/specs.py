@@ -36,9 +36,22 @@ def kind_of(entry: Mapping[str, Any]) -> str:
     return kinds[0] if len(kinds) == 1 and kinds != ["torrent"] else ""
 
 
+def available_ranges(swarm: SwarmWish) -> dict[str, sizes.Range]:
+    """Return which part of the content each seeder holds; nothing where all of them hold the same."""
+    available = swarm.get("available")
+    by_seeder = available if isinstance(available, Mapping) else {}
+    return {name: sizes.parse_range(held) for name, held in by_seeder.items()}
+
+
 def available_share(swarm: SwarmWish) -> int:
-    """Return what the seeders hold of the content, in millionths."""
-    return sizes.parse_share(swarm.get("available", "100%"))
+    """Return what the seeders hold of the content together, in millionths."""
+    ranges = available_ranges(swarm)
+    return sizes.together(ranges.values()) if ranges else sizes.parse_share(swarm.get("available", "100%"))  # type: ignore[arg-type]
+
+
+def part(held: sizes.Range) -> int | None:
+    """Return how much a range is, in millionths; None for all."""
+    return None if held == (0, sizes.WHOLE) else held[1] - held[0]
 
 
 def plain_recipe(recipe: Recipe, name: str) -> Recipe:
@@ -100,7 +113,7 @@ def _spec(entry: Entry, torrent: ReadTorrent | None) -> Spec:
         spec["recipe"] = plain_recipe(entry["synthetic"], entry["name"])
         swarm = entry.get("swarm", {})
         share = available_share(swarm)
-        spec["available"] = None if share == sizes.WHOLE else share
+        spec["available"] = part((0, share))
         spec["fetch_rest"] = bool(swarm.get("fetch_rest"))
     return spec
 
@@ -159,7 +172,8 @@ def resolve_entries(
         tiers = cast["tiers"] if cast else plain_tiers(entry, lab)
         foreign = _foreign_torrent(torrent, tiers, keep=entry.get("keep_trackers", True)) if torrent else None
         tiers = foreign["trackers"] if foreign else tiers
-        chosen = entry.get("swarm", {}).get("seeders")
+        swarm = entry.get("swarm", {})
+        chosen = available_ranges(swarm) or swarm.get("seeders")
         seeding = [name for name in seeders if chosen is None or name in chosen]
         found.append(
             {
@@ -192,6 +206,9 @@ def host_specs(resolved: Sequence[ResolvedEntry], host: str) -> list[Spec]:
         holders, synthetic = holders_of(entry), entry["spec"]["kind"] == "synthetic"
         if host in holders:
             spec: Spec = {**entry["spec"], "hash": not synthetic or host == holders[0]}
+            held = available_ranges(entry["entry"].get("swarm", {})).get(host)
+            if held:
+                spec["available"], spec["available_from"] = part(held), held[0]
             if host in entry["portals"]:
                 spec["webseed"], spec["seeded"] = True, host in entry["seeders"]
             found.append(spec)

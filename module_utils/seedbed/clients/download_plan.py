@@ -63,7 +63,7 @@ def is_complete_and_fast(item: PublicItem) -> bool:
     aria2 1.36 gives hybrid torrents a wrong info hash: it drops their empty dictionary keys.
     """
     swarm = item.get("swarm") or {}
-    partial = swarm.get("available") not in (None, "100%", 100)
+    partial = swarm.get("available") not in (None, "100%", 100) or swarm.get("ranges")
     seeded = swarm.get("seeders") != [] and bool(flatten_tiers(item["trackers"]))
     plain = item.get("version", "v1") == "v1"
     by_script = bool(item.get("promise"))

@@ -28,7 +28,7 @@ from ansible.module_utils.seedbed.torrent.model import (
 from ansible.module_utils.seedbed.torrent.torrent_files import torrent_reader
 
 _KEYS = ("name", "info_hash", "private", "trackers", "webseeds", "size")
-_SWARM_KEYS = ("seeders", "available", "fetch_rest")
+_SWARM_KEYS = ("seeders", "available", "ranges", "fetch_rest")
 
 
 class ChoiceError(SeedbedError):

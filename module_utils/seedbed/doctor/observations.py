@@ -7,7 +7,7 @@ from typing import Iterable, Mapping, NamedTuple, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.sizes import WHOLE, parse_share
+from ansible.module_utils.seedbed.base.sizes import WHOLE, Range, parse_range, parse_share
 from ansible.module_utils.seedbed.doctor.findings import SILENT
 from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.model import (
@@ -92,16 +92,30 @@ def swarm(subject: Subject) -> SubjectSwarm:
 
 
 def available(subject: Subject) -> int:
-    """Return the share that the seeders hold on purpose, in millionths."""
+    """Return the share that the seeders hold together on purpose, in millionths."""
     try:
         return parse_share(swarm(subject).get("available") or "100%")
     except SeedbedError:
         return WHOLE
 
 
+def ranges(subject: Subject) -> dict[str, Range]:
+    """Return which part each seeder holds on purpose; nothing where all of them hold the same."""
+    try:
+        return {name: parse_range(text) for name, text in (swarm(subject).get("ranges") or {}).items()}
+    except SeedbedError:
+        return {}
+
+
+def held(subject: Subject, name: str) -> int:
+    """Return the share that one seeder holds on purpose, in millionths."""
+    begin, end = ranges(subject).get(name, (0, available(subject)))
+    return end - begin
+
+
 def enough(subject: Subject) -> int:
-    """Return the share from which on a swarm has what it should have."""
-    return available(subject) - TOLERANCE
+    """Return the share from which on a peer has what a seeder should have."""
+    return min([held(subject, name) for name in ranges(subject)] or [available(subject)]) - TOLERANCE
 
 
 def udp_alone(subject: Subject) -> bool:

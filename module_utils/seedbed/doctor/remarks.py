@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.base.sizes import WHOLE, format_range
 from ansible.module_utils.seedbed.doctor.findings import Finding, finding
 from ansible.module_utils.seedbed.doctor.observations import (
     FOR_BROWSERS,
     Observations,
     available,
     dead_on_purpose,
+    held,
     is_version_3,
     peerless_on_purpose,
+    ranges,
     serves,
     state_of,
     swarm,
@@ -68,14 +70,16 @@ def remarks(seen: Observations) -> list[str]:
         texts += [REMARKS["tracker_for_browsers"].format(where=where) for where in names]
     texts += _odd_answers(seen)
     share, grows = available(subject), bool(swarm(subject).get("fetch_rest"))
+    parts = [(name, part) for name, part in ranges(subject).items() if part != (0, WHOLE)]
+    texts += [REMARKS["part_on_purpose"].format(where=name, detail=format_range(part)) for name, part in parts]
     if share < WHOLE and not grows:
         texts.append(REMARKS["partial_on_purpose"].format(detail=percent(share)))
     for name, seeder in seen.expected.items():
         info = seeder["info"]
         state = state_of(subject, info)
         if grows and state and state["left"] and state["size"]:
-            held = percent(WHOLE - state["left"] * WHOLE // state["size"])
-            texts.append(REMARKS["partial_and_growing"].format(where=name, detail=percent(share), now=held))
+            now, first = WHOLE - state["left"] * WHOLE // state["size"], held(subject, name)
+            texts.append(REMARKS["partial_and_growing"].format(where=name, detail=percent(first), now=percent(now)))
         if info and is_version_3(info):
             texts.append(REMARKS["slow_seeder"].format(where=name, detail=info["version"]))
     return texts

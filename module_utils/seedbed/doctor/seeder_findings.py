@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.base.sizes import WHOLE, together
 from ansible.module_utils.seedbed.doctor.findings import Finding, as_warnings, finding, has_fault
 from ansible.module_utils.seedbed.doctor.observations import (
+    TOLERANCE,
     Observations,
     available,
+    held,
     is_loopback,
     listed_peers,
     named_peers,
     peer_address,
     peerless_on_purpose,
+    ranges,
     serves,
+    share_held,
     state_of,
     tracker_name,
     udp_alone,
 )
 from ansible.module_utils.seedbed.doctor.peer_findings import foreign_findings, peer_findings, share_findings
+from ansible.module_utils.seedbed.doctor.verdicts import percent
 from ansible.module_utils.seedbed.torrent.model import (
     PeerAnswer,
     Seeder,
@@ -44,14 +49,28 @@ def swarm_findings(seen: Observations) -> list[Finding]:
     addresses = [peer_address(seeder) for seeder in expected.values()]
     others = [peer for peer in seen.peers if (peer["address"], peer["port"]) not in addresses]
     findings: list[Finding] = []
-    serving = sum(serves(seen.subject, peer) for peer in others)
+    good: list[str] = []
     for name, seeder in expected.items():
         problems = _findings_of_one(seen, name, seeder)
-        serving += not has_fault(problems)
+        if not has_fault(problems):
+            good.append(name)
         findings += problems
-    if serving:  # somebody serves it: what is wrong with the others is a warning
-        findings = as_warnings(findings)
-    return findings + (share_findings(seen) if serving else [])
+    if not good and not any(serves(seen.subject, peer) for peer in others):
+        return findings
+    lacking = _lacking_parts(seen, good)
+    # Somebody serves all that there should be: what is wrong with the others is a warning.
+    return (findings if lacking else as_warnings(findings)) + lacking + share_findings(seen)
+
+
+def _lacking_parts(seen: Observations, serving: list[str]) -> list[Finding]:
+    """Return whether the parts of those who serve are less than the catalogue says, where each holds one of its own."""
+    parts = ranges(seen.subject)
+    there = together(parts[name] for name in serving if name in parts)
+    whole = any((share_held(peer) or 0) >= WHOLE - TOLERANCE for peer in seen.peers if peer["ok"])
+    unknown = parts.keys() - seen.expected.keys()
+    if not parts or unknown or whole or there >= available(seen.subject) - TOLERANCE:
+        return []
+    return [finding("partial", detail=percent(there))]
 
 
 def own_findings(seen: Observations) -> list[Finding]:
@@ -103,7 +122,7 @@ def _torrent_findings(seen: Observations, name: str, state: TorrentState) -> lis
         return [finding("torrent_paused", where=name)]
     if state["state"] in ("check_wait", "checking"):
         return [finding("torrent_verifying", where=name, detail=f"{state['checked'] / WHOLE:.0%}")]
-    if state["left"] > 0 and available(seen.subject) >= WHOLE:
+    if state["left"] > 0 and held(seen.subject, name) >= WHOLE:
         lost = f"{state['left']} of {state['size']} bytes are not right"
         return [finding("content_damaged", where=name, detail=lost)]
     return []

@@ -248,6 +248,7 @@ REMARKS = {
     "odd_answer": "{where}: {detail}",
     "slow_seeder": "{where} runs Transmission {detail}, which gives each peer about 8 MB/s",
     "partial_on_purpose": "{detail} of it is seeded, as the catalogue says: a download stalls there",
+    "part_on_purpose": "{where} holds the part {detail} of it, as the catalogue says: a download needs the others, too",
     "partial_and_growing": "{where} began with {detail} of it, has {now}, and fetches the rest from whoever has it",
 }
 

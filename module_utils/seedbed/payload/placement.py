@@ -133,9 +133,9 @@ class Placement:
 
     def layout(self) -> str:
         """Return a name for what the bytes on the disk depend on besides each file's own key and length."""
-        share = self.spec.get("available")
-        grows = [self.owner] if self.fetches_rest else []
-        return digest(content.FORMAT, share, self.piece_length if share is not None else 0, *grows)
+        share, begin = self.spec.get("available"), self.spec.get("available_from", 0)
+        more = ([begin] if begin else []) + ([self.owner] if self.fetches_rest else [])
+        return digest(content.FORMAT, share, self.piece_length if share is not None else 0, *more)
 
     def mark(self, made: MadeFile, found: Stat) -> FileMark:
         """Return what tells that a file is the one that was made; the times of one that a daemon completes move."""
@@ -147,8 +147,8 @@ class Placement:
         share = self.spec.get("available")
         if share is None or self._held_pieces is not None:
             return self._held_pieces
-        count = -(-self.starts()[-1] // self.piece_length)
-        self._held_pieces = held_pieces(self.name, count, share)
+        count, begin = -(-self.starts()[-1] // self.piece_length), self.spec.get("available_from", 0)
+        self._held_pieces = held_pieces(self.name, count, (begin, begin + share))
         return self._held_pieces
 
     def hash_work(self, payload_dir: str, *, written: bool) -> HashWork:

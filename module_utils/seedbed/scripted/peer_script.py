@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.base.sizes import WHOLE, Range
 from ansible.module_utils.seedbed.scripted import vocabulary
 from ansible.module_utils.seedbed.scripted.vocabulary import Preset, Vocabulary, choice, flag
 
@@ -35,7 +35,7 @@ class PeerScript(NamedTuple):
     fast: bool = True
     extensions: str = "right"
     have: str = "all"
-    share: int = 600_000
+    share: Range = (0, 600_000)
     every: float = 0.25
     bitfield: str = "right"
     choke: str = "open"
@@ -65,7 +65,7 @@ FACETS: Mapping[str, vocabulary.Read] = {
     "fast": flag,
     "extensions": choice("right", "none", "garbage"),
     "have": choice("all", "none", "share", "grow", "super"),
-    "share": vocabulary.share,
+    "share": vocabulary.share_range,
     "every": vocabulary.seconds,
     "bitfield": choice("right", "short", "long", "empty", "twice", "all-then-none"),
     "choke": choice("open", "never", "cycle"),

@@ -10,7 +10,7 @@ import itertools
 import math
 from typing import Any, Mapping, NamedTuple, Sequence
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE, format_share
+from ansible.module_utils.seedbed.base.sizes import WHOLE, Range, format_share
 from ansible.module_utils.seedbed.scripted.peer_script import PeerScript
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
 from ansible.module_utils.seedbed.scripted.vocabulary import is_picked
@@ -77,8 +77,7 @@ class Swarm(NamedTuple):
     peers: Sequence[PeerScript] = ()
     trackers: Sequence[Sequence[TrackerScript]] = ()  # by tier; none where trackers are real ones
     webseed: WebseedScript | None = None
-    seeders: int = 0  # honest ones that are no scripts, with that share
-    seeded_share: int = WHOLE
+    seeded: Sequence[Range] = ()  # what each seeder holds that is no script
     v2: bool = False  # alone
 
 
@@ -196,8 +195,8 @@ def _honest_pieces(swarm: Swarm, peers: Sequence[PeerScript], *, reached: bool) 
         leaves = peer.close_blocks or peer.close_after
         if peer.stall == WHOLE and not leaves and not _has(peer, _UNSURE_ALONE):
             bits |= given(peer, swarm)
-    if swarm.seeders and reached:
-        bits |= _bits(held_pieces(swarm.name, swarm.pieces, swarm.seeded_share))
+    for held in swarm.seeded if reached else ():
+        bits |= _bits(held_pieces(swarm.name, swarm.pieces, held))
     seed = swarm.webseed
     if seed and seed == WebseedScript(upload_limit=seed.upload_limit, delay=seed.delay):
         bits |= (1 << swarm.pieces) - 1
@@ -250,7 +249,7 @@ def _magnet_outcome(swarm: Swarm, peers: Sequence[PeerScript], outcome: str, *, 
         and peer.bitfield in ("right", "twice")
         for peer in peers
     )
-    return outcome if shown or (swarm.seeders and reached) else "no_metadata"
+    return outcome if shown or (swarm.seeded and reached) else "no_metadata"
 
 
 def _slowest(swarm: Swarm, peers: Sequence[PeerScript]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Literal, Mapping, NamedTuple, Sequence
 
+from ansible.module_utils.seedbed.base.sizes import Range
 from ansible.module_utils.seedbed.base.text import quoted
 from ansible.module_utils.seedbed.scripted.peer_script import PEERS, peer_script
 from ansible.module_utils.seedbed.scripted.promise import Swarm, promise
@@ -134,8 +135,7 @@ def scripted_promise(
     peers: Sequence[Mapping[str, Any]] = (),
     tiers: Sequence[Sequence[Any]] = (),
     webseed: Any = None,
-    seeders: int = 0,
-    share: int = 1_000_000,
+    seeded: Sequence[Range] = (),
     testimony: str = "",
 ) -> Promise:
     """Return what a client is promised by an entry's scripts, which have no faults.
@@ -152,7 +152,6 @@ def scripted_promise(
         peers=[peer_script(peer) for peer in peers],
         trackers=[tier for tier in scripts if tier],
         webseed=webseed_script({} if webseed is True else webseed) if webseed else None,
-        seeders=seeders,
-        seeded_share=share,
+        seeded=seeded,
     )
     return promise(swarm, testimony)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.base.sizes import parse_rate, parse_seconds, parse_share
+from ansible.module_utils.seedbed.base.sizes import parse_range, parse_rate, parse_seconds, parse_share
 from ansible.module_utils.seedbed.base.text import is_text, quoted
 
 Read = Callable[[Any], Any]
@@ -142,4 +142,4 @@ def is_picked(picked: Any, index: int) -> bool:
     return bool(index % picked == (picked - 1) // 2)
 
 
-seconds, share = parse_seconds, parse_share
+seconds, share, share_range = parse_seconds, parse_share, parse_range

@@ -134,7 +134,8 @@ class SwarmWish(TypedDict, total=False):
     """What an entry wants of its swarm."""
 
     seeders: list[str]
-    available: int | float | str
+    available: int | float | str | dict[str, int | float | str]
+    """A share that each seeder holds, or by seeder which range."""
     fetch_rest: bool
     upload_limit: int | str | None
     peers: list[Script]
@@ -188,7 +189,9 @@ class Spec(TypedDict, total=False):
     collection: str
     recipe: Recipe
     available: int | None
-    """Millionths that the seeders hold; None for all."""
+    """Millionths that the host holds; None for all."""
+    available_from: int
+    """Where they begin, in the order that scatters the pieces; 0 or absent for the first."""
     fetch_rest: bool
     webseed: bool
     """Whether the host serves the content, under the torrent's own names."""
@@ -371,7 +374,9 @@ class Swarm(TypedDict):
 
     seeders: list[str]
     available: str
-    """Such as 60%."""
+    """Such as 60%: of all seeders together."""
+    ranges: dict[str, str]
+    """By seeder which part it holds, such as 40-100%, where they hold different ones."""
     fetch_rest: bool
     upload_limit: int | None
     peers: list[PublishedPeer]
@@ -405,7 +410,7 @@ class Item(PublicItem):
 
     metainfo: str
     share: int | None
-    """Millionths that its seeders hold; None for all."""
+    """Millionths that its seeders hold together; None for all."""
     download_dirs: dict[str, str]
     remade: list[str]
     trusted: bool
@@ -755,6 +760,7 @@ class SubjectSwarm(TypedDict, total=False):
 
     seeders: list[str]
     available: str
+    ranges: dict[str, str]
     fetch_rest: bool
 
 

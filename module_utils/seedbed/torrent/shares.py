@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.base.sizes import WHOLE, Range
 
 
-def held_pieces(name: str, count: int, share: int) -> list[bool]:
-    """Return for each piece whether it is among a share, in millionths: scattered over the whole, never all of it."""
-    if share >= WHOLE:
+def held_pieces(name: str, count: int, held: Range) -> list[bool]:
+    """Return for each piece whether it is in a range of an order that scatters all of them over the whole."""
+    if held == (0, WHOLE):
         return [True] * count
-    keep = min(count * share // WHOLE, max(0, count - 1))
+    begin, end = (count * share // WHOLE for share in held)
     order = sorted(range(count), key=lambda n: hashlib.sha256(f"{name}/{n}".encode()).digest())
-    chosen = set(order[:keep])
+    chosen = set(order[begin:end])
     return [number in chosen for number in range(count)]

@@ -3,8 +3,9 @@
 Each daemon seeds every byte of all that it can, under the info hash that the catalogue publishes, and finds every piece
 right when it reads them again. A client gets what has odd names, sizes, trackers, web seeds and both hashes. A partial
 seeder gives its share and no more, restarted or not, and takes nothing from a peer that has all, unless it is told to.
-Then it becomes whole, until that is taken back. A run without a change changes nothing; damage, another folder and
-other trackers are mended by the next one, under the same info hashes.
+Then it becomes whole, until that is taken back. Two with different parts have all of it together, and not alone. A run
+without a change changes nothing; damage, another folder and other trackers are mended by the next one, under the same
+info hashes.
 What cannot be done is refused with its reason, and nothing else suffers; torrents of others keep their info hash.
 """
 
@@ -21,6 +22,7 @@ from urllib.parse import quote
 
 import libtorrent
 import pytest
+from ansible.module_utils.seedbed.base.sizes import WHOLE, parse_range
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcUnreachable
 
@@ -71,9 +73,11 @@ def torrent_of(lab: Any, item: dict[str, Any]) -> bytes:
     return base64.b64decode(lab["new"].check_output("base64 -w0 %s", f"{PUBLISHED}/torrents/{item['name']}.torrent"))
 
 
-def share(item: dict[str, Any]) -> int:
-    """How many pieces its seeders hold."""
-    return int(item["pieces"] * int(item["swarm"]["available"].rstrip("%")) // 100)
+def share(item: dict[str, Any], seeder: str) -> int:
+    """How many pieces a seeder holds."""
+    held = parse_range(item["swarm"]["ranges"].get(seeder, item["swarm"]["available"]))
+    begin, end = (item["pieces"] * share // WHOLE for share in held)
+    return int(end - begin)
 
 
 def played(lab: Any, *arguments: str) -> str:
@@ -86,7 +90,8 @@ def is_fresh(item: dict[str, Any] | None) -> bool:
     """Return whether it is a magnet of plain content that both seeders have, and that no test fetches."""
     if item is None or item["name"] in (*TELLING, VICTIM) or not item["magnet"]:
         return False
-    return bool(item["version"] == "v1" and item["size"] and item["swarm"]["seeders"] == [*SEEDERS])
+    whole = item["swarm"]["seeders"] == [*SEEDERS] and not item["swarm"]["ranges"]
+    return bool(item["version"] == "v1" and item["size"] and whole)
 
 
 class Client:
@@ -158,12 +163,12 @@ def test_each_daemon_holds_all_that_it_can_under_the_published_info_hash(items, 
         assert held.keys() == wanted.keys()
         for info_hash, item in wanted.items():
             torrent = held[info_hash]
-            left = item["size"] - share(item) * item["piece_length"] if item["swarm"]["fetch_rest"] else 0
+            left = item["size"] - share(item, name) * item["piece_length"] if item["swarm"]["fetch_rest"] else 0
             state = (DOWNLOADING if left else SEEDING, left)
             assert (torrent["status"], torrent["leftUntilDone"]) == state, (name, item["name"])
-            whole = item["swarm"]["available"] == "100%"
+            whole = share(item, name) == item["pieces"]
             # Of a hybrid the daemon counts the padding, too.
-            size = torrent["totalSize"] if whole else share(item) * item["piece_length"]
+            size = torrent["totalSize"] if whole else share(item, name) * item["piece_length"]
             assert torrent["haveValid"] == size >= (item["size"] if whole else 0), (name, item["name"])
 
 
@@ -243,7 +248,7 @@ def test_a_client_downloads_what_clients_get_wrong(lab, items, tmp_path, wait_un
 
 def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons, tmp_path, wait_until):
     partial = {name: items[f"partial-{name}"] for name in SEEDERS}
-    assert [share(item) for item in partial.values()] == [38, 38]
+    assert [share(item, name) for name, item in partial.items()] == [38, 38]
 
     def leech(run: str) -> tuple[dict[str, Any], Client]:
         """Everything that each seeder gives to a client that knows nobody else."""
@@ -279,6 +284,24 @@ def test_a_partial_seeder_gives_its_share_and_takes_nothing(lab, items, daemons,
         assert (seen["haveValid"], seen["downloadedEver"], seen["status"]) == (38 * item["piece_length"], 0, SEEDING)
 
 
+def test_a_client_needs_both_seeders_that_hold_complementary_parts(lab, items, daemons, tmp_path, wait_until):
+    item = items["complementary"]
+    assert item["swarm"]["ranges"] == {"new": "0-60%", "old": "40-100%"}
+    client = Client(lab, tmp_path, close_redundant_connections=False)
+    handle = client.add(item, trackers=False)
+
+    def stalled() -> bool:
+        offered = [sum(peer.pieces) for peer in client.peers_of(handle, "new")]
+        return offered == [handle.status().num_pieces] == [38]
+
+    wait_until(stalled, seconds=300, what="all that one of them offers")
+    handle.connect_peer((lab.address("old"), 8082))
+    wait_until(lambda: client.has(item, handle), seconds=300, what="the rest from the other")
+    for name, pieces in {"new": 38, "old": 39}.items():
+        seen = torrents(daemons[name])[item["info_hash"]]
+        assert (seen["haveValid"], seen["downloadedEver"]) == (pieces * item["piece_length"], 0)
+
+
 def test_a_partial_seeder_that_is_told_to_fetches_the_rest(lab, items, daemons, tmp_path, wait_until):
     growing = {name: items[f"growing-{name}"] for name in SEEDERS}
     full = Client(lab, tmp_path, unchoke_interval=1, min_reconnect_time=1)
@@ -289,7 +312,7 @@ def test_a_partial_seeder_that_is_told_to_fetches_the_rest(lab, items, daemons, 
         torrent = torrents(daemons[name])[growing[name]["info_hash"]]
         return torrent["haveValid"], torrent["status"]
 
-    shares = {name: share(item) * item["piece_length"] for name, item in growing.items()}
+    shares = {name: share(item, name) * item["piece_length"] for name, item in growing.items()}
     for handle in whole.values():
         handle.set_upload_limit(16 * 1024)
     # The daemons were restarted by the test before.
@@ -351,7 +374,7 @@ def test_the_next_run_mends_damage_follows_the_folder_and_moves_the_trackers(lab
             assert held[info_hash]["status"] == SEEDING
             if item["name"] == f"growing-{name}":
                 had = (held[info_hash]["haveValid"], held[info_hash]["leftUntilDone"])
-                assert had == (share(item) * item["piece_length"], 0)
+                assert had == (share(item, name) * item["piece_length"], 0)
     assert now["one-byte"]["trackers"] == moved
     clients = {name: Client(lab, tmp_path / name) for name in SEEDERS}
     handles = {name: client.add(victim, trackers=False) for name, client in clients.items()}
