@@ -23,7 +23,8 @@ options:
     type: dict
     default: {}
   trackers:
-    description: The trackers by name, each with address, port and active (null when its host cannot be reached).
+    description: The trackers by name, each with address, port and active (null when its host cannot be reached),
+      and interval where one has clients announce at a pace of its own, in seconds.
     type: dict
     default: {}
 """

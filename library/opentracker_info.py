@@ -22,6 +22,10 @@ options:
       - Addresses where the tracker is asked, over HTTP and UDP; one that stands for all is asked at loopback. Without
         any it is not asked.
   unit: {type: str, default: opentracker.service, description: Its systemd unit.}
+  announced:
+    type: str
+    default: ""
+    description: Info hash of a torrent that is announced at I(listen), and taken back, to learn the intervals.
 attributes:
   check_mode:
     support: full
@@ -52,6 +56,12 @@ unanswered:
   elements: str
   returned: always
   sample: ['udp://127.0.0.1:8888/announce: no answer within 10 s']
+told:
+  description: The trackers of I(listen) that took the announce of I(announced), with the seconds that they told.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{'tracker': 'http://127.0.0.1:8888/announce', 'interval': 61, 'min_interval': 30}]
 """
 
 from ansible.module_utils.basic import AnsibleModule

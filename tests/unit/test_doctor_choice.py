@@ -241,6 +241,7 @@ def test_the_state_of_a_host() -> None:
         "address": "tracker.example",
         "ip": "192.0.2.2",
         "tracker_port": "8888",
+        "tracker_interval": "60",
         "peer_port": 8082,
     }
     state = host_state(answers, groups=["seeders"], **inventory)
@@ -250,7 +251,7 @@ def test_the_state_of_a_host() -> None:
     state = host_state(gone, groups=["seeders", "trackers"], **inventory)
     assert (state["reached"], state["catalogue"]) == (False, None)
     # Announce addresses have the name, trackers hand out the address.
-    assert state["tracker"] == {"address": "tracker.example", "port": 8888, "active": None}
+    assert state["tracker"] == {"address": "tracker.example", "port": 8888, "active": None, "interval": 60}
     assert state["seeder"] == {"address": "192.0.2.2", "peer_port": 8082, "info": None}
 
 

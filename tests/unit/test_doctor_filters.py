@@ -65,7 +65,9 @@ def host_json(**more: Any) -> str:
         "host.yml",
         "{{ {'facts': __doctor_facts, 'tracker': __doctor_tracker_info, 'seeder': __doctor_seeder_info, "
         "'scripted': __doctor_scripted_info, 'catalogue': __doctor_catalogue_file} | doctor_host(groups=group_names, "
-        "tracker_port=lab_services.tracker.port | default(0), peer_port=lab_services.seeder.peer_port | default(0), "
+        "tracker_port=lab_services.tracker.port | default(0), "
+        "tracker_interval=lab_services.tracker.interval | default(0), "
+        "peer_port=lab_services.seeder.peer_port | default(0), "
         "address=__doctor_address, host=hostvars[inventory_hostname]) }}",
         **variables,
     ))  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from ansible.module_utils.seedbed.host import opentracker_state
 from ansible.module_utils.seedbed.host.opentracker import DANGEROUS, faults
 from ansible.module_utils.seedbed.host.opentracker_build import HARDENING, build_of
+from ansible.module_utils.seedbed.host.opentracker_times import Told, replacements, unlike
 
 PIN = "0" * 64
 GOOD: dict[str, Any] = {
@@ -24,6 +26,9 @@ GOOD: dict[str, Any] = {
     "udp_workers": 0,
     "nofile": 65536,
     "features": ["WANT_SYSLOGS"],
+    "interval": 1800,
+    "minimum_interval": 0,
+    "peer_lifetime": 2700,
     "cc": "gcc -std=gnu89",
     "optimisation": "-O3 -march=native",
     "hardening": True,
@@ -83,6 +88,11 @@ def test_dangerous_features_are_refused_with_the_reason(feature: str) -> None:
         ({"optimisation": "O3"}, "opentracker_optimisation is 'O3'; write compiler options"),
         ({"nofile": 100}, "opentracker_nofile is 100; write a number from 1024 up"),
         ({"udp_workers": -1}, "opentracker_udp_workers is -1; write a number from 0 up"),
+        ({"interval": -5}, "opentracker_interval is -5; write a number of seconds"),
+        ({"interval": 9}, "opentracker_interval is 9; write seconds from 10 to 43200"),
+        ({"interval": 1801}, "opentracker_peer_lifetime is 2700, with opentracker_interval 1801; write seconds from"),
+        ({"peer_lifetime": 86401}, "opentracker_peer_lifetime is 86401, with opentracker_interval 1800; write"),
+        ({"minimum_interval": 1621}, "opentracker_minimum_interval is 1621, but clients may be told to announce every"),
     ],
 )
 def test_each_fault_is_one_sentence(change: dict[str, Any], start: str) -> None:
@@ -144,6 +154,9 @@ def test_a_build_is_compiled_as_its_settings_say() -> None:
         {"accesslist": "white"},
         {"accesslist": "black"},
         {"proxies": ["192.0.2.1"]},
+        {"interval": 60},
+        {"minimum_interval": 5},
+        {"peer_lifetime": 4000},
     ],
 )
 def test_whatever_goes_into_a_build_is_in_its_name(change: dict[str, Any]) -> None:
@@ -203,7 +216,13 @@ def test_the_compiler_is_asked_with_its_options() -> None:
 
 def test_an_empty_host_has_an_empty_state(tmp_path: Path) -> None:
     assert opentracker_state.state(
-        cc="/nonexistent/cc", prefix=str(tmp_path), user="no-such-user", port=1, unit="no-such.service", listen=["::"]
+        cc="/nonexistent/cc",
+        prefix=str(tmp_path),
+        user="no-such-user",
+        port=1,
+        unit="no-such.service",
+        listen=["::"],
+        announced="ab" * 20,
     ) == {
         "compiler": "",
         "builds": [],
@@ -212,4 +231,72 @@ def test_an_empty_host_has_an_empty_state(tmp_path: Path) -> None:
         "user": False,
         "holders": [],
         "unanswered": [],
+        "told": [],
     }
+
+
+# Lines of the pinned sources, trackerlogic.h and trackerlogic.c, as opentracker's author wrote them.
+SOURCES = {
+    "trackerlogic.h": """
+#define OT_CLIENT_REQUEST_INTERVAL      (60 * 30)
+#define OT_CLIENT_REQUEST_VARIATION     (60 * 6)
+
+#define OT_CLIENT_REQUEST_INTERVAL_RANDOM  \\
+  (OT_CLIENT_REQUEST_INTERVAL - OT_CLIENT_REQUEST_VARIATION / 2)
+#define OT_PEER_TIMEOUT               45
+#define g_now_minutes (g_now_seconds / 60)
+""",
+    "trackerlogic.c": "erval,\n    erval / 2, peer_size;\nerval, erval / 2);",
+}
+
+
+def replaced(**settings: int) -> dict[str, str]:
+    """The sources as they are compiled; whoever finds no text to replace fails, as the role does."""
+    texts = dict(SOURCES)
+    for each in replacements({**GOOD, **settings}):
+        texts[each["file"]], count = re.subn(each["old"], each["new"], texts[each["file"]])
+        assert count, each
+    return texts
+
+
+def test_what_is_opentrackers_own_is_left_alone() -> None:
+    assert replaced() == SOURCES
+
+
+def test_the_times_stand_in_the_sources_that_are_compiled() -> None:
+    texts = replaced(interval=20, minimum_interval=3, peer_lifetime=90)
+    assert texts["trackerlogic.h"].split("\n") == [
+        "",
+        "#define OT_CLIENT_REQUEST_INTERVAL (20)",
+        "#define OT_CLIENT_REQUEST_VARIATION (4)",
+        "",
+        *SOURCES["trackerlogic.h"].split("\n")[4:6],
+        "#define OT_PEER_TIMEOUT (90)",
+        "#define g_now_minutes (g_now_seconds / 1)",
+        "",
+    ]
+    assert texts["trackerlogic.c"] == "erval,\n    3, peer_size;\nerval, 3);"
+
+
+@pytest.mark.parametrize("lifetime", [20, 59, 60, 119, 120, 121, 2699, 2701, 7199, 86400])
+def test_a_lifetime_is_counted_in_one_byte_and_is_never_cut_short(lifetime: int) -> None:
+    count, minute = (int(re.sub(r".*\D(\d+)\)$", r"\1", each["new"])) for each in
+                     replacements({**GOOD, "peer_lifetime": lifetime}))  # fmt: skip
+    assert count < 255
+    assert lifetime <= count * minute < lifetime + minute <= lifetime + max(1, lifetime // 60)
+
+
+def test_a_tracker_that_tells_other_times_is_found_out() -> None:
+    http, udp = "http://192.0.2.1:8888/announce", "udp://192.0.2.1:8888/announce"
+    settings = {**GOOD, "interval": 60, "minimum_interval": 0, "peer_lifetime": 120}
+    told = [
+        Told(tracker=http, interval=54, min_interval=27),
+        Told(tracker=udp, interval=65, min_interval=None),
+    ]
+    assert unlike(settings, told) == []
+    assert unlike({**settings, "minimum_interval": 5}, told) == [
+        f"{http} lets clients announce again after 27 s, not 5"
+    ]
+    assert unlike(settings, [Told(tracker=udp, interval=1700, min_interval=None)]) == [
+        f"{udp} has clients announce every 1700 s, not 60"
+    ]

@@ -80,6 +80,15 @@ def test_opentrackers_defaults_have_no_faults(in_role: Render) -> None:
     assert len(found) == 1
 
 
+def test_opentracker_is_held_to_its_times(in_role: Render) -> None:
+    told = [{"tracker": "udp://t:1", "interval": 1700, "min_interval": None}]
+    unlike = "{{ __opentracker_settings | opentracker_unlike(told) }}"
+    assert in_role("opentracker", unlike, inventory_dir="/etc", told=told) == []
+    assert in_role("opentracker", unlike, inventory_dir="/etc", told=told, opentracker_interval=60) == [
+        "udp://t:1 has clients announce every 1700 s, not 60"
+    ]
+
+
 def test_the_portal_names_its_faults(in_role: Render) -> None:
     facts = {"groups": {"all": ["one"], "trackers": ["one"], "leechers": []}, "hostvars": {}}
     assert in_role("portal", "{{ __portal_faults }}", **facts) == []

@@ -146,7 +146,7 @@ def test_scripted_swarms_are_asked_only_where_they_are_named(named: str, asked: 
 
 def test_a_host_that_plays_says_so() -> None:
     answers: dict[str, Any] = {"facts": {}, "tracker": {}, "seeder": {}, "catalogue": {}, "scripted": INFO}
-    inventory: dict[str, Any] = {"tracker_port": 1, "peer_port": 2, "addresses": [OURS]}
+    inventory: dict[str, Any] = {"tracker_port": 1, "tracker_interval": 0, "peer_port": 2, "addresses": [OURS]}
     found = host_state(answers, groups=["scripted_peers"], address="a.name", ip="192.0.2.1", **inventory)
     assert found["scripted"] == {"address": "a.name", "addresses": ["192.0.2.1", OURS], "info": INFO}
     gone = {**answers, "scripted": {"unreachable": True}}

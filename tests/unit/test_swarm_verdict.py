@@ -135,6 +135,11 @@ def elsewhere(address: str) -> list[tuple[str, Any]]:
         ([(PEER, {"share": 0.4})], "partial", "only 40%"),
         ([("item.trackers", [[UDP]]), ("view.trackers", [answer(UDP)])], "udp_only", "aria2 without DHT"),
         ([(f"view.trackers.{n}.interval", 5) for n in (0, 1)], "interval_odd", "every 5 s"),
+        (
+            [*[(f"view.trackers.{n}.interval", 5) for n in (0, 1)], ("trackers.tracker1.interval", 40)],
+            "interval_odd",
+            "every 5 s",
+        ),
         ([("seeders.seeder1.info.clock", 5000)], "clock_skew", "4000 s off"),
         ([("item.swarm", {"seeders": []}), *NOBODY], "nobody", "knows nobody"),
         ([("item.swarm", {"seeders": []}), (PEER, {"share": 0.5}), ("view.trackers.0.seeders", 0),
@@ -147,6 +152,12 @@ def test_each_fault_has_its_verdict(changes: list[tuple[str, Any]], verdict: str
     assert words in result["cause"], result
     assert result["severity"] in SEVERITIES
     assert (result["remedy"] == "") == (verdict == "healthy")
+
+
+def test_an_interval_that_the_inventory_asks_for_is_not_odd() -> None:
+    told = [(f"view.trackers.{n}.interval", 22) for n in (0, 1)]
+    assert judge(broken(*told))["verdict"] == "interval_odd"
+    assert judge(broken(*told, ("trackers.tracker1.interval", 20)))["verdict"] == "healthy"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def host_state(
     address: str,
     ip: str,
     tracker_port: Any,
+    tracker_interval: Any,
     peer_port: Any,
     addresses: list[str],
 ) -> HostState:
@@ -39,7 +40,12 @@ def host_state(
     session = seeder.get("session") or {}
     return {
         "reached": not answers["facts"].get("unreachable"),
-        "tracker": {"address": address, "port": int(tracker_port), "active": answers["tracker"].get("active")}
+        "tracker": {
+            "address": address,
+            "port": int(tracker_port),
+            "active": answers["tracker"].get("active"),
+            "interval": int(tracker_interval),
+        }
         if "trackers" in groups
         else None,
         "seeder": {

@@ -18,9 +18,11 @@ from ansible.module_utils.seedbed.doctor.observations import (
     swarm,
     tracker_name,
     trackerless_on_purpose,
+    trackers_of_the_lab,
     udp_alone,
 )
 from ansible.module_utils.seedbed.doctor.verdicts import REMARKS, percent
+from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
 MAX_SKEW = 300  # seconds
 USUAL_INTERVALS = range(60, 7201)  # seconds
@@ -31,7 +33,7 @@ def oddities(seen: Observations) -> list[Finding]:
     findings = [finding("udp_only")] if udp_alone(seen.subject) else []
     for answer in seen.announces:
         interval = answer.get("interval") if answer["ok"] else None
-        if interval is not None and interval not in USUAL_INTERVALS:
+        if interval is not None and interval not in USUAL_INTERVALS and not _meant(interval, answer, seen):
             findings.append(finding("interval_odd", where=tracker_name(answer), detail=str(interval)))
     clock = seen.view.get("clock")
     for name, seeder in seen.expected.items():
@@ -40,6 +42,12 @@ def oddities(seen: Observations) -> list[Finding]:
         if skew > MAX_SKEW:
             findings.append(finding("clock_skew", where=name, detail=str(skew)))
     return findings
+
+
+def _meant(interval: int, answer: TrackerAnswer, seen: Observations) -> bool:
+    """Return whether the inventory has a tracker ask for this, give or take the tenth that it varies by."""
+    meant = [tracker.get("interval") or 0 for tracker in trackers_of_the_lab(answer, seen.trackers).values()]
+    return any(abs(interval - each) <= each // 10 for each in meant)
 
 
 def _odd_answers(seen: Observations) -> list[str]:

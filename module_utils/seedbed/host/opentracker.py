@@ -12,6 +12,8 @@ import os
 import re
 from typing import Any, Mapping, Sequence
 
+from ansible.module_utils.seedbed.host import opentracker_times
+
 FEATURES = {
     "WANT_COMPRESSION_GZIP_ALWAYS",
     "WANT_IP_FROM_QUERY_STRING",
@@ -55,6 +57,7 @@ def faults(settings: Mapping[str, Any]) -> list[str]:
         *_hash_faults(settings),
         *_source_faults(settings),
         *_text_faults(settings),
+        *opentracker_times.faults(settings),
     ]
 
 

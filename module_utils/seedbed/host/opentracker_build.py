@@ -6,14 +6,17 @@ import hashlib
 import json
 from typing import Any, Mapping, TypedDict
 
+from ansible.module_utils.seedbed.host.opentracker_times import Replacement, replacements
+
 HARDENING = "-fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
 HARDENED_LINK = "-pie -Wl,-z,relro,-z,now"
 
 
 class Build(TypedDict):
-    """One build: its name, and what `make` gets for it as arguments and in its environment."""
+    """One build: its name, what is replaced in the sources, `make`'s arguments and environment."""
 
     id: str
+    replacements: list[Replacement]
     libowfat_arguments: list[str]
     arguments: list[str]
     environment: dict[str, str]
@@ -38,6 +41,7 @@ def build_of(settings: Mapping[str, Any], compiler: str) -> Build:
         "LDFLAGS": HARDENED_LINK if settings["hardening"] else "",
         "FEATURES": " ".join(f"-D{feature}" for feature in _features(settings)),
     }
+    replaced = replacements(settings)
     parts = [
         settings["sha256"],
         settings["libowfat_sha256"],
@@ -45,10 +49,13 @@ def build_of(settings: Mapping[str, Any], compiler: str) -> Build:
         arguments,
         environment,
         compiler,
+        # Nothing where nothing is replaced: such a build keeps the name that it had before anything could be.
+        *[list(each.values()) for each in replaced],
     ]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return Build(
         id=f"{settings['version']}-{digest[:8]}",
+        replacements=replaced,
         libowfat_arguments=libowfat_arguments,
         arguments=arguments,
         environment=environment,

@@ -11,7 +11,9 @@ from typing import Any, Sequence, TypedDict
 
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host.opentracker_times import Told
 from ansible.module_utils.seedbed.probe import announce
+from ansible.module_utils.seedbed.torrent.model import TrackerAnswer
 
 ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -24,6 +26,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "port": {"type": "int", "required": True},
     "listen": {"type": "list", "elements": "str", "default": []},
     "unit": {"type": "str", "default": "opentracker.service"},
+    "announced": {"type": "str", "default": ""},
 }
 
 
@@ -37,12 +40,19 @@ class TrackerState(TypedDict):
     user: bool
     holders: list[str]
     unanswered: list[str]
+    told: list[Told]
 
 
-def state(*, cc: str, prefix: str, user: str, port: int, unit: str, listen: Sequence[str]) -> TrackerState:
-    """Return all of it; a tracker that runs is itself asked at the addresses of `listen`."""
+def state(
+    *, cc: str, prefix: str, user: str, port: int, unit: str, listen: Sequence[str], announced: str
+) -> TrackerState:
+    """Return all of it; a tracker that runs is itself asked at the addresses of `listen`.
+
+    announced: info hash of a torrent that is announced, and taken back, to learn when it has clients come again.
+    """
     shown = Unit(unit).properties(("ActiveState", "MainPID"))
     pid = int(shown["MainPID"] or 0)
+    asked = own_announce_urls(listen if pid else [], port, ipv6=bool(_first_fields("/proc/net/if_inet6")))
     return TrackerState(
         compiler=compiler(cc),
         builds=_builds(os.path.join(prefix, "releases")),
@@ -50,9 +60,8 @@ def state(*, cc: str, prefix: str, user: str, port: int, unit: str, listen: Sequ
         active=shown["ActiveState"] == "active",
         user=user in _first_fields("/etc/passwd"),
         holders=sorted({socket["unit"] or socket["process"] for socket in listening_sockets(port, port)}),
-        unanswered=unanswered(
-            own_announce_urls(listen if pid else [], port, ipv6=bool(_first_fields("/proc/net/if_inet6")))
-        ),
+        unanswered=unanswered(asked),
+        told=told(asked, announced) if announced else [],
     )
 
 
@@ -68,10 +77,22 @@ def own_announce_urls(listen: Sequence[str], port: int, *, ipv6: bool) -> list[s
 
 def unanswered(trackers: Sequence[str]) -> list[str]:
     """Return those that do not answer a scrape, which changes nothing, each with the reason."""
-    torrent = secrets.token_hex(20)
-    questions = [announce.Question(tracker, "scrape", torrent) for tracker in trackers]
-    answers = announce.ask(questions, announce.AnnounceOptions(timeout=10)) if questions else []
+    answers = _ask(trackers, "scrape", secrets.token_hex(20))
     return [f"{answer['tracker']}: {answer['message']}" for answer in answers if not answer["ok"]]
+
+
+def told(trackers: Sequence[str], info_hash: str) -> list[Told]:
+    """Return when each that takes an announce of this torrent has clients come again."""
+    return [
+        Told(tracker=answer["tracker"], interval=answer["interval"], min_interval=answer["min_interval"])
+        for answer in _ask(trackers, "announce", info_hash)
+        if answer["ok"]
+    ]
+
+
+def _ask(trackers: Sequence[str], kind: str, info_hash: str) -> list[TrackerAnswer]:
+    questions = [announce.Question(tracker, kind, info_hash) for tracker in trackers]
+    return announce.ask(questions, announce.AnnounceOptions(timeout=10)) if questions else []
 
 
 def compiler(cc: str) -> str:

@@ -660,7 +660,14 @@ class Seeder(PeerAddress):
     info: SeederState | None
 
 
-class Tracker(TypedDict):
+class TrackerWish(TypedDict, total=False):
+    """What the inventory asks of a tracker besides."""
+
+    interval: int
+    """Seconds between two announces of a client."""
+
+
+class Tracker(TrackerWish):
     """A tracker as the inventory means it; `active` is None for a host that cannot be reached."""
 
     address: str

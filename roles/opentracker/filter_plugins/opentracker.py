@@ -12,8 +12,9 @@ ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
 from ansible.module_utils.seedbed.host.opentracker import faults
 from ansible.module_utils.seedbed.host.opentracker_build import build_of
+from ansible.module_utils.seedbed.host.opentracker_times import unlike
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"opentracker_build": build_of, "opentracker_faults": faults}
+        return {"opentracker_build": build_of, "opentracker_faults": faults, "opentracker_unlike": unlike}
