@@ -49,6 +49,7 @@ class Client:
 
     def __init__(self, address: str, port: int, directory: str, *, plain: bool) -> None:
         self.address, self.port, self.directory, self.plain = address, port, directory, plain
+        self.refused: dict[str, str] = {}  # what it said of those that it did not take
 
     def add(self, name: str, torrent: bytes, magnet: str) -> None:
         raise NotImplementedError
@@ -116,16 +117,18 @@ class Aria2(Daemon):
             return self.ask(f"http://127.0.0.1:{self.port + 1}/jsonrpc", body)["result"]
         except urllib.error.HTTPError as error:
             with error:
-                return json.loads(error.read())
+                return json.loads(error.read())  # which is no result
 
     def hello(self) -> None:
         self.call("getVersion")
 
     def add(self, name: str, torrent: bytes, magnet: str) -> None:
-        if magnet:
-            self.gids[name] = self.call("addUri", [magnet])
+        what = ("addUri", [magnet]) if magnet else ("addTorrent", base64.b64encode(torrent).decode())
+        answer = self.call(*what)
+        if isinstance(answer, str):
+            self.gids[name] = answer
         else:
-            self.gids[name] = self.call("addTorrent", base64.b64encode(torrent).decode())
+            self.refused[name] = answer["error"]["message"]
 
     def states(self) -> dict[str, State]:
         return {name: self._state(name) for name in self.gids}
@@ -180,7 +183,7 @@ class Transmission(Daemon):
     def call(self, method: str, **arguments: Any) -> Any:
         url, body = f"http://127.0.0.1:{self.port + 1}/transmission/rpc", {"method": method, "arguments": arguments}
         try:
-            return self.ask(url, body, **{"X-Transmission-Session-Id": self.session})["arguments"]
+            return self.ask(url, body, **{"X-Transmission-Session-Id": self.session})
         except urllib.error.HTTPError as error:
             with error:
                 if error.code != 409:
@@ -193,12 +196,16 @@ class Transmission(Daemon):
 
     def add(self, name: str, torrent: bytes, magnet: str) -> None:
         what = {"filename": magnet} if magnet else {"metainfo": base64.b64encode(torrent).decode()}
-        added = self.call("torrent-add", paused=False, **what)
-        self.ids[name] = next(iter(added.values()))["id"]
+        answer = self.call("torrent-add", paused=False, **what)
+        if answer["result"] == "success":
+            self.ids[name] = next(iter(answer["arguments"].values()))["id"]
+        else:
+            self.refused[name] = answer["result"]
 
     def states(self) -> dict[str, State]:
         fields = ["id", "pieces", "leftUntilDone", "metadataPercentComplete", "errorString", "status"]
-        found = {torrent["id"]: torrent for torrent in self.call("torrent-get", fields=fields)["torrents"]}
+        torrents = self.call("torrent-get", fields=fields)["arguments"]["torrents"]
+        found = {torrent["id"]: torrent for torrent in torrents}
         return {name: self._state(found[number]) for name, number in self.ids.items()}
 
     @staticmethod
@@ -237,7 +244,11 @@ class Libtorrent(Client):
             params = self.lt.parse_magnet_uri(magnet)
         else:
             params = self.lt.add_torrent_params()
-            params.ti = self.lt.torrent_info(self.lt.bdecode(torrent))
+            try:
+                params.ti = self.lt.torrent_info(self.lt.bdecode(torrent))
+            except RuntimeError as error:
+                self.refused[name] = str(error)
+                return
         params.save_path = self.directory
         params.flags &= ~(self.lt.torrent_flags.auto_managed | self.lt.torrent_flags.paused)
         self.handles[name] = self.session.add_torrent(params)
@@ -397,6 +408,7 @@ def main() -> None:
             client.add(name, base64.b64decode(item["torrent"]), item["magnet"])
         while True:
             states, age = client.states(), time.monotonic() - began
+            states.update({name: State(said=why) for name, why in client.refused.items()})
             open_yet = [
                 name
                 for name, item in items.items()

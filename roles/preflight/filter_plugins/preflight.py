@@ -26,9 +26,9 @@ def with_role_filters(value: Value) -> Value:
     three quarters of a run without changes. The header of a play is rendered in Ansible's main process: there it
     happens once, for the whole run.
 
-    What is loaded by then stays to the end, and a task's process, which is a fork of this one, lives for a fraction of a
-    second. Frozen, and looked at less often, the one is nothing that garbage collectors go through again and again, and
-    the other little: together a quarter of the processor time of a run.
+    What is loaded by then stays to the end, and a task's process, a fork of this one, lives for a fraction of a second.
+    Frozen, and looked at less often, neither is what garbage collectors go through again and again: together a quarter
+    of the processor time of a run.
     """
     for directory in sorted(glob.glob(os.path.join(ROOT, "roles", "*", "filter_plugins"))):
         filter_loader.add_directory(directory)
