@@ -9,8 +9,8 @@ short_description: Download items of the lab's catalogue with a client and compa
 description:
   - Reads the catalogue from the portal, as a tester would, and fetches the chosen items side by side, each by its
     .torrent, its magnet or its bare magnet, with the trackers of one kind alone.
-  - The client runs in a transient unit without rights. DHT has no entry point, PEX and local discovery are off, so that
-    a success proves the tracker.
+  - The client runs in a transient unit without rights. DHT has no entry point, PEX and local discovery are off unless
+    O(finds) has them, so that a success proves the tracker.
   - Each download is judged by what its item promises, so that one that was to stall at 60 % and does so is no failure.
   - The downloads are a process of their own on the host. It ends with its client when nobody has asked for two minutes
     how far it is, so that a run that was interrupted leaves nothing at work.
@@ -56,6 +56,19 @@ options:
     elements: str
     choices: [http, udp]
     default: [http, udp]
+  finds:
+    description:
+      - By what peers are found besides trackers. An item without any tracker is fetched only with V(dht) or V(lpd).
+      - A client that lacks one of them fetches nothing.
+    type: list
+    elements: str
+    choices: [dht, pex, lpd]
+    default: []
+  dht_nodes:
+    description: Where a client's DHT begins, as address and port; nowhere else.
+    type: list
+    elements: str
+    default: []
   files:
     description: Of items with several files, the paths that are wanted, as the catalogue writes them. Empty for all.
     type: list
@@ -214,6 +227,7 @@ directory:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.clients.contract import FINDS
 from ansible.module_utils.seedbed.clients.fetching import run
 
 VIAS = ["torrent", "magnet", "bare_magnet"]
@@ -225,6 +239,8 @@ ARGUMENTS = {
     "items": {"type": "raw", "default": "acceptance"},
     "via": {"type": "list", "elements": "str", "choices": VIAS, "default": ["torrent", "magnet"]},
     "trackers": {"type": "list", "elements": "str", "choices": ["http", "udp"], "default": ["http", "udp"]},
+    "finds": {"type": "list", "elements": "str", "choices": [*FINDS], "default": []},
+    "dht_nodes": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "list", "elements": "str", "default": []},
     "spread": {"type": "bool"},
     "once": {"type": "bool", "default": False},

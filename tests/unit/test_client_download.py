@@ -48,6 +48,8 @@ PARAMS: dict[str, Any] = {
     "files": [],
     "via": ["torrent", "magnet"],
     "trackers": ["http", "udp"],
+    "finds": [],
+    "dht_nodes": [],
     "spread": None,
     "once": False,
     "largest": 100,
@@ -74,6 +76,14 @@ def test_acceptance_is_spread_and_names_are_not() -> None:
     assert names(items="c") == ["c"] * 4
     assert names(items="c", spread=True) == ["c"] * 4
     assert names(items="c", via=["torrent"], trackers=["udp"]) == ["c"]
+
+
+def test_what_has_no_tracker_is_fetched_where_peers_are_found_otherwise() -> None:
+    planned, without = fetching.planned_downloads({**PARAMS, "items": "d"}, "http://192.0.2.1:8000/")
+    assert (planned, len(without)) == ([], 1)
+    finds = {"items": "c,d", "via": ["torrent"], "finds": ["dht", "lpd"]}
+    planned, without = fetching.planned_downloads({**PARAMS, **finds}, "http://192.0.2.1:8000/")
+    assert [(job.item["name"], job.kind) for job in planned] == [("c", "http"), ("c", "udp"), ("d", "dht/lpd")]
 
 
 def test_the_acceptance_takes_what_the_ways_that_are_left_can_fetch() -> None:

@@ -97,6 +97,8 @@ def test_a_program_that_speaks_lines_is_a_client(settings: ClientSettings, tmp_p
         "peer_port": 8085,
         "address": "",
         "parallel": 16,
+        "finds": [],
+        "dht_nodes": [],
     }
     assert told[1] == {
         "do": "add",

@@ -89,6 +89,14 @@ def test_a_ci_reads_the_downloads_as_junit_xml(render: Render) -> None:
     assert suite[3][0].attrib == {"message": "d: cannot be fetched"}
 
 
+def test_ways_to_find_peers_are_checked(render: Render) -> None:
+    assert render("{{ ['dht', 'lpd'] | finds_faults(['tracker1']) }}") == []
+    assert render("{{ ['dht', 'luck'] | finds_faults([]) }}") == [
+        "leecher_finds: 'luck' finds no peers; known are dht, pex, lpd",
+        "leecher_finds has dht, which begins at a host of group scripted_peers, and there is none",
+    ]
+
+
 def test_clients_are_listed_and_checked(render: Render) -> None:
     assert render("{{ 'aria2, acme,aria2' | listed(['x']) }}") == ["aria2", "acme"]
     assert render("{{ ['all'] | listed(['x', 'y']) }}") == ["x", "y"]
@@ -98,7 +106,7 @@ def test_clients_are_listed_and_checked(render: Render) -> None:
         "leecher_own_clients: aria2: is the name of one of the lab's clients; choose another",
         "leecher_own_clients: b: needs either program or commands",
         "leecher_own_clients: b: feature 'fast' is not known; these are: torrent, magnet, bare_magnet, private, "
-        "hybrid, v2, web_seed, udp_tracker, udp_tracker_ipv6, file_choice",
+        "hybrid, v2, web_seed, udp_tracker, udp_tracker_ipv6, file_choice, dht, pex, lpd",
         "leecher_clients: there is no client 'netscape'; known are aria2, deluge, libtorrent, "
         "qbittorrent, rtorrent, transmission, acme, aria2, b",
     ]

@@ -29,7 +29,9 @@ from ansible.module_utils.seedbed.clients.downloads import (
     compare_files,
     in_order,
     run_downloads,
+    without_features,
 )
+from ansible.module_utils.seedbed.clients.transmission import daemon_settings
 
 CONTENT = b"forty-two bytes of content, more or less.."
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -355,6 +357,19 @@ def test_the_configuration_leaves_only_the_tracker_to_find_peers(tmp_path: Path)
     assert {"enable-peer-exchange=false", "bt-enable-lpd=false", "rpc-listen-all=false"} <= set(lines)
     assert {"rpc-secret=s3cret", "listen-port=8085", "dht-listen-port=8085", "interface=192.0.2.9"} <= set(lines)
     assert Aria2(settings).secret != Aria2(settings).secret
+
+
+def test_what_else_may_find_peers_is_switched_on_by_name(tmp_path: Path) -> None:
+    finds = {"finds": ["dht", "pex", "lpd"], "dht_nodes": ["192.0.2.1:8086"]}
+    settings = ClientSettings(str(tmp_path), "nobody", 8084, 8085, "", 16, 60)._replace(**finds)  # type: ignore[arg-type]
+    lines = configuration(settings, "s3cret").splitlines()
+    assert {"enable-peer-exchange=true", "bt-enable-lpd=true", "dht-entry-point=192.0.2.1:8086"} <= set(lines)
+    switches = {key: daemon_settings(settings, "")[f"{key}-enabled"] for key in ("dht", "pex", "lpd")}
+    assert switches == {"dht": False, "pex": True, "lpd": True}
+    client = Script(tmp_path, {})
+    client.settings = settings
+    able, skipped = without_features([PlannedDownload(item("a"), "torrent", "http")], client)
+    assert (able, skipped[0]["skipped"]) == ([], "dht and pex and lpd")
 
 
 def test_a_secret_that_was_given_opens_the_rpc_to_those_who_know_it(tmp_path: Path) -> None:

@@ -414,7 +414,7 @@ def test_an_item_of_an_earlier_version_stays_published(tmp_path: Path) -> None:
         ({**SMALL, "swarm": {"peers": [{}] * 5}}, "swarm: peers has 5 peers, and 4 addresses play"),
         (
             {**SMALL, "swarm": {"peers": [{"calls": True}] * 4}},
-            "swarm: peers has 4 peers with calls: true or reach: port-zero",
+            "swarm: peers has 4 peers with calls, pex, found_by or port-zero",
         ),
         ({**SMALL, "trackers": [[{"behaviour": "lazy"}]]}, "trackers: {'behaviour': 'lazy'}: behaviour 'lazy' is not"),
         ({**SMALL, "trackers": [[{"udp": "mute"}, {"udp": "right"}]]}, "trackers: two scripts are for UDP"),

@@ -229,8 +229,8 @@ def test_no_client_keeps_a_connection_to_itself() -> None:
             [{"behaviour": "ghost-port-0"}, {"calls": True}, {"calls": True}],
             [1, 2],
             [
-                "peers has 3 peers with calls: true or reach: port-zero, which the tracker's own host plays, and none "
-                "has more than 2 in scripted_peer_addresses"
+                "peers has 3 peers with calls, pex, found_by or port-zero, which the tracker's own host plays, and "
+                "none has more than 2 in scripted_peer_addresses"
             ],
         ),
     ],

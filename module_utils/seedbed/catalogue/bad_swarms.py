@@ -52,6 +52,8 @@ _ALONE = (
     *("encrypted-only", "bad-extension", "length-2gib", "zero-block", "keepalive-flood", "asks-1gib"),
     *("unknown-message", "unknown-extension"),
 )
+# Which have items of their own.
+_APART = ("healthy", "ipv6-only", "go-between", "found-by-pex", "found-by-dht")
 # What popular clients wait for, or come back to, longer than half a minute.
 _SLOW_PEERS = (
     *("stall", "grow", "super-seed", "never-unchoke", "snub", "drop-some", "reject-some", "reject-all", "drip", "flap"),
@@ -66,8 +68,12 @@ def _peers() -> Iterator[tuple[str, BadSwarm]]:
     )
     alone = f"{PEERS.presets['ipv6-only'].why}; nobody else is there"
     yield "peer-ipv6-only", BadSwarm("peers", alone, _entry(_by("ipv6-only")), by_name=True)
+    # To a client that has peer exchange or DHT switched off, nobody is there.
+    for name, others in {"found-by-pex": [_by("go-between")], "found-by-dht": []}.items():
+        entry = _entry(*others, _by(name))
+        yield f"peer-{name}", BadSwarm("peers", f"{PEERS.presets[name].why}; nobody else has it", entry, by_name=True)
     for name, preset in PEERS.presets.items():
-        if name in ("healthy", "ipv6-only") or name.startswith("metadata-"):
+        if name in _APART or name.startswith("metadata-"):
             continue
         slow = name in _SLOW_PEERS
         beside = f"{preset.why}; an honest peer is beside it"

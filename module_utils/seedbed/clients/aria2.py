@@ -56,8 +56,8 @@ def silent(port: int, why: object) -> ClientSilent:
 def configuration(settings: ClientSettings, secret: str) -> str:
     """Return the text of aria2.conf.
 
-    No DHT entry point, no PEX and no LPD: a peer can only come from the tracker. DHT itself stays on, with an empty
-    table of its own, because aria2 asks UDP trackers through DHT's socket.
+    No DHT entry point, no PEX and no LPD, unless they were asked for: a peer can only come from the tracker. DHT itself
+    stays on, with an empty table of its own, because aria2 asks UDP trackers through DHT's socket.
     """
     options = {
         "enable-rpc": "true",
@@ -72,8 +72,8 @@ def configuration(settings: ClientSettings, secret: str) -> str:
         "enable-dht6": "false",
         "dht-listen-port": settings.peer_port,
         "dht-file-path": os.path.join(settings.directory, "dht.dat"),
-        "enable-peer-exchange": "false",
-        "bt-enable-lpd": "false",
+        "enable-peer-exchange": str("pex" in settings.finds).lower(),
+        "bt-enable-lpd": str("lpd" in settings.finds).lower(),
         "seed-time": "0",
         "file-allocation": "none",
         "allow-overwrite": "true",
@@ -85,6 +85,8 @@ def configuration(settings: ClientSettings, secret: str) -> str:
         "summary-interval": "0",
         "dir": settings.directory,
     }
+    if "dht" in settings.finds and settings.dht_nodes:
+        options["dht-entry-point"] = settings.dht_nodes[0]  # it takes one
     if settings.address:
         options["interface"] = settings.address
     return "".join(f"{key}={value}\n" for key, value in options.items())
@@ -97,7 +99,9 @@ class Aria2(Client):
     """
 
     name = "aria2"
-    features = frozenset(("torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"))
+    features = frozenset(
+        ("torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice", "dht", "pex", "lpd")
+    )
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__(settings)

@@ -18,8 +18,14 @@ FEATURES = {
     "udp_tracker": "asks UDP trackers (BEP 15)",
     "udp_tracker_ipv6": "asks UDP trackers at IPv6 addresses, too",
     "file_choice": "downloads chosen files alone",
+    "dht": "finds peers by a DHT that it is told a node of (BEP 5)",
+    "pex": "finds peers by those it has (BEP 11)",
+    "lpd": "finds peers in its own network (BEP 14)",
 }
 """What a client may lack; an order that needs it is skipped, not failed."""
+
+FINDS = ("dht", "pex", "lpd")
+"""How peers are found besides trackers; all of it is off unless it is asked for."""
 
 STATES = ("waiting", "metadata", "checking", "downloading", "complete", "failed")
 """How a download stands: not begun, fetching the metadata of a magnet, reading its own disk, fetching content, having
@@ -52,6 +58,10 @@ class ClientSettings(NamedTuple):
     """With it the control port is open to others; without, a client has one that nobody knows."""
     bound_to: str = ""
     """The unit with which it ends."""
+    finds: Sequence[str] = ()
+    """Of FINDS what is switched on."""
+    dht_nodes: Sequence[str] = ()
+    """Where its DHT begins, as address:port."""
 
 
 class Order(NamedTuple):

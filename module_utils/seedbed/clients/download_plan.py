@@ -11,6 +11,7 @@ from typing import NamedTuple, Sequence
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.torrent.model import PublicItem, flatten_tiers
 
+TRACKERS = ("http", "udp")
 SCHEMA_VERSIONS = (1, 2)  # those that are read; what 2 has besides, 1 had not at all
 
 
@@ -19,7 +20,10 @@ class PlanError(SeedbedError):
 
 
 class PlannedDownload(NamedTuple):
-    """One download: an item, by its .torrent or its magnet, with the trackers of one kind alone."""
+    """One download: an item, by its .torrent or its magnet, with the trackers of one kind alone.
+
+    kind: of TRACKERS, or for an item without any what it is found by, such as dht/lpd.
+    """
 
     item: PublicItem
     via: str
@@ -147,10 +151,16 @@ def has_way(item: PublicItem, vias: Sequence[str], kinds: Sequence[str], *, udp_
 
 
 def is_possible(item: PublicItem, via: str, kind: str, *, udp_ipv6: bool = False) -> bool:
-    """Return whether an item has such a way: peers never hand out the metadata of a private torrent."""
-    return any(is_asked(url, kind, udp_ipv6=udp_ipv6) for url in flatten_tiers(item["trackers"])) and (
-        via == "torrent" or bool(item["magnet"])
-    )
+    """Return whether an item has such a way: peers never hand out the metadata of a private torrent.
+
+    One without trackers is found by others than them alone, which a private one never is.
+    """
+    urls = flatten_tiers(item["trackers"])
+    if kind in TRACKERS:
+        found = any(is_asked(url, kind, udp_ipv6=udp_ipv6) for url in urls)
+    else:
+        found = not urls and not item["private"]
+    return found and (via == "torrent" or bool(item["magnet"]))
 
 
 def spread_out(

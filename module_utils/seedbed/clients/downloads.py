@@ -259,7 +259,7 @@ def without_features(
     able: list[PlannedDownload] = []
     skipped: list[DownloadResult] = []
     for each in planned:
-        needs = needed_features(each.item, each.via, each.kind, chosen=bool(each.files))
+        needs = [*needed_features(each.item, each.via, each.kind, chosen=bool(each.files)), *client.settings.finds]
         lacks = [missing] if missing else [feature for feature in needs if feature not in client.features]
         if lacks:
             why = " and ".join(feature.replace("_", " ") for feature in lacks)

@@ -74,7 +74,7 @@ def planned_downloads(
     if isinstance(wanted, str) and "," in wanted:
         wanted = [name.strip() for name in wanted.split(",")]
     catalogue = download_plan.read_catalogue(downloads.fetch_from_portal(portal + "catalogue.json"))
-    vias, kinds = params["via"], params["trackers"]
+    vias, kinds = params["via"], [*params["trackers"], *filter(None, ["/".join(params["finds"])])]
     if wanted == "acceptance":
         catalogue = [item for item in catalogue if download_plan.has_way(item, vias, kinds, udp_ipv6=udp_ipv6)]
     items = download_plan.select_items(catalogue, wanted, params["largest"])
@@ -98,6 +98,8 @@ def wanted_client(params: dict[str, Any], directory: str, bound_to: str = "") ->
         seconds=params["seconds"] and params["seconds"] + 120,  # more than it takes to end it in good order
         secret=params["rpc_secret"],
         bound_to=bound_to,
+        finds=params["finds"],
+        dht_nodes=params["dht_nodes"],
     )
     return make_client(params["client"], settings, params["own"])
 

@@ -30,15 +30,18 @@ class Session:
         self.session: Any = None
         self.torrents: dict[str, Any] = {}
         self.chosen: dict[str, list[int]] = {}
+        self.finds: list[str] = []
 
     def start(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Begin the session: peers come from trackers alone."""
+        """Begin the session: peers come from trackers alone, unless more was asked for."""
+        self.finds = told["finds"]
         address = told["address"] or "0.0.0.0"
         settings = {
             "listen_interfaces": f"{address}:{told['peer_port']},[::]:{told['peer_port']}",
             "outgoing_interfaces": told["address"],
-            "enable_dht": False,
-            "enable_lsd": False,
+            "enable_dht": "dht" in self.finds,
+            "dht_bootstrap_nodes": ",".join(told["dht_nodes"]),
+            "enable_lsd": "lpd" in self.finds,
             "enable_upnp": False,
             "enable_natpmp": False,
             # Over uTP it would come from its listening port each time, and a seeder with Transmission 4 serves no
@@ -66,9 +69,11 @@ class Session:
         else:
             wanted = self.lt.parse_magnet_uri(told["magnet"])
         wanted.save_path = told["directory"]
-        wanted.flags |= self.lt.torrent_flags.disable_pex | self.lt.torrent_flags.disable_dht
-        wanted.flags &= ~self.lt.torrent_flags.auto_managed
-        wanted.flags &= ~self.lt.torrent_flags.paused
+        flags = self.lt.torrent_flags
+        for way, off in (("pex", flags.disable_pex), ("dht", flags.disable_dht), ("lpd", flags.disable_lsd)):
+            if way not in self.finds:
+                wanted.flags |= off
+        wanted.flags &= ~(flags.auto_managed | flags.paused)
         torrent = self.session.add_torrent(wanted)
         for tier, url in enumerate(told["trackers"]):
             torrent.add_tracker({"url": url, "tier": tier})

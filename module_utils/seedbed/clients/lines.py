@@ -2,7 +2,8 @@
 
 Each line that the program reads is one request, and it answers each with one line, in order (docs/clients.md):
 
-    {"do": "start", "directory": ..., "control_port": 8084, "peer_port": 8085, "address": "", "parallel": 16}
+    {"do": "start", "directory": ..., "control_port": 8084, "peer_port": 8085, "address": "", "parallel": 16,
+     "finds": [], "dht_nodes": []}
     {"do": "add", "id": "1", "directory": ..., "torrent": "/path or empty", "magnet": "", "trackers": [], "files": []}
     {"do": "status", "id": "1"}  ->  {"state": "downloading", "bytes": 4096, "peers": 2, "error": ""}
     {"do": "files", "id": "1"}   ->  {"files": ["/path", ...]}

@@ -12,7 +12,7 @@ from ansible.module_utils.seedbed.base.text import quoted
 from ansible.module_utils.seedbed.clients import deluge_program, libtorrent_program
 from ansible.module_utils.seedbed.clients.aria2 import Aria2
 from ansible.module_utils.seedbed.clients.commands import CommandClient
-from ansible.module_utils.seedbed.clients.contract import FEATURES, Client, ClientSettings
+from ansible.module_utils.seedbed.clients.contract import FEATURES, FINDS, Client, ClientSettings
 from ansible.module_utils.seedbed.clients.lines import LinesClient
 from ansible.module_utils.seedbed.clients.qbittorrent import Qbittorrent
 from ansible.module_utils.seedbed.clients.rtorrent import Rtorrent
@@ -41,7 +41,7 @@ def binding_is_2() -> bool:
 
 def deluge(settings: ClientSettings) -> Client:
     """Return Deluge. With libtorrent 2 it does not notice that the metadata of a hybrid's magnet has come."""
-    lacks = {"v2", "udp_tracker_ipv6"} | ({"hybrid"} if binding_is_2() else set())
+    lacks = {"v2", "udp_tracker_ipv6", *FINDS} | ({"hybrid"} if binding_is_2() else set())
     # Its TLS calls back into Python, which the cffi of Debian 11 and 12 does by code that it makes.
     return program(settings, "deluge", deluge_program, lacks, makes_code=True)
 
@@ -69,7 +69,7 @@ def make_client(name: str, settings: ClientSettings, own: Mapping[str, Any]) -> 
         names = ", ".join([*KNOWN, *own])
         raise SeedbedError(f"there is no client {quoted(name)}; these are known: {names}")
     told = own[name]
-    features = frozenset(told.get("features") or FEATURES)
+    features = frozenset(told.get("features") or FEATURES.keys() - FINDS)
     if told.get("program"):
         return LinesClient(settings, name, told["program"], features=features)
     return CommandClient(settings, name, told["commands"], features=features)

@@ -30,7 +30,7 @@ _STATES = {0: "waiting", 1: "checking", 2: "checking", 3: "waiting", 4: "downloa
 
 
 def daemon_settings(settings: ClientSettings, secret: str) -> dict[str, Any]:
-    """Return settings.json: peers come from trackers alone, and nothing waits in a queue."""
+    """Return settings.json: peers come from trackers alone, unless more was asked for, and nothing waits in a queue."""
     shown = {
         "rpc-port": settings.control_port,
         "rpc-bind-address": loopback(),
@@ -44,8 +44,9 @@ def daemon_settings(settings: ClientSettings, secret: str) -> dict[str, Any]:
         "encryption": 1,
         "umask": 0o022,
     }
-    off = ("port-forwarding", "dht", "pex", "lpd", "utp", "download-queue", "seed-queue", "incomplete-dir")
-    return {**shown, **{f"{name}-enabled": False for name in off}, "rename-partial-files": False}
+    off = ("port-forwarding", "dht", "utp", "download-queue", "seed-queue", "incomplete-dir")
+    switches = {**dict.fromkeys(off, False), **{name: name in settings.finds for name in ("pex", "lpd")}}
+    return {**shown, **{f"{name}-enabled": on for name, on in switches.items()}, "rename-partial-files": False}
 
 
 class Transmission(Client):
@@ -57,7 +58,8 @@ class Transmission(Client):
         super().__init__(settings)
         version = installed_version(PROGRAM)
         self._is_4 = version >= (4,)
-        can = {"torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice"}
+        # A DHT it asks from 9 nodes on that it knows, 4.x from 40: a lab's own has one.
+        can = {"torrent", "magnet", "bare_magnet", "private", "web_seed", "udp_tracker", "file_choice", "pex", "lpd"}
         more = {"hybrid": (4,), "udp_tracker_ipv6": (4, 1)}  # hybrid torrents 3.00 calls corrupt
         self.features = frozenset(can | {feature for feature, since in more.items() if version >= since})
         self._secret = settings.secret or secrets.token_hex(16)

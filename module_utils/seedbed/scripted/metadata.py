@@ -1,15 +1,20 @@
-"""What a peer says of the metadata, and what it sends of it (BEP 9)."""
+"""What a peer says by extensions (BEP 10): the metadata (BEP 9), and other peers (BEP 11)."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import socket
+from typing import Any, Sequence
 
 from ansible.module_utils.seedbed.scripted.messages import BLOCK, extended
 from ansible.module_utils.seedbed.scripted.served import ServedTorrent
+from ansible.module_utils.seedbed.scripted.tracker import compact
 from ansible.module_utils.seedbed.torrent.bencode import BencodeError, decode
+from ansible.module_utils.seedbed.torrent.model import Peer
 
+METADATA, PEX = "ut_metadata", "ut_pex"
 OUR_ID = 3
+OUR_PEX_ID = 1
 _SIZES = {"size-2gib": 2**31 - 1, "size-1tib": 2**40, "size-zero": 0, "size-negative": -1}
 
 
@@ -19,6 +24,13 @@ def offer(torrent: ServedTorrent, kind: str) -> dict[str, Any]:
         return {"m": {}}
     size = len(torrent.info) + (kind == "longer")
     return {"m": {"ut_metadata": OUR_ID}, "metadata_size": _SIZES.get(kind, size)}
+
+
+def exchange(their_id: int, peers: Sequence[Peer]) -> bytes:
+    """Return a message that names peers (BEP 11)."""
+    four, six = compact(list(peers), socket.AF_INET), compact(list(peers), socket.AF_INET6)
+    added = {"added": four, "added.f": bytes(len(four) // 6), "added6": six, "added6.f": bytes(len(six) // 18)}
+    return extended(their_id, {**added, "dropped": b"", "dropped6": b""})
 
 
 def read_request(payload: bytes) -> int | None:
@@ -58,15 +70,19 @@ def hello(offered: dict[str, Any], *, version: str, queue: int, port: int) -> di
     return {**offered, "v": version, "reqq": queue, "p": port}
 
 
-def their_extensions(payload: bytes) -> tuple[int, str]:
-    """Return the number under which the client takes metadata, 0 for none, and what it calls itself."""
+def their_extensions(payload: bytes) -> tuple[dict[str, int], str]:
+    """Return the numbers under which the client takes what it knows, and what it calls itself."""
     try:
         said = decode(payload, strict=False)
     except BencodeError:
-        return 0, ""
+        return {}, ""
     if not isinstance(said, dict):
-        return 0, ""
+        return {}, ""
     known, name = said.get(b"m"), said.get(b"v")
-    number = known.get(b"ut_metadata") if isinstance(known, dict) else 0
+    numbers = {
+        word: known[word.encode()]
+        for word in (METADATA, PEX)
+        if isinstance(known, dict) and isinstance(known.get(word.encode()), int) and 0 < known[word.encode()] < 256
+    }
     text = name.decode("utf-8", "replace")[:80] if isinstance(name, bytes) else ""
-    return (number if isinstance(number, int) and 0 < number < 256 else 0), text
+    return numbers, text

@@ -55,6 +55,8 @@ class PeerScript(NamedTuple):
     metadata_delay: float = 0.0
     noise: str = "none"
     calls: bool = False
+    found_by: str = "tracker"
+    pex: bool = False
 
 
 FACETS: Mapping[str, vocabulary.Read] = {
@@ -91,6 +93,8 @@ FACETS: Mapping[str, vocabulary.Read] = {
     "metadata_delay": vocabulary.seconds,
     "noise": choice("none", "length", "keep-alives", "asks", "message", "extension", "have-beyond"),
     "calls": flag,
+    "found_by": choice("tracker", "pex", "dht"),
+    "pex": flag,
 }
 
 PRESETS: Mapping[str, Preset] = {
@@ -154,6 +158,9 @@ PRESETS: Mapping[str, Preset] = {
     "ghost-refused": Preset("announced, and nobody listens: fast failures", {"reach": "refused"}),
     "ghost-dropped": Preset("announced, and no packet comes back: slow failures", {"reach": "dropped"}),
     "ipv6-only": Preset("reachable over IPv6 alone: peers6 in answers, sockets of both families", {"family": "ipv6"}),
+    "found-by-pex": Preset("named by other peers alone: peer exchange (BEP 11)", {"found_by": "pex"}),
+    "found-by-dht": Preset("named by the lab's own DHT alone: a client without trackers (BEP 5)", {"found_by": "dht"}),
+    "go-between": Preset("has nothing, and names others by peer exchange (BEP 11)", {"have": "none", "pex": True}),
     "ghost-port-0": Preset("announced with port 0: has to be left alone", {"reach": "port-zero"}),
     "metadata-none": Preset("offers no metadata (BEP 9)", {"metadata": "none"}),
     "metadata-mute": Preset("offers metadata and never sends it", {"metadata": "ignore"}),
@@ -228,8 +235,15 @@ def _calls_over_ipv4(values: Mapping[str, Any]) -> str:
     return ""
 
 
+def _found_or_calls(values: Mapping[str, Any]) -> str:
+    hidden = values.get("found_by", "tracker") != "tracker"
+    return "a peer that calls is found by nobody's word; leave found_by out" if hidden and values.get("calls") else ""
+
+
 def _metadata_is_offered(values: Mapping[str, Any]) -> str:
     plain = values.get("extensions", "right") != "right"
+    if plain and values.get("pex"):
+        return "without extensions: right there is no peer exchange (BEP 10)"
     if plain and ("metadata_delay" in values or values.get("metadata", "none") not in ("none", "right")):
         return "without extensions: right there is no metadata (BEP 10)"
     return ""
@@ -240,7 +254,7 @@ PEERS = Vocabulary(
     PRESETS,
     (
         *(_needs, _refuse_needs_close, _reach_is_alone, _serves_something, _fast_to_reject),
-        *(_calls_over_ipv4, _metadata_is_offered),
+        *(_calls_over_ipv4, _found_or_calls, _metadata_is_offered),
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Callable
+from typing import Callable, Sequence
 
 from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL, client_name
 from ansible.module_utils.seedbed.probe.peer_wire import (
@@ -40,6 +40,7 @@ from ansible.module_utils.seedbed.scripted.pace import Pace
 from ansible.module_utils.seedbed.scripted.played import SELF, PlayedPeer
 from ansible.module_utils.seedbed.scripted.served import ServedTorrent
 from ansible.module_utils.seedbed.scripted.testimony import PeerLog, Visit
+from ansible.module_utils.seedbed.torrent.model import Peer
 
 QUEUE = 500  # requests that wait; more are rejected, or forgotten
 ASIDE = 64  # parts of metadata and hashes that wait
@@ -52,7 +53,15 @@ class PeerSession:
     """A scripted peer in its talk with one client."""
 
     def __init__(
-        self, link: Link, torrent: ServedTorrent, peer: PlayedPeer, visit: Visit, hello: Hello, *, port: int
+        self,
+        link: Link,
+        torrent: ServedTorrent,
+        peer: PlayedPeer,
+        visit: Visit,
+        hello: Hello,
+        *,
+        port: int,
+        others: Sequence[Peer] = (),
     ) -> None:
         self.link, self.torrent, self.peer, self.visit, self.hello = link, torrent, peer, visit, hello
         self.script = peer.script
@@ -62,7 +71,7 @@ class PeerSession:
         self.shown = shown.Shown(torrent, self.script, self.log, visit, fast=self.fast)
         self.choked = True
         self.dead = False  # nothing of what follows would be understood
-        self._port = port
+        self._port, self._others = port, others
         # What a client has to say to a seeder is short, but for its bitfield.
         self._reader = MessageReader(MAX_MESSAGE + torrent.count // 8)
         self._waiting: list[Request] = []
@@ -95,6 +104,8 @@ class PeerSession:
         link.send(*self.shown.first_words())
         if self.hello.extended and script.extensions == "right":
             offered = metadata.offer(self.torrent, script.metadata)
+            if script.pex:
+                offered["m"][metadata.PEX] = metadata.OUR_PEX_ID
             said = metadata.hello(offered, version=SELF, queue=QUEUE, port=self._port)
             link.send(extended(0, said))
         elif self.hello.extended and script.extensions == "garbage":
@@ -166,13 +177,22 @@ class PeerSession:
         if not payload or self.script.extensions != "right":
             return
         if payload[0] == 0:
-            self._metadata_id, name = metadata.their_extensions(payload[1:])
+            numbers, name = metadata.their_extensions(payload[1:])
+            self._metadata_id = numbers.get(metadata.METADATA, 0)
+            self._exchange(numbers.get(metadata.PEX, 0))
             if name:
                 self.log.name(name)
         elif payload[0] == metadata.OUR_ID and self._metadata_id:
             part = metadata.read_request(payload[1:])
             if part is not None:
                 self._send_metadata(part)
+
+    def _exchange(self, number: int) -> None:
+        """Name the peers that are found by that alone, once."""
+        others, self._others = self._others, ()
+        if number and others and self.script.pex and not self.torrent.private:
+            self.visit.event("pex", peer=self.peer.number)
+            self._later(lambda: metadata.exchange(number, others))
 
     def _send_metadata(self, part: int) -> None:
         self.log.metadata += 1

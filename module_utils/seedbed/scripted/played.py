@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.scripted.encryption import torrent_mark
-from ansible.module_utils.seedbed.scripted.peer_script import PeerScript, peer_script
+from ansible.module_utils.seedbed.scripted.peer_script import REACH, PeerScript, peer_script
 from ansible.module_utils.seedbed.scripted.served import ServedTorrent, check_hash, serve_torrent
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript, tracker_script
 from ansible.module_utils.seedbed.scripted.webseed_script import WebseedScript, webseed_script
@@ -46,6 +46,17 @@ class PlayedTorrent:
         ]
         self._by_address = {peer.address: peer for peer in self.peers}
         self.seeders: list[Peer] = wish.get("seeders", [])
+
+    def found_by(self, way: str, port: int) -> list[Peer]:
+        """Return where the peers are that clients find that way; port: the daemon's."""
+        return [
+            {
+                "address": peer.address,
+                "port": 0 if peer.script.reach == "port-zero" else port + REACH[peer.script.reach],
+            }
+            for peer in self.peers
+            if peer.script.found_by == way
+        ]
 
     @property
     def trackers(self) -> dict[str, TrackerScript]:
@@ -96,6 +107,9 @@ class Program:
 
     def __init__(self, torrents: Iterable[PlayedTorrent] = ()) -> None:
         self.torrents = {torrent.key: torrent for torrent in torrents}
+        self.has_dht = any(
+            peer.script.found_by == "dht" for torrent in self.torrents.values() for peer in torrent.peers
+        )
         self._by_hash = {known: torrent for torrent in self.torrents.values() for known in torrent.hashes}
         self._marks: dict[bytes, bytes] = {}
         self._loaded: OrderedDict[bytes, ServedTorrent] = OrderedDict()

@@ -38,6 +38,7 @@ _STRANGER = {"reach": _NOTHING["reach"], "hello": _NOTHING["hello"]}
 _UNSURE_ALONE = {
     "reach": ("late",),
     "family": ("ipv6",),  # to a client without IPv6 there is nobody
+    "found_by": ("pex", "dht"),  # nor to one that has them switched off
     "metadata": ("size-negative",),
     "encryption": ("plain",),
     "hello": ("zero-id",),
@@ -84,7 +85,10 @@ class Swarm(NamedTuple):
 def promise(swarm: Swarm, testimony: str = "") -> Promise:
     """Return what a client is promised by the scripts of a swarm."""
     reached, surely = _reached(swarm.trackers)
-    peers = list(swarm.peers) if reached else [peer for peer in swarm.peers if peer.calls]
+    peers = [peer for peer in swarm.peers if reached or peer.calls or peer.found_by == "dht"]
+    told = any(peer.pex and not _is_stranger(peer) for peer in peers)
+    hidden = ("pex", "dht") if swarm.private else () if told else ("pex",)
+    peers = [peer for peer in peers if peer.found_by not in hidden]
     every = (1 << swarm.pieces) - 1
     honest = _honest_pieces(swarm, [peer for peer in peers if surely or peer.calls], reached=surely)
     never, share = _never_and_share(swarm, peers, honest)

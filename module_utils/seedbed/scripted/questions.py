@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Mapping
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError
+from ansible.module_utils.seedbed.scripted.dht import DhtNode, asked_hash, read_question
 from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply, json_reply
-from ansible.module_utils.seedbed.scripted.link import Link, address_of
+from ansible.module_utils.seedbed.scripted.link import Link
 from ansible.module_utils.seedbed.scripted.messages import BLOCK
 from ansible.module_utils.seedbed.scripted.pace import Pace
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent, canonical
@@ -35,6 +36,7 @@ class Questions:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._dht = DhtNode()
 
     def answer(self, question: Question, link: Link) -> Reply:
         """Answer an HTTP request."""
@@ -153,17 +155,33 @@ class Questions:
         address = ipaddress.ip_address(client)
         return address.is_loopback or any(address in network for network in self._stage.networks)
 
-    def packet(self, data: bytes, sender: str) -> UdpAnswer | None:
-        """Answer a UDP packet."""
+    def packet(self, data: bytes, sender: tuple[str, int]) -> UdpAnswer | None:
+        """Answer a UDP packet; the DHT is there for the lab alone, and where a script is found by it."""
+        question = read_question(data)
+        if question is not None:
+            told = self._asked_in_dht(question, sender) if self._stage.program.has_dht else None
+            return UdpAnswer(told) if told else None
 
         def asked(info_hash: bytes, said: Announced) -> tuple[PlayedTorrent, TrackerScript, int] | None:
             torrent = self._stage.program.find(info_hash)
             names = list(torrent.wish.get("trackers", {})) if torrent else []
             # UDP has no path: the one that is named for it, else the first.
             name = "udp" if "udp" in names else next(iter(names), "")
-            return self._asked(info_hash, name, address_of((sender,)), said)
+            return self._asked(info_hash, name, sender[0], said)
 
-        return answer_packet(data, sender, self._stage.port, asked)
+        return answer_packet(data, sender[0], self._stage.port, asked)
+
+    def _asked_in_dht(self, question: Mapping[Any, Any], sender: tuple[str, int]) -> bytes | None:
+        if not self.may_see(sender[0]):
+            return None
+        said = question.get(b"a")
+        info_hash = asked_hash(said) if isinstance(said, dict) else b""
+        torrent = self._stage.program.find(info_hash) if info_hash else None
+        peers = torrent.found_by("dht", self._stage.port) if torrent else []
+        if torrent and peers:
+            visit = self._stage.testimony.visit(torrent.key, sender[0])
+            visit.event("dht", query=str(question.get(b"q"))[:16])
+        return self._dht.answer(question, sender, peers)
 
 
 _ROUTES: list[tuple[re.Pattern[str], Callable[..., Reply]]] = [

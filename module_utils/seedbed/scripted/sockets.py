@@ -103,7 +103,7 @@ class Sockets:
             if self._packets_pace.is_over():
                 self._rest(sock, partial(self._packets, sock))
                 return
-            answer = self._stage.questions.packet(data, address_of(sender))
+            answer = self._stage.questions.packet(data, (address_of(sender), sender[1]))
             if answer is None:
                 continue
             source = None if answer.elsewhere else _source(told)

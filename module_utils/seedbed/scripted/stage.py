@@ -132,7 +132,8 @@ class Stage:
         link.outgoing, link.incoming = hello.outgoing, hello.incoming
         if script.hello == "cut":
             link.finish("scripted: the handshake is cut")
-        return PeerSession(link, served, peer, visit, hello, port=self.port)
+        others = torrent.found_by("pex", self.port)
+        return PeerSession(link, served, peer, visit, hello, port=self.port, others=others)
 
     def our_hello(self, link: Link, hello: Hello, torrent: PlayedTorrent, peer: PlayedPeer) -> bytes:
         """Return the handshake of a peer, encrypted where the rest is."""

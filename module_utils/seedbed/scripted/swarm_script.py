@@ -35,6 +35,9 @@ def peers_faults(peers: Any, rooms: Sequence[Room]) -> list[str]:
     faults = [
         f"peers: number {number}: {fault}" for number, peer in enumerate(peers, 1) for fault in PEERS.faults(peer)
     ]
+    scripts = [] if faults else [peer_script(peer) for peer in peers]
+    if any(script.found_by == "pex" for script in scripts) and not any(script.pex for script in scripts):
+        faults.append("peers: found_by: pex needs a peer beside it that names it, such as {behaviour: go-between}")
     if peers and not rooms:
         faults.append("peers needs a host in group scripted_peers, and there is none")
     elif not faults and peers:
@@ -60,7 +63,7 @@ def _too_many(peers: Sequence[Mapping[str, Any]], rooms: Sequence[Room]) -> str:
         )
     if near > most:
         return (
-            f"peers has {near} peers with calls: true or reach: port-zero, which the tracker's own host plays, and "
+            f"peers has {near} peers with calls, pex, found_by or port-zero, which the tracker's own host plays, and "
             f"none has more than {most} in scripted_peer_addresses"
         )
     return ""
@@ -72,9 +75,9 @@ def needs_ipv6(peer: Mapping[str, Any]) -> bool:
 
 
 def is_near_tracker(peer: Mapping[str, Any]) -> bool:
-    """Return whether a peer has to be where clients announce: it calls them, or is only there in the announce."""
+    """Return whether a peer has to be where clients announce: it calls them, is only there in the announce, or not."""
     script = peer_script(peer)
-    return script.calls or script.reach == "port-zero"
+    return script.calls or script.reach == "port-zero" or script.found_by != "tracker" or script.pex
 
 
 def tiers_scripts(tiers: Any) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,6 @@ import socket
 from typing import Any, NamedTuple
 
 from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply
-from ansible.module_utils.seedbed.scripted.peer_script import REACH
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent, peer_id
 from ansible.module_utils.seedbed.scripted.testimony import Visit
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
@@ -53,14 +52,7 @@ def note_announce(visit: Visit, name: str, said: Announced) -> int:
 def handed_out(torrent: PlayedTorrent, port: int, script: TrackerScript) -> list[Peer]:
     """Return the peers of a swarm as this tracker tells of them."""
     ghosts: list[Peer] = [{"address": _ghost(number), "port": 9} for number in range(script.ghosts)]
-    peers: list[Peer] = [
-        {
-            "address": peer.address,
-            "port": 0 if peer.script.reach == "port-zero" else port + REACH[peer.script.reach],
-        }
-        for peer in torrent.peers
-    ]
-    return [] if script.answer == "empty" else [*ghosts, *peers, *torrent.seeders]
+    return [] if script.answer == "empty" else [*ghosts, *torrent.found_by("tracker", port), *torrent.seeders]
 
 
 def _ghost(number: int) -> str:

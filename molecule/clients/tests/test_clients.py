@@ -2,6 +2,7 @@
 
 So does a client of one's own, by lines of JSON and by a command a download. What a client lacks is skipped. A bare
 magnet comes with the lab's trackers, and without them it does not. What stalls as promised passes, what does not fails.
+What no tracker names comes by DHT, peer exchange or local discovery alone, and no packet of it leaves the lab.
 """
 
 from __future__ import annotations
@@ -116,6 +117,53 @@ def test_without_the_labs_trackers_a_bare_magnet_does_not_come(download: Any) ->
         assert not by_bare_magnet["ok"]
         assert by_bare_magnet["fault"]
         assert run.junit[leecher].get("failures") == "1"
+
+
+@pytest.fixture(scope="module")
+def strangers(lab: Any) -> Callable[[], dict[str, int]]:
+    """How many packets the clients of each leecher have sent to others than the lab and the group of BEP 14."""
+    networks = f"{lab.address('tracker1').rpartition('.')[0]}.0/24, 127.0.0.0/8, 239.192.152.143"
+    for leecher in LEECHERS:
+        rules = f"""table inet witness {{
+            counter strangers {{ }}
+            chain output {{
+                type filter hook output priority filter + 10
+                meta skuid seedbed-leecher ip daddr != {{ {networks} }} counter name strangers
+                meta skuid seedbed-leecher ip6 daddr != ::1 counter name strangers
+            }}
+        }}"""
+        assert lab[leecher].run(f"nft -f - <<'RULES'\n{rules}\nRULES").rc == 0
+
+    def count() -> dict[str, int]:
+        told = {each: lab[each].check_output("nft -j list counter inet witness strangers") for each in LEECHERS}
+        return {each: json.loads(text)["nftables"][-1]["counter"]["packets"] for each, text in told.items()}
+
+    return count
+
+
+@pytest.mark.parametrize(
+    ("way", "item", "clients"),
+    [
+        ("dht", "peer-found-by-dht", {"aria2", "libtorrent"}),
+        ("pex", "peer-found-by-pex", {"aria2", "libtorrent", "transmission"}),
+        ("lpd", "no-tracker", {"aria2", "libtorrent", "transmission"}),
+    ],
+)
+def test_what_no_tracker_names_is_found_by_those_who_look(
+    download: Any, strangers: Any, way: str, item: str, clients: set[str]
+) -> None:
+    asked = {"by": "torrent,magnet", "download_trackers": ["http"], "torrent": item, "leecher_stall_seconds": 180}
+    found = download(client=",".join(KNOWN), download_finds=way, **asked)
+    got = {
+        (leecher, one["client"], one["via"]) for leecher in LEECHERS for one in found.downloads[leecher] if one["ok"]
+    }
+    vias = ("torrent", "magnet")
+    assert got == {(leecher, client, via) for leecher in LEECHERS for client in clients for via in vias}, found.output
+    assert {one["client"] for one in found.all if one["skipped"]} == {*KNOWN} - clients
+    # Who does not look that way gets nothing.
+    others = download(client="libtorrent", **{**asked, "leecher_stall_seconds": 20})
+    assert not any(one["ok"] for one in others.all)
+    assert strangers() == dict.fromkeys(LEECHERS, 0)
 
 
 @pytest.mark.parametrize("leecher", LEECHERS)

@@ -17,6 +17,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.base.text import aligned, printable
 from ansible.module_utils.seedbed.clients import aria2_service
+from ansible.module_utils.seedbed.clients.contract import FINDS
 from ansible.module_utils.seedbed.clients.roster import KNOWN, own_faults
 
 HEAD = ["client", "item", "by", "over", "size", "files", "metadata", "first byte", "done", "rate", "result"]
@@ -141,6 +142,15 @@ def client_faults(clients: Sequence[str], own: Any) -> list[str]:
     return faults + [f"leecher_clients: there is no client {name!r}; known are {', '.join(known)}" for name in unknown]
 
 
+def finds_faults(finds: Sequence[str], dht_hosts: Sequence[str]) -> list[str]:
+    """Return a sentence for everything that is wrong with how peers are found besides trackers."""
+    known = ", ".join(FINDS)
+    faults = [f"leecher_finds: {name!r} finds no peers; known are {known}" for name in finds if name not in FINDS]
+    if "dht" in finds and not dht_hosts:
+        faults.append("leecher_finds has dht, which begins at a host of group scripted_peers, and there is none")
+    return faults
+
+
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose errors Ansible shows as sentences."""
 
@@ -165,6 +175,7 @@ class FilterModule:
             "client_faults": client_faults,
             "client_missing": client_missing,
             "download_report": download_report,
+            "finds_faults": finds_faults,
             "junit_report": junit_report,
             "listed": listed,
             "with_verdicts": with_verdicts,
