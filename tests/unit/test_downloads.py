@@ -419,7 +419,7 @@ def test_aria2_is_stopped_when_its_start_is_interrupted(
     def interrupted(*_arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Aria2, "wait_until_ready", interrupted)
+    monkeypatch.setattr(Aria2, "call", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Aria2(own_settings(tmp_path, 1)).__enter__()
     assert systemd == ["start seedbed-leecher.service", "stop seedbed-leecher.service"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import subprocess
@@ -16,12 +15,10 @@ from ansible.module_utils.seedbed.clients.expectation import expectation
 from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.scripted.swarm_script import Size, scripted_promise
 from pytest_seedbed import Catalogue, Download, Held, Item, Limits, PortalError, command_client, fetch
-from scripted_items import serve
+from scripted_items import PIECES, published_item, serve
 from scripted_lab import PIECE, make_torrent
 
 ROOT = Path(__file__).resolve().parents[2]
-PIECES = 32
-SWARM = {"seeders": ["s"], "available": "100%", "fetch_rest": False, "upload_limit": None, "peers": []}
 HTTP = "http://127.0.0.1:9/announce"
 
 # A client that writes a share of what it is asked for, piece after piece, and then does what it is told.
@@ -45,27 +42,9 @@ sys.exit(then == "fail")
 
 
 def plain(**more: Any) -> dict[str, Any]:
-    """Return the item of torrent `item` of make_torrent as the catalogue has it; swarm: what differs in its swarm."""
-    truth = content.read(content.file_key("item", ()), 0, PIECES * PIECE)
-    files = [{"path": "item", "length": len(truth), "sha256": hashlib.sha256(truth).hexdigest()}]
-    return {
-        "name": "item",
-        "magnet": "magnet:?xt=urn:btih:" + "0" * 40,
-        "bare_magnet": "magnet:?xt=urn:btih:" + "0" * 40,
-        "torrent": "torrents/item.torrent",
-        "version": "v1",
-        "private": False,
-        "single_file": True,
-        "size": len(truth),
-        "piece_length": PIECE,
-        "pieces": PIECES,
-        "files": files,
-        "trackers": [[HTTP]],
-        "webseeds": [],
-        "promise": None,
-        **more,
-        "swarm": {**SWARM, **more.get("swarm", {})},
-    }
+    """Return the item of torrent `item` of make_torrent, which a seeder has; swarm: what differs in its swarm."""
+    swarm = {"seeders": ["s"], **more.pop("swarm", {})}
+    return published_item("item", "0" * 40, **{"trackers": [[HTTP]], **more, "swarm": swarm})
 
 
 class Portal:

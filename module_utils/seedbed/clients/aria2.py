@@ -9,7 +9,6 @@ import json
 import os
 import re
 import secrets
-import time
 import urllib.parse
 from typing import Any, Sequence, TypedDict
 
@@ -27,7 +26,6 @@ from ansible.module_utils.seedbed.clients.unit import ClientUnit
 # A record of the log begins with its time; an exception's causes follow on lines of their own, the deepest last.
 RECORD = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ", re.MULTILINE)
 REASON = re.compile(r"(?:Exception: |-> )\[[^]]*\] (?:errorCode=\d+ )?(.*)")
-READY_SECONDS = 10
 
 
 class Aria2Status(TypedDict, total=False):
@@ -111,31 +109,20 @@ class Aria2(Client):
 
     def __enter__(self) -> Aria2:
         """Start the process and wait until it answers; whatever goes wrong, nothing of it goes on running."""
-        self._process.own({"aria2.conf": configuration(self.settings, self.secret)})
-        self._process.start(["/usr/bin/aria2c", "--conf-path=" + os.path.join(self.settings.directory, "aria2.conf")])
         try:
-            self.wait_until_ready(READY_SECONDS)
-        except BaseException:
-            self.__exit__()
-            raise
+            self._process.run(
+                {"aria2.conf": configuration(self.settings, self.secret)},
+                ["/usr/bin/aria2c", "--conf-path=" + os.path.join(self.settings.directory, "aria2.conf")],
+                lambda: self.call("aria2.getVersion"),
+            )
+        except ClientSilent as error:
+            words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.__cause__
+            raise silent(self.settings.control_port, words) from error
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the process."""
         self._process.stop()
-
-    def wait_until_ready(self, seconds: float) -> None:
-        """Return when aria2 answers; raise ClientSilent, with its last words, if it has ended or the time is over."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                self.call("aria2.getVersion")
-                return
-            except ClientSilent as error:
-                if not self._process.unit.active() or time.monotonic() > deadline:
-                    words = " ".join(last_words(os.path.join(self.settings.directory, "log"))) or error.__cause__
-                    raise silent(self.settings.control_port, words) from error
-                time.sleep(0.05)  # between two questions; the deadline above bounds the wait
 
     def call(self, method: str, *params: Any) -> Any:
         """Make one call and return its result."""
