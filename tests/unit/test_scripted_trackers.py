@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
 import struct
@@ -9,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import libtorrent as lt
 import pytest
@@ -16,6 +19,7 @@ from ansible.module_utils.seedbed.payload import content
 from ansible.module_utils.seedbed.probe.announce import AnnounceOptions, Question
 from ansible.module_utils.seedbed.probe.announce import ask as probe_all
 from ansible.module_utils.seedbed.scripted import testimony as witness
+from ansible.module_utils.seedbed.scripted.memory import PeerMemory
 from ansible.module_utils.seedbed.scripted.testimony import EVENTS, REPEATED, PeerLog
 from ansible.module_utils.seedbed.scripted.tracker_script import TRACKERS
 from ansible.module_utils.seedbed.scripted.udp_tracker import answer_packet
@@ -157,6 +161,34 @@ def test_a_utp_client_is_told_to_come_by_tcp(every: Any) -> None:
 def test_any_packet_has_an_answer_or_none(data: bytes) -> None:
     found = answer_packet(data, "127.0.0.1", 8086, lambda _hash, _said: None)
     assert found is None or len(found.data) <= max(len(data), 40)
+
+
+def redirects(lab: ScriptedLab, path: str, most: int) -> int:
+    """Follow redirects over one connection; return how many there were."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", lab.port, timeout=PATIENCE)) as connection:
+        for number in range(most):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 302:
+                return number
+            path = answer.headers["Location"]
+    return most
+
+
+def test_a_loop_of_redirects_has_no_end(tmp_path: Path) -> None:
+    """Transmission 3.00 follows as many as there are."""
+    torrent = {
+        **make_torrent(tmp_path, size=PIECE),
+        "trackers": {"loop": played("redirect-loop"), "four": played("redirect")},
+        "webseed": played("redirect-loop"),
+    }
+    info_hash = quote(bytes.fromhex(torrent["info_hash"]))
+    question = f"info_hash={info_hash}&peer_id={20 * 'a'}&port=1"
+    with ScriptedLab(tmp_path, torrent) as lab:
+        assert redirects(lab, f"/announce/four/announce?{question}", 1100) == 4
+        assert redirects(lab, f"/announce/loop/announce?{question}", 1100) == 1100
+        assert redirects(lab, f"/webseed/{torrent['info_hash']}/item", 1100) == 1100
 
 
 # Web seeds
@@ -314,7 +346,7 @@ def test_the_memory_of_a_visit_is_bounded() -> None:
         visit.event("have", piece=number)
     facts = visit.facts(0.0)
     assert (len(facts["events"]), facts["events_lost"]) == (EVENTS, 9 * EVENTS)
-    log = PeerLog(time.monotonic())
+    log = PeerLog(time.monotonic(), PeerMemory())
     for number in range(20_000):
         log.asked(number, 0, 1)
         log.asked(number % 5000, 0, 1)
@@ -323,7 +355,7 @@ def test_the_memory_of_a_visit_is_bounded() -> None:
 
 
 def test_the_most_repeated_block_is_found_among_many() -> None:
-    log = PeerLog(time.monotonic())
+    log = PeerLog(time.monotonic(), PeerMemory())
     for number in range(10_000):
         log.asked(number % 1000, 0, 1)
         log.asked(7, 16384, 1)
@@ -339,3 +371,41 @@ def test_clients_beyond_the_number_are_forgotten(monkeypatch: pytest.MonkeyPatch
     assert [each["client"] for each in testimony.facts(b"torrent")] == [
         f"192.0.2.{number}" for number in range(90, 100)
     ]
+
+
+def test_a_script_goes_on_where_it_was_though_what_was_seen_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that comes back to a peer that has given its 60 % gets no more of it, whoever was there meanwhile."""
+    testimony, client = witness.Testimony(), "192.0.2.1"
+    visit = testimony.start(b"torrent", client, "-AA-")
+    visit.peer(0).sent(64, 2**20)
+    visit.asked_web()
+    visit.asked_tracker("t")
+    monkeypatch.setattr(witness, "WEIGHT", 0)
+    testimony.trim()
+    assert testimony.facts(b"torrent") == []
+    again = testimony.visit(b"torrent", client)
+    assert (again.peer(0).bytes, again.peer(0).memory.given) == (0, 2**20)
+    assert (again.asked_web(), again.asked_tracker("t"), again.announces) == (2, 2, 1)
+    # It is still the same client, until it begins anew.
+    assert testimony.start(b"torrent", client, "-AA-") is again
+    assert testimony.start(b"torrent", client, "-BB-").peer(0).memory.given == 0
+
+
+def test_what_scripts_remember_is_bounded_and_gone_with_its_torrent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "WEIGHT", 0)
+    testimony = witness.Testimony()
+
+    def come(torrent: bytes, client: str) -> int:
+        memory = testimony.visit(torrent, client).peer(0).memory
+        before = memory.given
+        memory.given += 1
+        memory.kept = {(piece, 0): 1 for piece in range(1000)}
+        testimony.trim()
+        return before
+
+    for number in range(200):
+        assert come(b"torrent", f"192.0.2.{number}") == 0
+    assert come(b"torrent", "192.0.2.0") == 0
+    assert come(b"torrent", "192.0.2.199") == 1
+    testimony.forget({b"another"})
+    assert come(b"torrent", "192.0.2.199") == 0

@@ -52,7 +52,7 @@ class Answerer:
 
     def answer(self, run: list[Request]) -> list[Buffer]:
         """Return the answers to a run; empty for silence."""
-        if self._limit is not None and self.log.bytes + sum(request.length for request in run) > self._limit:
+        if self._limit is not None and self.log.memory.given + sum(request.length for request in run) > self._limit:
             return []
         if self._single:
             self._count += 1
@@ -71,8 +71,7 @@ class Answerer:
         for request in run:
             out += [piece_head(*request), view[at : at + request.length]]
             at += request.length
-        self.log.blocks += len(run)
-        self.log.bytes += at
+        self.log.sent(len(run), at)
         return out
 
     def _spoil(self, run: list[Request], data: bytearray) -> bytearray:
@@ -97,7 +96,7 @@ class Answerer:
 
     def _first_times(self, block: tuple[int, int], times: int) -> bool:
         """Whether this happens to a block for one of the first times."""
-        kept = self.log.kept
+        kept = self.log.memory.kept
         seen = kept.get(block, 0)
         if seen >= times or (not seen and len(kept) >= KEPT):
             return False
@@ -115,16 +114,14 @@ class Answerer:
 
 def _shifted(answerer: Answerer, request: Request, index: int, begin: int) -> list[Buffer]:
     """The right bytes of a block under another block's name."""
-    answerer.log.blocks += 1
-    answerer.log.bytes += request.length
+    answerer.log.sent(1, request.length)
     data = answerer.torrent.read(request.piece, request.begin, request.length)
     return [piece_head(index, begin, request.length), data]
 
 
 def _sized(answerer: Answerer, request: Request, length: int) -> list[Buffer]:
     """A block of another length than was asked for."""
-    answerer.log.blocks += 1
-    answerer.log.bytes += length
+    answerer.log.sent(1, length)
     data = answerer.torrent.read(request.piece, request.begin, min(length, request.length))
     return [piece_head(request.piece, request.begin, length), data, _ZEROS[: length - len(data)]]
 

@@ -68,7 +68,7 @@ class PeerSession:
         self.log: PeerLog = visit.peer(peer.number)
         self.fast = hello.fast and self.script.fast
         self.answerer = Answerer(torrent, self.script, self.log, fast=self.fast)
-        self.shown = shown.Shown(torrent, self.script, self.log, visit, fast=self.fast)
+        self.shown = shown.Shown(torrent, self.script, self.log.memory, visit.memory, fast=self.fast)
         self.choked = True
         self.dead = False  # nothing of what follows would be understood
         self._port, self._others = port, others
@@ -244,7 +244,7 @@ class PeerSession:
             return True
         if not self._waiting or self.choked or self.dead:
             return False
-        wait = self.log.next_free - time.monotonic()
+        wait = self.log.memory.next_free - time.monotonic()
         if wait > 0:
             self._wait(wait)
             return False
@@ -264,7 +264,8 @@ class PeerSession:
         elif self.log.first_block is None:
             self.log.first_block = round(self.visit.age(), 3)
         if rate:
-            self.log.next_free = max(time.monotonic(), self.log.next_free) + (self.log.bytes - before) / rate
+            memory = self.log.memory
+            memory.next_free = max(time.monotonic(), memory.next_free) + (self.log.bytes - before) / rate
         self._blocks += number
         if self.script.close_blocks and self._blocks >= self.script.close_blocks:
             self._close(f"the script's {self._blocks} blocks are sent")
@@ -284,7 +285,7 @@ class PeerSession:
     def _later_unchoke(self) -> None:
         if self.script.choke == "never" or self.dead or self.script.bitfield in shown.BROKEN:
             return
-        wait = self.script.after - self.visit.age()
+        wait = self.script.after - self.visit.memory.age()
         if wait > 0:
             self.link.later(wait, self._unchoke)
         else:
@@ -315,7 +316,7 @@ class PeerSession:
         self.link.later(max(1.0, IDLE - silent) / 2, self._watch)
 
     def _close(self, why: str) -> None:
-        self.log.refused_until = time.monotonic() + self.script.refuse
+        self.log.memory.refused_until = time.monotonic() + self.script.refuse
         self.link.finish(f"scripted: {why}")
 
     def ended(self, why: str) -> None:

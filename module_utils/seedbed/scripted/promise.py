@@ -13,7 +13,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from ansible.module_utils.seedbed.base.sizes import WHOLE, Range, format_share
 from ansible.module_utils.seedbed.scripted.peer_script import PeerScript
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
-from ansible.module_utils.seedbed.scripted.vocabulary import is_picked
+from ansible.module_utils.seedbed.scripted.vocabulary import ENDLESS, is_picked
 from ansible.module_utils.seedbed.scripted.webseed_script import WebseedScript
 from ansible.module_utils.seedbed.torrent.model import Promise, PromiseRule
 from ansible.module_utils.seedbed.torrent.shares import held_pieces
@@ -150,7 +150,7 @@ def _answers(script: TrackerScript) -> bool:
     """Whether a client takes what a tracker says, sooner or later, for an answer."""
     if script.times:
         return True
-    good = script.answer in ("right", "empty") and script.status == 200 and script.redirects < 1000
+    good = script.answer in ("right", "empty") and script.status == 200 and script.redirects < ENDLESS
     # How it is over UDP is said of trackers that are right in all else.
     return good and (script.answer == "empty" or script.udp in ("right", "other-address"))
 
@@ -228,7 +228,7 @@ def _never_and_share(swarm: Swarm, peers: Sequence[PeerScript], honest: int) -> 
 
 
 def _webseed_pieces(script: WebseedScript, count: int) -> int:
-    broken = script.answer != "right" or script.status != 200 or script.redirects >= 1000
+    broken = script.answer != "right" or script.status != 200 or script.redirects == ENDLESS
     if broken and not script.times:
         return 0
     every = (1 << count) - 1

@@ -90,9 +90,8 @@ class Questions:
         if torrent is None or script is None:
             return Reply(404, body=b"no web seed here")
         visit = self._stage.testimony.visit(torrent.key, link.client)
-        visit.web_requests += 1
         self._stage.assign(link, torrent)
-        reply = webseed_reply(question, rest, self._stage.program.served(torrent), script, visit.web_requests)
+        reply = webseed_reply(question, rest, self._stage.program.served(torrent), script, visit.asked_web())
         visit.event("web", path=rest[:200], range=question.headers.get("range", "")[:64], status=reply.status)
         return reply
 

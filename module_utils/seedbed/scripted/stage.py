@@ -120,7 +120,7 @@ class Stage:
         self.assign(link, torrent)
         visit = self.testimony.visit(torrent.key, link.client)
         log = visit.peer(peer.number)
-        if time.monotonic() < log.refused_until:
+        if time.monotonic() < log.memory.refused_until:
             log.refused += 1
             raise WireError("scripted: refused for a while")
         if script.encryption == "rc4" and not hello.encrypted:
@@ -180,8 +180,8 @@ class Stage:
         for peer in torrent.peers:
             if len(self._tasks) >= CALLING:
                 return
-            if peer.script.calls and visit.calls < CALLS and port and (":" in peer.address) == (":" in client):
-                visit.calls += 1
+            if peer.script.calls and visit.memory.calls < CALLS and port and (":" in peer.address) == (":" in client):
+                visit.memory.calls += 1
                 visit.event("calls", peer=peer.number, port=port)
                 task = self.loop.create_task(self._call(torrent, peer, client, port))
                 self._tasks.add(task)

@@ -10,8 +10,10 @@ from collections import OrderedDict, deque
 from typing import Any, Callable, Dict, Iterable
 
 from ansible.module_utils.seedbed.base.text import printable
+from ansible.module_utils.seedbed.scripted.memory import ClientMemory, Clock, PeerMemory
 
 WEIGHT = 300_000  # counters of all together, of about 100 bytes each
+SCRIPTS = 60_000  # as many are kept of those that were forgotten, for the scripts alone
 RECORDS = 4096  # clients and torrents; who was not seen for longest is forgotten
 VISITS = 4  # of each that are kept
 EVENTS = 64
@@ -21,12 +23,11 @@ REPEATED = 64
 NAMES = 8
 TIMES = 16
 
-Clock = Callable[[], float]
 Words = Callable[[Dict[str, Any]], Any]
 
 
 class PeerLog:
-    """What one scripted peer saw in one visit; also what its script has to remember of it."""
+    """What one scripted peer saw in one visit, and beside it what its script has to remember."""
 
     __slots__ = (
         *(
@@ -41,12 +42,12 @@ class PeerLog:
             "corrupt",
             "corrupt_again",
         ),
-        *("encrypted", "first_block", "grown", "haves", "interested", "keep_alives", "kept", "metadata", "names"),
-        *("next_free", "open", "other_asks", "plain", "refused", "refused_until", "repeated", "revealed", "started"),
+        *("encrypted", "first_block", "grown", "haves", "interested", "keep_alives", "memory", "metadata"),
+        *("names", "open", "other_asks", "plain", "refused", "repeated", "started"),
     )
 
-    def __init__(self, started: float) -> None:
-        self.started = started
+    def __init__(self, started: float, memory: PeerMemory) -> None:
+        self.started, self.memory = started, memory
         self.connections = self.open = self.plain = self.encrypted = self.refused = 0
         self.connected: deque[float] = deque(maxlen=TIMES)
         self.names: dict[str, None] = {}
@@ -57,10 +58,6 @@ class PeerLog:
         self.repeated: dict[tuple[int, int], int] = {}  # of blocks that were asked for before
         self.corrupt: dict[int, int] = {}  # wrong blocks sent, by piece
         self.closes: deque[tuple[float, str]] = deque(maxlen=TIMES)
-        # of the script
-        self.kept: dict[tuple[int, int], int] = {}
-        self.grown = self.revealed = 0
-        self.next_free = self.refused_until = 0.0
 
     def came(self, at: float, *, encrypted: bool) -> None:
         """Note a connection."""
@@ -74,6 +71,12 @@ class PeerLog:
         """Note its end."""
         self.open -= 1
         self.closes.append((at, why))
+
+    def sent(self, blocks: int, size: int) -> None:
+        """Count blocks that are sent, of so many bytes together."""
+        self.blocks += blocks
+        self.bytes += size
+        self.memory.given += size
 
     def asked(self, index: int, begin: int, blocks: int) -> None:
         """Count a request; those of a piece that was asked for as a whole are looked at more closely."""
@@ -99,7 +102,7 @@ class PeerLog:
 
     def weight(self) -> int:
         """Return about how many counters it has."""
-        return 20 + len(self.asks) + len(self.repeated) + len(self.corrupt) + len(self.kept)
+        return 20 + len(self.asks) + len(self.repeated) + len(self.corrupt) + len(self.memory.kept)
 
     def name(self, client: str) -> None:
         """Note what the client calls itself."""
@@ -138,10 +141,10 @@ class PeerLog:
 class Visit:
     """One client at one torrent, from its start to its next start."""
 
-    def __init__(self, clock: Clock, peer_id: str) -> None:
+    def __init__(self, clock: Clock, memory: ClientMemory) -> None:
         self._clock, self._epoch = clock, time.time()
         self._began = clock()
-        self.peer_id = peer_id
+        self.memory = memory
         self.peers: dict[int, PeerLog] = {}
         self.announces = 0
         self.scrapes = 0
@@ -149,9 +152,7 @@ class Visit:
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self._told = 0
         self._heard = 0.0
-        self.calls = 0
         self.tracker_asks: dict[str, int] = {}
-        self.web_asks = 0
 
     def age(self) -> float:
         """Seconds since it began."""
@@ -159,7 +160,24 @@ class Visit:
 
     def peer(self, number: int) -> PeerLog:
         """Return the log of one of the torrent's peers."""
-        return self.peers.setdefault(number, PeerLog(self._clock()))
+        found = self.peers.get(number)
+        if found is None:
+            found = self.peers[number] = PeerLog(self._clock(), self.memory.peer(number))
+        return found
+
+    def asked_tracker(self, name: str) -> int:
+        """Count an announce; return how many this tracker has had of the client since it began."""
+        self.announces += 1
+        self.tracker_asks[name] = self.tracker_asks.get(name, 0) + 1
+        asks = self.memory.tracker_asks
+        asks[name] = asked = asks.get(name, 0) + 1
+        return asked
+
+    def asked_web(self) -> int:
+        """Count a request to the web seed; return how many it has had of the client since that one began."""
+        self.web_requests += 1
+        self.memory.web_asks += 1
+        return self.memory.web_asks
 
     def weight(self) -> int:
         """Return about how many counters it has; an event is as large as some."""
@@ -184,7 +202,7 @@ class Visit:
         told = {
             "began": round(self._epoch, 3),
             "heard": round(self.heard(), 3),
-            "peer_id": printable(self.peer_id),
+            "peer_id": printable(self.memory.peer_id),
             "announces": self.announces,
             "announces_by_tracker": dict(self.tracker_asks),
             "web_requests": self.web_requests,
@@ -204,15 +222,17 @@ class Testimony:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._records: OrderedDict[tuple[bytes, str], deque[Visit]] = OrderedDict()
+        self._scripts: OrderedDict[tuple[bytes, str], ClientMemory] = OrderedDict()  # of those that were forgotten
 
     def visit(self, torrent: bytes, client: str) -> Visit:
         """Return the visit at hand, a new one for who was never here."""
         key = (torrent, client)
         found = self._records.get(key)
         if found is None:
-            found = self._records[key] = deque([Visit(self._clock, "")], maxlen=VISITS)
+            memory = self._scripts.pop(key, None) or ClientMemory(self._clock)
+            found = self._records[key] = deque([Visit(self._clock, memory)], maxlen=VISITS)
             if len(self._records) > RECORDS:
-                self._records.popitem(last=False)
+                self._forget_oldest()
         else:
             self._records.move_to_end(key)
         return found[-1]
@@ -223,10 +243,10 @@ class Testimony:
         One that had no peer id yet becomes its; libtorrent announces once for every address that it listens on.
         """
         visit = self.visit(torrent, client)
-        if visit.peer_id and visit.peer_id != peer_id:
-            visit = Visit(self._clock, peer_id)
+        if visit.memory.peer_id and visit.memory.peer_id != peer_id:
+            visit = Visit(self._clock, ClientMemory(self._clock))
             self._records[(torrent, client)].append(visit)
-        visit.peer_id = peer_id
+        visit.memory.peer_id = peer_id
         return visit
 
     def facts(
@@ -243,12 +263,23 @@ class Testimony:
         """Forget those who were not seen for longest, until what is remembered fits."""
         total = sum(map(_weight, self._records.values()))
         while total > WEIGHT and self._records:
-            total -= _weight(self._records.popitem(last=False)[1])
+            total -= self._forget_oldest()
+        scripts = sum(memory.weight() for memory in self._scripts.values())
+        while scripts > SCRIPTS:
+            scripts -= self._scripts.popitem(last=False)[1].weight()
+
+    def _forget_oldest(self) -> int:
+        """Forget what was seen of a client, not what its scripts go by; return how much that was."""
+        key, visits = self._records.popitem(last=False)
+        self._scripts[key] = visits[-1].memory
+        return _weight(visits)
 
     def forget(self, kept: set[bytes]) -> None:
         """Forget the torrents that are played no more."""
         for key in [key for key in self._records if key[0] not in kept]:
             del self._records[key]
+        for key in [key for key in self._scripts if key[0] not in kept]:
+            del self._scripts[key]
 
 
 def _weight(visits: Iterable[Visit]) -> int:

@@ -11,6 +11,7 @@ from ansible.module_utils.seedbed.scripted.http_talk import Question, Reply
 from ansible.module_utils.seedbed.scripted.played import PlayedTorrent, peer_id
 from ansible.module_utils.seedbed.scripted.testimony import Visit
 from ansible.module_utils.seedbed.scripted.tracker_script import TrackerScript
+from ansible.module_utils.seedbed.scripted.vocabulary import next_hop
 from ansible.module_utils.seedbed.torrent.bencode import Encoded, encode
 from ansible.module_utils.seedbed.torrent.model import Peer
 
@@ -43,8 +44,7 @@ def read_announce(parameters: dict[str, bytes]) -> Announced:
 
 def note_announce(visit: Visit, name: str, said: Announced) -> int:
     """Note an announce; return how many this tracker has had of the visit by now."""
-    visit.announces += 1
-    visit.tracker_asks[name] = asked = visit.tracker_asks.get(name, 0) + 1
+    asked = visit.asked_tracker(name)
     visit.event("announce", tracker=name, event=said.event[:16], left=said.left, port=said.port)
     return asked
 
@@ -103,9 +103,9 @@ def _dictionary(torrent: PlayedTorrent, peer: Peer, *, named: bool) -> dict[str,
 
 def announce_reply(question: Question, torrent: PlayedTorrent, port: int, script: TrackerScript, asked: int) -> Reply:
     """Return the answer to an HTTP announce."""
-    hop = _hop(question)
-    if hop < script.redirects:
-        target = f"{question.path}?hop={hop + 1}&".encode() + _without_hop(question.query)
+    hop = next_hop(_hop(question), script.redirects)
+    if hop:
+        target = f"{question.path}?hop={hop}&".encode() + _without_hop(question.query)
         return Reply(302, [("Location", target.decode("latin-1"))])
     if script.times and asked > script.times:
         script = TrackerScript(interval=script.interval, peers=script.peers)

@@ -52,7 +52,7 @@ FACETS: Mapping[str, vocabulary.Read] = {
     "interval": _interval,
     "peers": choice("compact", "dictionaries", "names", "odd"),
     "transfer": choice("plain", "gzip", "chunked", "no-length", "trailing"),
-    "redirects": vocabulary.count(1, 1000),
+    "redirects": vocabulary.count(1, vocabulary.ENDLESS),
     "udp": choice("right", "mute", "wrong-transaction", "other-address", "short", "wrong-action"),
     "times": vocabulary.count(1, 1_000_000),
 }
@@ -82,7 +82,7 @@ PRESETS: Mapping[str, Preset] = {
     "ghosts": Preset("50 peers that are not there before the good ones", {"ghosts": 50}),
     "many-ghosts": Preset("1,000 peers that are not there before the good ones", {"ghosts": 1000}),
     "redirect": Preset("four redirects, then the answer", {"redirects": 4}),
-    "redirect-loop": Preset("redirects without end: hot loops", {"redirects": 1000}),
+    "redirect-loop": Preset("redirects without end: hot loops", {"redirects": vocabulary.ENDLESS}),
     "gzip": Preset("a compressed answer that nobody asked for", {"transfer": "gzip"}),
     "chunked": Preset("an answer in chunks", {"transfer": "chunked"}),
     "no-length": Preset("an answer that ends with the connection", {"transfer": "no-length"}),
@@ -107,8 +107,8 @@ def _one_answer(values: Mapping[str, object]) -> str:
         for key, right in (("answer", "right"), ("status", 200))
         if values.get(key, right) != right
     ]
-    if values.get("redirects", 0) == 1000:
-        parts.append("redirects: 1000")
+    if values.get("redirects", 0) == vocabulary.ENDLESS:
+        parts.append(f"redirects: {vocabulary.ENDLESS}")
     if len(parts) > 1:
         return f"{' and '.join(parts)} exclude each other: a client sees one of them"
     return ""

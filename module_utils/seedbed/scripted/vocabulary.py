@@ -11,6 +11,8 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.sizes import parse_range, parse_rate, parse_seconds, parse_share
 from ansible.module_utils.seedbed.base.text import is_text, quoted
 
+ENDLESS = 1000  # redirects: so many are a loop
+
 Read = Callable[[Any], Any]
 Rule = Callable[[Mapping[str, Any]], str]
 
@@ -140,6 +142,13 @@ def is_picked(picked: Any, index: int) -> bool:
     if isinstance(picked, tuple):
         return index in picked
     return bool(index % picked == (picked - 1) // 2)
+
+
+def next_hop(hop: int, redirects: int) -> int:
+    """Return the number of the redirect that follows the one with this number, 0 where none does."""
+    if hop < redirects:
+        return hop + 1
+    return ENDLESS if redirects == ENDLESS else 0
 
 
 seconds, share, share_range = parse_seconds, parse_share, parse_range

@@ -10,7 +10,7 @@ from ansible.module_utils.seedbed.scripted.http_talk import Body, Question, Repl
 from ansible.module_utils.seedbed.scripted.link import Buffer
 from ansible.module_utils.seedbed.scripted.messages import BLOCK
 from ansible.module_utils.seedbed.scripted.served import ServedFile, ServedTorrent
-from ansible.module_utils.seedbed.scripted.vocabulary import is_picked
+from ansible.module_utils.seedbed.scripted.vocabulary import is_picked, next_hop
 from ansible.module_utils.seedbed.scripted.webseed_script import WebseedScript
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{0,19})")
@@ -31,9 +31,10 @@ def webseed_reply(question: Question, rest: str, torrent: ServedTorrent, script:
     hop = re.match(r"hop(\d{1,4})/", rest)
     number = int(hop.group(1)) if hop else 0
     rest = rest[hop.end() :] if hop else rest
-    if number < script.redirects:
+    next_number = next_hop(number, script.redirects)
+    if next_number:
         before = question.path[: len(question.path) - len(rest) - (len(hop.group(0)) if hop else 0)]
-        return Reply(302, [("Location", f"{before}hop{number + 1}/{rest}")])
+        return Reply(302, [("Location", f"{before}hop{next_number}/{rest}")])
     if script.times and asked > script.times:
         script = script._replace(status=200, answer="right", retry_after=0.0)
     if script.answer == "mute":

@@ -36,7 +36,7 @@ FACETS: Mapping[str, vocabulary.Read] = {
     "pieces": vocabulary.pieces,
     "close_after": parse_size,
     "upload_limit": vocabulary.rate,
-    "redirects": vocabulary.count(1, 1000),
+    "redirects": vocabulary.count(1, vocabulary.ENDLESS),
 }
 
 PRESETS: Mapping[str, Preset] = {
@@ -56,7 +56,7 @@ PRESETS: Mapping[str, Preset] = {
     "html": Preset("a web page with HTTP 200, as of a captive portal", {"answer": "html"}),
     "slow": Preset("32 KiB/s", {"upload_limit": "32KiB/s"}),
     "redirect": Preset("two redirects, then the file", {"redirects": 2}),
-    "redirect-loop": Preset("redirects without end: hot loops", {"redirects": 1000}),
+    "redirect-loop": Preset("redirects without end: hot loops", {"redirects": vocabulary.ENDLESS}),
 }
 
 
