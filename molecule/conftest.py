@@ -23,7 +23,7 @@ import testinfra
 ROOT = Path(__file__).resolve().parent.parent
 # This machine asks the hosts with seedbed's own engine, and looks at web interfaces with a browser.
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
-sys.path.append(str(ROOT / "tests" / "browser"))
+sys.path += [str(ROOT / "tests" / "browser"), str(ROOT / "molecule")]
 UNITS = (
     "opentracker",
     "transmission-daemon",
