@@ -14,7 +14,7 @@ from typing import Any
 import client_download
 import pytest
 from ansible.module_utils.seedbed.base.errors import SeedbedError
-from ansible.module_utils.seedbed.clients import downloads, fetching
+from ansible.module_utils.seedbed.clients import downloads, fetching, remembered
 from ansible.module_utils.seedbed.clients.contract import Client, Order, Status
 from ansible.module_utils.testing import patch_module_args
 
@@ -253,6 +253,35 @@ def test_the_module_tells_what_is_wrong_in_a_sentence(
             client_download.main()
         assert exit_status.value.code == status
         assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "reason", "fault"),
+    [
+        ({"once": True}, "not_served", ""),
+        ({"once": True}, "refused", "no progress"),
+        ({"once": True, "items": ["a, b"]}, "not_served", "no progress"),
+        ({"once": False}, "not_served", "no progress"),
+    ],
+)
+def test_to_the_proof_of_a_lab_a_seeder_that_has_seen_all_of_it_here_is_no_fault(
+    slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], reason: str, fault: str
+) -> None:
+    monkeypatch.setattr(Slow, "status", lambda client, handle: Status("downloading", 0, 2))
+    peers = [{"address": "192.0.2.21", "port": 8082}]
+    monkeypatch.setattr(remembered, "ask", lambda asked, _: [{"ok": True, "peers": peers} for _ in asked])
+    monkeypatch.setattr(remembered, "meet_all", lambda met, _: [{"ok": False, "reason": reason} for _ in met])
+    asked = {**slow, "items": "acceptance", "stall_seconds": 0.1, **more}
+    directory = Path(slow["directory"])
+    directory.mkdir()
+    results, failures = fetching.fetch_all(asked, str(directory))
+    assert bool(failures) == bool(fault)
+    tried = [result for result in results if result["step"]]  # of some the client lacks something
+    assert tried
+    for result in tried:
+        assert (result["ok"], result["step"]) == (False, "connect")
+        assert result["fault"].startswith(fault)
+        assert result["skipped"] == ("" if fault else remembered.LACKING)
 
 
 def test_a_download_that_nobody_asks_for_ends(slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

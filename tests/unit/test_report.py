@@ -115,10 +115,16 @@ def test_an_aria2_that_runs_all_the_time_is_named_with_the_way_to_it(render: Ren
 
 
 def test_what_was_proven_is_said_with_its_ways(render: Render) -> None:
-    done = {"via": "magnet", "tracker": "udp", "seconds": {"verified": 4.4}}
-    leecher = {**LEECHER, "__report_proof": {"when": "just now", "downloads": [done, {**done, "tracker": "http"}]}}
+    done = {"ok": True, "via": "magnet", "tracker": "udp", "seconds": {"verified": 4.4}}
+    skipped = {**done, "ok": False, "seconds": {}}
+    downloads = [done, {**done, "tracker": "http"}, skipped]
+    leecher = {**LEECHER, "__report_proof": {"when": "just now", "downloads": downloads}}
     assert {
         "text": "Proven     just now by leecher1, SHA-256 equal: magnet over udp in 4 s; magnet over http in 4 s"
+    } in summary(render, leecher=leecher)
+    leecher = {**LEECHER, "__report_proof": {"when": "just now", "downloads": [skipped]}}
+    assert {
+        "text": "Proven     just now by leecher1, reached: it has had all of this before, see the table"
     } in summary(render, leecher=leecher)
 
 

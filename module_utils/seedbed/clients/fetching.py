@@ -17,7 +17,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_rep
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.jobs import BackgroundJob
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.clients import download_plan, downloads, progress
+from ansible.module_utils.seedbed.clients import download_plan, downloads, progress, remembered
 from ansible.module_utils.seedbed.clients.contract import Client, ClientError, ClientSettings
 from ansible.module_utils.seedbed.clients.download_plan import PlannedDownload
 from ansible.module_utils.seedbed.clients.roster import make_client, own_faults
@@ -115,7 +115,11 @@ def fetch_all(params: dict[str, Any], directory: str, look: Look = lambda _: Non
     if fit:
         limits = downloads.DownloadLimits(params["stall_seconds"], params["seconds"], params["keep"])
         with watch() as unit, wanted_client(params, directory, unit) as started:
-            results = downloads.run_downloads(fit, started, portal, limits, look) + skipped
+            results = downloads.run_downloads(fit, started, portal, limits, look)
+        if params["once"] and params["items"] == "acceptance":
+            tried = zip(fit, results)
+            results = [remembered.forgiven(each.item, result, params["address"]) for each, result in tried]
+        results += skipped
     return results, without + [sentence(result) for result in results if result["fault"]]
 
 
