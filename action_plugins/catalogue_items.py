@@ -15,6 +15,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_rep
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.sizes import format_size
 from ansible.module_utils.seedbed.catalogue.addresses import seeder_peer, webseed_base
+from ansible.module_utils.seedbed.catalogue.impairments import named
 from ansible.module_utils.seedbed.catalogue.items import make_items
 from ansible.module_utils.seedbed.catalogue.payload_cache import PayloadCache
 from ansible.module_utils.seedbed.catalogue.publication import host_torrents, published_files
@@ -35,6 +36,7 @@ SPEC = {
     "lab": {"type": "str", "required": True},
     "malformed": {"type": "bool", "default": False},
     "odd": {"type": "bool", "default": False},
+    "impairments": {"type": "dict", "default": {}},
 }
 
 
@@ -68,7 +70,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         items = made["items"]
         files = published_files(
-            items, lab=arguments["lab"], with_malformed=arguments["malformed"], with_odd=arguments["odd"]
+            items,
+            lab=arguments["lab"],
+            with_malformed=arguments["malformed"],
+            with_odd=arguments["odd"],
+            impairments=named(arguments["impairments"]),
         )
         Display().v(f"{len(items)} items, {format_size(sum(item['size'] for item in items))}")
         return {

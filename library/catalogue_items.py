@@ -57,6 +57,10 @@ options:
     description: Whether to publish odd C(.torrent) files that every client loads, too.
     type: bool
     default: false
+  impairments:
+    description: What M(impairment) has begun on each host and is published beside the items; null for nothing.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full

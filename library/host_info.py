@@ -152,6 +152,11 @@ tracker:
   type: dict
   sample: {compiler: 12.2.0 x86_64-linux-gnu, builds: [a1b2c3], running: a1b2c3, active: true, user: true,
            holders: [opentracker.service], unanswered: []}
+impairment:
+  description: What M(impairment) has begun on the host and is not over, null for nothing.
+  returned: always
+  type: dict
+  sample: {impairment: slow, words: 1 Mbit/s, until: 1700000000, lacking: []}
 packages:
   description: The names of the installed packages.
   returned: always
@@ -175,7 +180,7 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages, package_lock_holder
-from ansible.module_utils.seedbed.host import opentracker_state
+from ansible.module_utils.seedbed.host import impairing, opentracker_state
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.host.host_addresses import occupied
 from ansible.module_utils.seedbed.host.ssh_port import arrival
@@ -255,6 +260,7 @@ def main() -> None:
         daemon = foreign_daemon(owned) if daemons else None
         taken = occupied(params["addresses"]) if params["addresses"] else {}
         tracker = opentracker_state.state(**params["tracker"]) if params["tracker"] else None
+        impairment = impairing.current()
         firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -271,6 +277,7 @@ def main() -> None:
         tracker=tracker or {},
         resolved=resolved(module.params["name"]),
         firewall=firewall,
+        impairment=impairment,
     )
 
 

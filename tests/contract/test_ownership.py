@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted(path for path in ROOT.glob("roles/*/tasks/*.yml") if "container_host" not in path.parts)
 WRITE_DOWN = (
     *("service_unit", "nft_table", "torrent_file", "transmission_settings", "owned"),
-    "scripted_peers",
+    *("scripted_peers", "impairment"),
 )
 # They make or take away whatever a variable names.
 BLIND = ("apt", "dnf", "package", "user", "group", "file", "template", "systemd_service", "service", "blockinfile")

@@ -39,7 +39,8 @@ def test_tasks_on_the_controller_stay_the_operators(part: str) -> None:
     for file in sorted(ROOT.glob(f"roles/*/{part}/*.yml")):
         for task in tasks(load(file)):
             if "delegate_to" in task and not task.get("delegate_facts"):
-                assert (task["delegate_to"], task["become"]) == ("localhost", False), task
+                # On another host of the lab it is root, as the play is.
+                assert (task["delegate_to"] == "localhost") == (task.get("become") is False), task
 
 
 @pytest.mark.parametrize("name", ["preflight.yml", "site.yml", "download.yml", "doctor.yml"])

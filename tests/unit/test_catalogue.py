@@ -404,7 +404,7 @@ def test_the_published_files() -> None:
     results = {"seeder1": {"payloads_json": [payload("盲 道")], "failures": []}}
     url = "http://192.0.2.1:8888/announce"
     items = catalogue_items([{"name": "盲 道", "source": "/x"}], results, seeders=SEEDERS, trackers=[[url]])["items"]
-    torrent, listing, trackers, magnets = publication.published_files(items, lab="lab")
+    torrent, listing, trackers, magnets, impairments = publication.published_files(items, lab="lab")
     assert torrent["path"] == "torrents/盲 道.torrent"
     assert metainfo_reader.torrent_info(base64.b64decode(torrent["content"]))["name"] == "盲 道"
     told = json.loads(base64.b64decode(listing["content"]))
@@ -415,6 +415,12 @@ def test_the_published_files() -> None:
     assert [file["path"] for file in (trackers, magnets)] == ["trackers.txt", "magnets.txt"]
     assert base64.b64decode(trackers["content"]).decode() == f"{url}\n"
     assert base64.b64decode(magnets["content"]).decode() == f"{items[0]['magnet']}\n"
+    assert impairments["path"] == "impairments.json"
+    assert (
+        json.loads(base64.b64decode(impairments["content"]))
+        == {"impairments": told["impairments"]}
+        == {"impairments": []}
+    )
 
 
 def test_the_password_of_a_tracker_is_in_the_torrent_alone() -> None:

@@ -143,8 +143,16 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
         ["WARN", "item", "leecher1"], ["WARN", "controller cannot be reached by SSH: its view is missing"],
     ]  # fmt: skip
     closed = [{"host": "seeder1", "port": "8082/tcp", "prober": "tracker1", "rule": "", "text": "closed"}]
-    document = render("{{ __doctor_found | doctor_document(closed=closed) }}", **variables, closed=closed)
-    assert document == {"schema_version": 1, "verdicts": verdicts, "closed_ports": closed}
+    slow = {"impairment": "slow", "words": "1 Mbit/s", "until": 1700000000, "lacking": []}
+    impaired = {"seeder1": slow, "leecher1": None}
+    document = render(
+        "{{ __doctor_found | doctor_document(closed=closed, impairments=impaired) }}",
+        **variables, closed=closed, impaired=impaired,
+    )  # fmt: skip
+    named = [{"host": "seeder1", "impairment": "slow", "words": "1 Mbit/s", "until": "2023-11-14T22:13:20Z"}]
+    assert document == {"schema_version": 1, "verdicts": verdicts, "closed_ports": closed, "impairments": named}
+    [line] = render("{{ impaired | doctor_impairment_lines }}", impaired=impaired)
+    assert line["text"].startswith("note  seeder1 is impaired: slow (1 Mbit/s) until ")
     end = render_own("report.yml", "{{ __doctor_found | doctor_conclusion }}", **variables)
     assert end == {"well": True, "message": "Every item can be downloaded."}
 

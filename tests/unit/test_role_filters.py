@@ -89,6 +89,60 @@ def test_opentracker_is_held_to_its_times(in_role: Render) -> None:
     ]
 
 
+IMPAIRED_LAB = {
+    "hub": {
+        "inventory_hostname": "hub",
+        "lab_ip": "192.0.2.1",
+        "lab_services": {"tracker": {"port": 8888}, "portal": {"port": 8000, "directory": "/srv/p"}},
+    },
+    "seeder1": {
+        "inventory_hostname": "seeder1",
+        "lab_ip": "192.0.2.2",
+        "ansible_facts": {"default_ipv4": {"address": "192.0.2.2"}, "default_ipv6": {"address": "2001:db8::2"}},
+        "lab_services": {"seeder": {"rpc_port": 8081}, "scripted_peer": {"addresses": ["192.0.2.9", ""]}},
+        "__impairment_planned": {"lacking": ["300 ms late: its kernel has no netem"]},
+        "__impairment_done": {"current": None},
+    },
+    **{
+        name: {"inventory_hostname": name, "lab_ip": address, "lab_services": {"leecher": {"rpc_port": 8084}}}
+        for name, address in (("leecher1", "192.0.2.3"), ("leecher2", "192.0.2.4"))
+    },
+    "leecher3": {"inventory_hostname": "leecher3"},
+}
+
+
+def test_an_impairment_knows_the_labs_ports_and_its_hosts(in_role: Render) -> None:
+    facts = {
+        "hostvars": IMPAIRED_LAB,
+        "inventory_hostname": "seeder1",
+        "ansible_play_hosts_all": ["seeder1", "leecher1"],
+        "groups": {"all": list(IMPAIRED_LAB), "portals": ["hub"], "leechers": ["leecher3", "leecher1", "leecher2"]},
+    }
+    assert in_role("impairment", "{{ __impairment_ports }}", **facts) == {
+        "trackers": [8888],
+        "web": [8000, 8081, 8084],
+    }
+    assert in_role("impairment", "{{ __impairment_place.addresses }}", **facts, lab_listeners=[], __lab_host={}) == [
+        *("192.0.2.2", "2001:db8::2", "192.0.2.9")
+    ]
+    # One that is not impaired itself, and is known.
+    assert in_role("impairment", "{{ __impairment_meter }}", **facts) == "leecher2"
+    assert in_role("impairment", "{{ __impairment_portals }}", **facts) == ["hub"]
+    assert in_role("impairment", "{{ __impairment_faults }}", **facts, impairment="slow") == []
+    [fault] = in_role("impairment", "{{ __impairment_faults }}", **facts)
+    assert fault.startswith("impairment is ''; choose wifi,")
+    hosts = [IMPAIRED_LAB["seeder1"]]
+    [line] = in_role("impairment", "{{ hosts | impairment_lacking }}", hosts=hosts)
+    assert line["text"] == "note  seeder1 leaves out 300 ms late: its kernel has no netem; all else is done"
+    [line] = in_role("impairment", "{{ hosts | impairment_lines(meter='leecher2') }}", hosts=hosts)
+    assert line["text"] == "seeder1: nothing impairs it"
+    assert in_role("impairment", "{{ host | impairment_addresses }}", host={}) == []
+    assert in_role("impairment", "{{ [] | impairment_meter(hosts=[], impaired=[]) }}") == ""
+    assert in_role("impairment", "{{ ['a'] | impairment_portals(hosts=[]) }}") == []
+    assert in_role("impairment", "{{ [] | impairment_ports }}") == {"trackers": [], "web": []}
+    assert in_role("impairment", "{{ 'none' | impairment_faults(minutes=0, numbers={}) }}") == []
+
+
 def test_the_portal_names_its_faults(in_role: Render) -> None:
     facts = {"groups": {"all": ["one"], "trackers": ["one"], "leechers": []}, "hostvars": {}}
     assert in_role("portal", "{{ __portal_faults }}", **facts) == []

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.sizes import parse_range
+from ansible.module_utils.seedbed.catalogue.impairments import rendered
 from ansible.module_utils.seedbed.catalogue.items import failure_sentences
 from ansible.module_utils.seedbed.catalogue.specs import Faults, part
 from ansible.module_utils.seedbed.torrent.credentials import without_password
 from ansible.module_utils.seedbed.torrent.malformed import malformed_files, malformed_list
-from ansible.module_utils.seedbed.torrent.model import Failure, Item, SeededTorrent, WebFile, flatten_tiers
+from ansible.module_utils.seedbed.torrent.model import (
+    Failure,
+    Item,
+    NamedImpairment,
+    SeededTorrent,
+    WebFile,
+    flatten_tiers,
+)
 from ansible.module_utils.seedbed.torrent.odd import odd_files, odd_list
 
 
@@ -83,7 +90,12 @@ def _lines(texts: Iterable[str]) -> bytes:
 
 
 def published_files(
-    items: Sequence[Item], *, lab: str, with_malformed: bool = False, with_odd: bool = False
+    items: Sequence[Item],
+    *,
+    lab: str,
+    with_malformed: bool = False,
+    with_odd: bool = False,
+    impairments: Sequence[NamedImpairment] = (),
 ) -> list[WebFile]:
     """Return the .torrent files, catalogue.json and lists for clients: the parameter `files` of module torrent_file."""
     files: list[WebFile] = [{"path": f"torrents/{item['name']}.torrent", "content": item["metainfo"]} for item in items]
@@ -91,7 +103,9 @@ def published_files(
     whole: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "lab": lab, "items": public}
     whole["malformed"] = malformed_list() if with_malformed else []
     whole["odd"] = odd_list() if with_odd else []
-    files.append(_file("catalogue.json", (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()))
+    whole["impairments"] = list(impairments)
+    files.append(_file("catalogue.json", rendered(whole)))
     files += [_file("trackers.txt", _lines(_lab_trackers(items)))]
     files += [_file("magnets.txt", _lines(item["magnet"] for item in public if item["magnet"]))]
+    files += [_file("impairments.json", rendered({"impairments": whole["impairments"]}))]
     return files + (malformed_files() if with_malformed else []) + (odd_files() if with_odd else [])

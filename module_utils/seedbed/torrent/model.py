@@ -675,6 +675,28 @@ class Tracker(TrackerWish):
     active: bool | None
 
 
+class HostImpairment(TypedDict):
+    """What makes the way to and from a host bad for a while."""
+
+    impairment: str
+    """The preset."""
+    words: str
+    until: int
+    """Seconds since 1970."""
+    lacking: list[str]
+    """What of it the host's kernel cannot do, with the reason."""
+
+
+class NamedImpairment(TypedDict):
+    """The same as catalogue.json has it."""
+
+    host: str
+    impairment: str
+    words: str
+    until: str
+    """ISO 8601, in UTC."""
+
+
 class ScriptedInfo(TypedDict):
     """What a daemon of scripted peers says of itself (module scripted_info)."""
 

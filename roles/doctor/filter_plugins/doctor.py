@@ -11,12 +11,14 @@ ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
 from ansible.module_utils.seedbed.base.services import host_ip, scripted_addresses
+from ansible.module_utils.seedbed.catalogue.impairments import named
 from ansible.module_utils.seedbed.doctor.choice import Case, States, faults_before_asking, make_case
 from ansible.module_utils.seedbed.doctor.details import details
 from ansible.module_utils.seedbed.doctor.host_state import host_state
 from ansible.module_utils.seedbed.doctor.judge import verdict
 from ansible.module_utils.seedbed.doctor.report import CONTROLLER, ReportLine, conclusion, report
-from ansible.module_utils.seedbed.torrent.model import Verdict, View, from_json, to_json
+from ansible.module_utils.seedbed.host.impairment_report import notice_lines
+from ansible.module_utils.seedbed.torrent.model import HostImpairment, Verdict, View, from_json, to_json
 
 
 def doctor_host(
@@ -53,9 +55,19 @@ def doctor_conclusion(found: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
     return {"well": well, "message": message}
 
 
-def doctor_document(found: Mapping[str, Sequence[Verdict]], *, closed: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Return all verdicts for programs, and the declared ports that are closed to others."""
-    return {"schema_version": 1, "verdicts": _all(found), "closed_ports": list(closed)}
+def doctor_document(
+    found: Mapping[str, Sequence[Verdict]],
+    *,
+    closed: Sequence[Mapping[str, str]],
+    impairments: Mapping[str, HostImpairment | None],
+) -> dict[str, Any]:
+    """Return all verdicts for programs, the declared ports that are closed to others, and what is bad on purpose."""
+    return {
+        "schema_version": 1,
+        "verdicts": _all(found),
+        "closed_ports": list(closed),
+        "impairments": named(impairments),
+    }
 
 
 def _view_name(host: str) -> str:
@@ -78,4 +90,5 @@ class FilterModule:
             "doctor_report": doctor_report,
             "doctor_conclusion": doctor_conclusion,
             "doctor_document": doctor_document,
+            "doctor_impairment_lines": notice_lines,
         }

@@ -246,9 +246,27 @@ async function lookAtSeeder(seeder) {
   }
 }
 
+// What the operator makes bad for a while. A file of the portal's own: where it cannot be read the tiles say so.
+async function lookAtImpairments() {
+  const { impairments } = await (await ask('impairments.json')).json();
+  const lines = impairments
+    .map((one) => ({ ...one, end: new Date(one.until) }))
+    .filter(({ end }) => end > new Date())
+    .map(({ host, impairment, words: numbers, end }) => {
+      const time = end.toLocaleTimeString(document.documentElement.lang, { timeStyle: 'short' });
+      return `${host}: ${impairment} (${numbers}) ${words.until} ${time}`;
+    });
+  const list = document.querySelector('#impairments');
+  list.hidden = lines.length === 0;
+  // Said again only when it changes: screen readers read it aloud.
+  if (lines.join() === [...list.children].map((line) => line.textContent).join()) return;
+  list.replaceChildren(...lines.map((line) => make('li', line)));
+}
+
 async function look() {
   if (document.visibilityState === 'visible') {
     await Promise.allSettled([
+      lookAtImpairments(),
       ...groups.filter((group) => group.asked && group.items.some((item) => item.visible)).map(lookAt),
       ...tiles.map(lookAtTracker),
       ...seeders.map(lookAtSeeder),
