@@ -14,7 +14,7 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long bad-swarms soak stress bench bench-scale doctor
+.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long bad-swarms soak stress bench bench-clients bench-scale doctor
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ stress: setup-test ## Run every scenario TIMES times while two processes keep bo
 bench: setup-test ## Measure generation and hashing against their peers, and a scripted seeder against others
 	python bench/run.py
 	python bench/scripted.py
+
+bench-clients: setup-test ## Measure every client's rate from the lab beside a plain stream over the same bridge (boots two hosts)
+	python bench/clients.py
 
 bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots two hosts)
 	python bench/scale.py

@@ -14,10 +14,8 @@ and are watched from here over RPC until the daemon seeds all of them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,15 +23,12 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 import ansible.module_utils
+from hosts import MEMORY, PASSWORD, ROOT, Hosts
 
-ROOT = Path(__file__).resolve().parent.parent
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient  # noqa: E402 - needs the path above
 
-NAME = "seedbed-scale"
-LAB = ROOT / ".lab" / NAME
-PASSWORD = "only for this bench"
 LOOP, PLAY = HOSTS = ("loop", "play")
 SEEDING = 6
 KIB = 1024
@@ -46,80 +41,37 @@ for file in *; do
     transmission-remote 8081 --authenv --download-dir "$PWD" --add "/root/$file.torrent" > /dev/null
 done
 """
-# A disk would be measured with what was deleted on it lately: ext4 makes files several times slower for minutes then.
-MEMORY = """
-set -eu
-for place in /srv /var/lib/transmission-daemon; do
-    mkdir -p "$place"
-    mount -t tmpfs -o size=4g tmpfs "$place"
-done
-"""
 CONTENT = """
 mkdir -p /srv/seedbed/loop && cd /srv/seedbed/loop
 head -c $(($1 << 20)) /dev/urandom | split -b 1M -a 4 -d - file-
 """
 
 
-class Bench:
+class Bench(Hosts):
     """Two hosts, and what is played on them."""
 
     def __init__(self, work: Path) -> None:
-        # JSON by its name, too: Ansible reads that many times as quickly as YAML.
-        self.inventory = work / "inventory.json"
-        self.environment = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_SSH_COMMON_ARGS": f"-F {LAB}/ssh_config",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/{NAME}",
-        }
+        super().__init__(work, "seedbed-scale")
         self.want(0, KIB, HOSTS)
 
     def want(self, count: int, size: int, hosts: Sequence[str] = (PLAY,)) -> None:
         """So many torrents of this size from now on, on these hosts."""
         entries = [{"name": f"item-{number:05}", "synthetic": {"size": size}} for number in range(count)]
         concerned: dict[str, object] = {"hosts": {host: {} for host in hosts}}
-        inventory = {
-            "hosts": {host: {"container_host_release": "trixie", **self.known(host)} for host in HOSTS},
-            "children": {"trackers": concerned, "seeders": concerned},
-            "vars": {"lab_name": NAME, "transmission_rpc_password": PASSWORD, "catalogue_torrents": entries},
-        }
-        self.inventory.write_text(json.dumps({"all": inventory}), encoding="utf-8")
-
-    def play(self, playbook: str, *arguments: str) -> str:
-        command = ["ansible-playbook", f"--inventory={self.inventory}", *arguments, str(ROOT / playbook)]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-        return done.stdout
+        self.write(
+            {
+                "hosts": {host: {"container_host_release": "trixie", **self.known(host)} for host in HOSTS},
+                "children": {"trackers": concerned, "seeders": concerned},
+                "vars": {"catalogue_torrents": entries},
+            }
+        )
 
     def catalogue(self) -> str:
         """What is measured."""
         return self.play("bench/scale.yml")
 
-    def on(self, host: str, script: str, *arguments: str) -> None:
-        """Run a script on one of the hosts."""
-        command = [
-            "ssh",
-            "-F",
-            f"{LAB}/ssh_config",
-            host,
-            "bash",
-            "-s",
-            "--",
-            *(repr(argument) for argument in arguments),
-        ]
-        subprocess.run(command, input=script, text=True, check=True)
-
-    @staticmethod
-    def known(host: str) -> dict[str, str]:
-        """Once it runs, its address, which then no facts have to be gathered for."""
-        config = LAB / "ssh_config"
-        text = config.read_text(encoding="utf-8") if config.exists() else ""
-        found = re.search(rf"^Host {host}\n  HostName (\S+)", text, re.MULTILINE)
-        return {"lab_address": found[1]} if found else {}
-
     def rpc(self, host: str) -> RpcClient:
-        return RpcClient(self.known(host)["lab_address"], 8081, ("seedbed", PASSWORD))
+        return RpcClient(self.address(host), 8081, ("seedbed", PASSWORD))
 
 
 class Watched:
@@ -172,7 +124,7 @@ def measure(bench: Bench, count: int, experiment: int) -> None:
     bench.want(count, KIB * KIB)
     bench.on(LOOP, CONTENT, str(count))
     bench.play("bench/scale_hosts.yml", "--tags=content")
-    announce = f"http://{bench.known(LOOP)['lab_address']}:8888/announce"
+    announce = f"http://{bench.address(LOOP)}:8888/announce"
     loop = Watched(bench.rpc(LOOP), lambda: bench.on(LOOP, COMMANDS, PASSWORD, announce), count)
     ours = Watched(bench.rpc(PLAY), bench.catalogue, count)
     many = min(again(bench), again(bench))
@@ -214,7 +166,7 @@ def main() -> None:
             bench.on(LOOP, "apt-get install --yes --no-install-recommends transmission-cli > /dev/null 2>&1")
             measure(bench, options.count, options.experiment)
         finally:
-            bench.play("playbooks/local_hosts.yml", "--extra-vars=container_host_state=absent")
+            bench.remove()
 
 
 if __name__ == "__main__":
