@@ -120,8 +120,9 @@ def test_without_the_labs_trackers_a_bare_magnet_does_not_come(download: Any) ->
 
 
 @pytest.fixture(scope="module")
-def strangers(lab: Any) -> Callable[[], dict[str, int]]:
+def strangers(lab: Any, download: Any) -> Callable[[], dict[str, int]]:
     """How many packets the clients of each leecher have sent to others than the lab and the group of BEP 14."""
+    download(client="aria2", by="torrent", download_trackers=["http"], torrent="one")  # makes the user that is watched
     networks = f"{lab.address('tracker1').rpartition('.')[0]}.0/24, 127.0.0.0/8, 239.192.152.143"
     for leecher in LEECHERS:
         rules = f"""table inet witness {{
