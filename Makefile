@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INVENTORY ?= inventories/local
 # Scenarios that take long: not in make test, but in make long.
-LONG := aria2 bad_swarms_all clients closed families outages survive upgrade
+LONG := aria2 bad_swarms_all clients closed evidence families outages survive upgrade
 SCENARIOS ?= $(filter-out $(LONG),$(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml)))))
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.ansible
@@ -14,10 +14,10 @@ export MOLECULE_COMMAND_BORDERS := 0
 lab doctor down: export ANSIBLE_STDOUT_CALLBACK ?= steps
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long bad-swarms soak stress bench bench-clients bench-scale doctor
+.PHONY: help setup setup-local setup-test lab bundle down test lint unit molecule long bad-swarms soak stress bench bench-clients bench-scale bench-tracker doctor
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make the Python environment that runs the lab on hosts of your own; needs no root (implied by doctor)
 	@scripts/setup controller
@@ -76,3 +76,6 @@ bench-clients: setup-test ## Measure every client's rate from the lab beside a p
 
 bench-scale: setup-test ## Measure a seeder with 1,000 torrents against the shell loop (boots two hosts)
 	python bench/scale.py
+
+bench-tracker: setup-test ## Measure the tracker at its limit, against Debian's and beside a download (boots a host)
+	python bench/tracker.py

@@ -28,6 +28,7 @@ UNITS = (
     "opentracker",
     "transmission-daemon",
     "seedbed-portal",
+    "seedbed-collector",
     "seedbed-flood",
     "seedbed-firewall",
     "seedbed-scripted",
@@ -176,4 +177,17 @@ def pytest_runtest_makereport(item: Any, call: pytest.CallInfo[None]) -> Generat
             except RuntimeError:  # a host that the test has stopped
                 journal = "cannot be reached"
             report.sections.append((f"journal of {name}", journal))
+        report.sections.append(("evidence", evidence(hosts)))
     return report
+
+
+def evidence(lab: Lab) -> str:
+    """Return where what the hosts of a failed test do now is kept; whatever becomes of that, the test has failed."""
+    scenario = ROOT / "molecule" / os.environ["MOLECULE_SCENARIO_NAME"] / "inventory.yml"
+    inventory = scenario if scenario.exists() else ROOT / "inventories" / "local"
+    told = {"evidence_seconds": 10, "evidence_raise_logs": False}
+    try:
+        run = lab.playbook(f"--inventory={inventory}", "playbooks/evidence.yml", f"--extra-vars={json.dumps(told)}")
+    except subprocess.TimeoutExpired as error:
+        return str(error)
+    return "\n".join(re.findall(r"artifacts/evidence/\S+", run.stdout)) or run.stdout[-3000:]
