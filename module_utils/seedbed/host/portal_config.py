@@ -16,9 +16,12 @@ def portal_faults(
     hosts: Iterable[str],
     inventory: Sequence[str],
     aria2_rpc: Sequence[str],
+    collector_seconds: Any = 10,
 ) -> list[str]:
     """Return one sentence for each fault; networks without those of the whole lab, which are reported there."""
     found = []
+    if not re.fullmatch("[0-9]{1,4}", str(collector_seconds)) or int(collector_seconds) < 1:
+        found.append(f"portal_collector_seconds is {collector_seconds}; expected a number of seconds, 1 or more")
     for line in users:
         if not re.fullmatch(r"[^:]+:[$]\S+", str(line)):
             name = str(line).partition(":")[0]

@@ -174,9 +174,10 @@ def test_flood_runs_as_a_user_of_its_own_who_alone_sees_its_secrets(lab):
     assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood") == "seedbed-flood 700"
     assert box.check_output("stat --format='%U %a' /var/lib/seedbed-flood/db/users.db") == "seedbed-flood 600"
     assert lab.python("box", SHOWN, *(password.encode().hex() for password in PASSWORDS)) == []
-    # The announcer's file, which root alone can read, has that of the daemon.
+    # The announcer's file and the collector's, which root alone can read, have that of the daemon.
     in_clear = f"grep -rFl -e '{PASSWORDS[0]}' -e '{PASSWORDS[1]}' /etc /opt"
-    assert box.run(in_clear).stdout.split() == ["/etc/seedbed/announcer.json"]
+    kept = ["/etc/seedbed/announcer.json", "/etc/seedbed/collector.json"]
+    assert sorted(box.run(in_clear).stdout.split()) == kept
     assert box.run(f"journalctl --unit=seedbed-flood.service | grep -F '{PASSWORDS[1]}'").rc == 1
 
 
@@ -199,13 +200,15 @@ print(json.dumps([sorted(shown), rounds]))
 """
 
 
-# Who may know the daemon's password: the announcer, in root's file and its own copy of it, and Flood; and the secret of
-# its RPC: aria2, likewise.
+# Who may know the daemon's password: the announcer and the portal's collector, each in root's file and its own copy of
+# it, and Flood; and the secret of its RPC: aria2, likewise.
 KEEPERS = [
     "/etc/seedbed/announcer.json",
     "/etc/seedbed/aria2.conf",
+    "/etc/seedbed/collector.json",
     "/run/seedbed-announcer/config.json",
     "/run/seedbed-aria2/aria2.conf",
+    "/run/seedbed-collector/config.json",
     "/var/lib/seedbed-flood/db/users.db",
 ]
 
@@ -322,7 +325,7 @@ def test_no_file_has_a_secret_but_those_of_three_services(lab, watched_runs, sec
 
 
 def test_services_are_shut_in(lab, shut_in):
-    ours = ("announcer", "aria2", "firewall", "flood", "portal")
+    ours = ("announcer", "aria2", "collector", "firewall", "flood", "portal")
     assert set(shut_in(lab["box"])) == {
         "opentracker.service",
         "transmission-daemon.service",

@@ -228,8 +228,32 @@ def test_restarted_tracker_knows_the_seeders_again_by_itself(
     assert lab["seeder1"].run(f"journalctl --unit={ANNOUNCER} | grep -q '{said}'").rc == 0
 
 
+def test_prometheus_takes_the_portals_metrics(lab: Any, published: list[dict[str, Any]], wait_until: Any) -> None:
+    def metrics() -> str:
+        answer = lab.get(portal(lab, "/metrics"))
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8" or answer.status == 404
+        return str(answer.body.decode()) if answer.status == 200 else ""
+
+    def all_told() -> bool:
+        seeded = re.findall(r'^seedbed_item_seeders\{item="[^"]*",info_hash="(\w+)",.*\} 1$', metrics(), re.MULTILINE)
+        return {item["info_hash"] for item in published} == set(seeded)
+
+    wait_until(all_told, what="one seeder of every torrent in the metrics")
+    promtool = [str(ROOT / ".venv" / "bin" / "promtool"), "check", "metrics"]
+    run = subprocess.run(promtool, input=metrics(), capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert 'seedbed_scripted_up{host="tracker1"} 1' in metrics()
+
+
 SERVICES = {
-    "tracker1": {"opentracker", "seedbed-addresses", "seedbed-firewall", "seedbed-portal", "seedbed-scripted"},
+    "tracker1": {
+        "opentracker",
+        "seedbed-addresses",
+        "seedbed-collector",
+        "seedbed-firewall",
+        "seedbed-portal",
+        "seedbed-scripted",
+    },
     "seeder1": {"seedbed-announcer", "seedbed-firewall", "transmission-daemon"},
     "leecher1": {"seedbed-firewall"},
 }

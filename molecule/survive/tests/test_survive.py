@@ -84,6 +84,7 @@ def test_next_run_finishes_and_the_one_after_it_has_nothing_to_do(lab: Any) -> N
 SERVICES = (
     ("hub", "opentracker"),
     ("hub", "seedbed-portal"),
+    ("hub", "seedbed-collector"),
     ("seeder1", "transmission-daemon"),
     ("seeder1", "seedbed-announcer"),
     ("seeder1", "seedbed-flood"),

@@ -77,6 +77,6 @@ def test_the_hashes_are_read_by_root_and_nginx_alone(lab: Any) -> None:
 
 def test_it_needs_nothing_of_other_roles_and_leaves_port_80_alone(lab: Any) -> None:
     host = lab["debian11"]
-    assert not host.file("/etc/seedbed").exists
+    assert host.file("/etc/seedbed").listdir() == ["collector.json"]
     assert not host.service("nginx").is_enabled
     assert not host.socket("tcp://0.0.0.0:80").is_listening

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -12,8 +13,10 @@ import jinja2
 
 ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../../../module_utils"))
 
+from ansible.module_utils.seedbed.base.services import endpoint, host_address, service
 from ansible.module_utils.seedbed.catalogue import page
 from ansible.module_utils.seedbed.host import portal_config
+from ansible.module_utils.seedbed.programs.collector import CollectorConfig
 from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
 from ansible.module_utils.seedbed.torrent.odd import odd_list
@@ -32,6 +35,7 @@ def portal_files(
     aria2_ui: bool = False,
     malformed: bool = False,
     odd: bool = False,
+    collector: bool = False,
 ) -> list[WebFile]:
     """Return the parameter `files` of module torrent_file: pages, QR codes of public items, and the role's own files.
 
@@ -57,7 +61,9 @@ def portal_files(
     }
     template = environment.get_template("index.html.j2")
     files = {
-        f"index.{language}.html": template.render(values, language=language, text=words).encode()
+        f"index.{language}.html": template.render(
+            values, language=language, text=words, inside=_inside_words(words) if collector else ""
+        ).encode()
         for language, words in texts.items()
     }
     draw: Callable[[str], str] = ansible_environment.filters["qr_svg"]
@@ -66,9 +72,59 @@ def portal_files(
     return [{"path": path, "content": base64.b64encode(content).decode()} for path, content in files.items()]
 
 
+def _inside_words(words: Mapping[str, str]) -> str:
+    """Return what the page's script says of an item from inside, as JSON."""
+    prefix = "in_"
+    told = {key[len(prefix) :]: text for key, text in words.items() if key.startswith(prefix)}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
 def portal_faults(users: list[str], **settings: Any) -> list[str]:
     """Return what is wrong with the role's variables, a sentence each."""
     return portal_config.portal_faults(users=users, **settings)
+
+
+def collector_settings(
+    hosts: Mapping[str, Mapping[str, Any]],
+    *,
+    trackers: Sequence[str],
+    seeders: Sequence[str],
+    scripted: Sequence[str],
+    published: str,
+    seconds: Any,
+) -> CollectorConfig:
+    """Return the configuration of program `collector`; hosts: the variables of all."""
+    return {
+        "trackers": [
+            {
+                "name": name,
+                "scrape": f"http://{endpoint(hosts[name], 'tracker')}/scrape",
+                "statistics": (
+                    f"http://{endpoint(hosts[name], 'tracker')}/"
+                    f"{service(hosts[name], 'tracker')['statistics']}?mode=everything"
+                ),
+            }
+            for name in trackers
+        ],
+        "seeders": [
+            {
+                "name": name,
+                "rpc": (host_address(hosts[name]), int(service(hosts[name], "seeder")["rpc_port"])),
+                "login": (
+                    str(service(hosts[name], "seeder")["rpc_user"]),
+                    str(hosts[name].get("transmission_rpc_password", "")),
+                ),
+            }
+            for name in seeders
+        ],
+        "scripted": [
+            {"name": name, "status": f"http://{endpoint(hosts[name], 'scripted_peer')}/status.json"}
+            for name in scripted
+            if "scripted_peer" in (hosts[name].get("lab_services") or {})
+        ],
+        "published": published,
+        "seconds": float(seconds),
+    }
 
 
 class FilterModule:
@@ -76,6 +132,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "collector_settings": collector_settings,
             "portal_connect_sources": portal_config.connect_sources,
             "portal_faults": portal_faults,
             "portal_files": portal_files,
