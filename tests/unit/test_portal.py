@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import re
 from pathlib import Path
@@ -308,3 +309,13 @@ def test_codes_are_dark_on_light_with_a_quiet_zone() -> None:
 def test_what_is_no_code(text: Any, message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         qr_svg(text)
+
+
+def test_the_page_tells_from_inside_where_there_is_a_collector() -> None:
+    without, with_it = (files(item("film"), collector=collector)["index.en.html"] for collector in (False, True))
+    assert "data-inside" not in without
+    words = json.loads(html.unescape(re.findall(r'data-inside="([^"]*)"', with_it)[0]))
+    assert words["open"] == TEXTS["en"]["in_open"]
+    script = (ROLE / "files" / "portal.js").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\babout\.(\w+)", script)) | set(re.findall(r"fact\('(\w+)'", script))
+    assert asked <= set(words)

@@ -16,6 +16,7 @@ from ansible.module_utils.seedbed.doctor.choice import Case, States, faults_befo
 from ansible.module_utils.seedbed.doctor.details import details
 from ansible.module_utils.seedbed.doctor.host_state import host_state
 from ansible.module_utils.seedbed.doctor.judge import verdict
+from ansible.module_utils.seedbed.doctor.published import published
 from ansible.module_utils.seedbed.doctor.report import CONTROLLER, ReportLine, conclusion, report
 from ansible.module_utils.seedbed.host.impairment_report import notice_lines
 from ansible.module_utils.seedbed.torrent.model import HostImpairment, Verdict, View, from_json, to_json
@@ -70,6 +71,14 @@ def doctor_document(
     }
 
 
+def doctor_published(found: Mapping[str, Sequence[Verdict]], *, before: str, when: int) -> str:
+    """Return what the portal publishes: of each item the worst verdict that counts, and when it was found.
+
+    before: what was published before, in base64; of items that were not looked at it stays.
+    """
+    return to_json(published(_all(found), before, when))
+
+
 def _view_name(host: str) -> str:
     return CONTROLLER if host == "localhost" else host
 
@@ -87,6 +96,7 @@ class FilterModule:
             "doctor_case": make_case,
             "doctor_verdicts": doctor_verdicts,
             "doctor_details": doctor_details,
+            "doctor_published": doctor_published,
             "doctor_report": doctor_report,
             "doctor_conclusion": doctor_conclusion,
             "doctor_document": doctor_document,

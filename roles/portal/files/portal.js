@@ -123,6 +123,7 @@ const observer = new IntersectionObserver((entries) => {
       item.live = item.element.querySelector('.live');
       // Nobody will ever tell numbers.
       item.live.hidden = tiles.length === 0;
+      if (about) addInside(item);
     }
     if (isIntersecting) show(item);
   }
@@ -196,17 +197,22 @@ async function lookAt(group) {
   }
 }
 
-function show({ live, counts, history }) {
+function show({ live, counts, history, day }) {
   live.classList.toggle('unknown', !counts);
   live.querySelectorAll('dd').forEach((field, i) => {
     field.textContent = counts ? counts[i] : '–';
     field.classList.toggle('some', Boolean(counts && counts[i]));
   });
-  if (!history.length) return;
-  // From the first look to the last, with room above the highest.
-  const top = Math.max(...history, 1) * 1.2;
-  const drawn = history.length > 1 ? history : [history[0], history[0]];
-  const line = drawn.map((peers, i) => `${(60 * i) / (drawn.length - 1)},${19 - (18 * peers) / top}`).join(' ');
+  // A day, as the collector remembers it, up to now; without it, what this page has seen.
+  const known = day?.length > 1 ? [...day.slice(0, -1), counts ? counts[0] + counts[1] : day.at(-1)] : history;
+  if (!known.length) return;
+  // From the first look to the last, with room above the highest; where nobody asked the line goes straight on.
+  const top = Math.max(...known, 1) * 1.2;
+  const drawn = known.length > 1 ? known : [known[0], known[0]];
+  const points = drawn.flatMap((peers, i) => (peers === null ? [] : [[(60 * i) / (drawn.length - 1), peers]]));
+  if (!points.length) return;
+  if (points[0][0] > 0) points.unshift([0, points[0][1]]);
+  const line = points.map(([x, peers]) => `${x.toFixed(1)},${(19 - (18 * peers) / top).toFixed(1)}`).join(' ');
   live.querySelector('polyline').setAttribute('points', line);
   live.querySelector('polygon').setAttribute('points', `0,20 ${line} 60,20`);
 }
@@ -275,9 +281,182 @@ async function look() {
   setTimeout(look, EVERY);
 }
 
+// --- inside: what the seeders' daemons tell of an item, as the collector has asked them last
+
+const about = document.body.dataset.inside ? JSON.parse(document.body.dataset.inside) : null;
+const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
+const panels = new Map(); // items by their open panels
+let verdicts = new Map();
+let asked = 0;
+
+function amount(bytes) {
+  let [left, unit] = [bytes, 0];
+  for (; left >= 1024 && unit < 4; unit += 1) left /= 1024;
+  return `${unit && left < 100 ? left.toFixed(1) : Math.round(left)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit]}`;
+}
+
+// How long ago, or until, as one number.
+function span(seconds) {
+  const steps = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
+  const [size, unit] = steps.find(([one]) => Math.abs(seconds) >= one) ?? steps[3];
+  return `${Math.round(Math.abs(seconds) / size)} ${about[unit]}`;
+}
+
+const ago = (when) => (when ? `${span(Date.now() / 1000 - when)} ${about.ago}` : about.never);
+
+function addInside(item) {
+  const panel = make('details', '', { className: 'inside' });
+  panel.append(make('summary', about.open, { className: 'button' }));
+  item.panel = panel.appendChild(make('div', '', { className: 'told' }));
+  item.element.append(panel);
+  panel.addEventListener('toggle', () => {
+    if (!panel.open) return void panels.delete(item);
+    panels.set(item, panel);
+    lookInside(item);
+  });
+}
+
+async function lookInside(item) {
+  try {
+    const [told, now] = await Promise.all(
+      [`state/items/${item.hash}.json`, 'state/now.json'].map(async (path) => (await ask(path)).json()),
+    );
+    if (!told.seeders) throw new NoAnswer(); // the collector has not asked yet
+    asked = now.when;
+    drawInside(item, told);
+  } catch (error) {
+    item.panel.replaceChildren(make('p', error instanceof NoAnswer ? about.wait : words.lost, { className: 'note' }));
+    item.drawn = null;
+  }
+}
+
+function drawInside(item, told) {
+  const verdict = verdicts.get(item.hash);
+  const drawn = JSON.stringify([told, verdict]);
+  if (drawn !== item.drawn) {
+    item.drawn = drawn;
+    // What somebody has unfolded stays so.
+    const open = new Set([...item.panel.querySelectorAll('details[open]')].map((one) => one.dataset.of));
+    const parts = Object.entries(told.seeders).map(([name, torrent]) => drawSeeder(name, torrent));
+    for (const name of told.silent) parts.push(make('p', `${name} ${about.silent}`, { className: 'note bad' }));
+    if (!parts.length) parts.push(make('p', about.nobody, { className: 'note' }));
+    if (verdict) parts.unshift(drawVerdict(verdict));
+    item.panel.replaceChildren(...parts, make('p', '', { className: 'note asked' }));
+    for (const one of item.panel.querySelectorAll('details')) one.open = open.has(one.dataset.of);
+  }
+  item.panel.querySelector('.asked').textContent = `${about.asked} ${ago(asked)}`;
+}
+
+function drawVerdict({ verdict, severity, cause, when }) {
+  const line = make('p', '', { className: `verdict ${severity}` });
+  line.append(make('b', `${about.doctor}: ${verdict}`), cause ? ` – ${cause} ` : ' ', make('span', ago(when)));
+  return line;
+}
+
+function drawSeeder(name, torrent) {
+  const part = make('section', '');
+  const facts = make('dl', '', { className: 'inner' });
+  const fact = (key, text) => {
+    const pair = facts.appendChild(make('div', ''));
+    pair.append(make('dt', about[key]), make('dd', text));
+  };
+  fact('state', torrent.error || (about[torrent.state] ?? torrent.state));
+  fact('have', `${(100 * torrent.done).toFixed(torrent.done < 1 ? 1 : 0)} %`);
+  fact('uploaded', amount(torrent.uploaded));
+  fact('ratio', torrent.ratio < 0 ? '–' : torrent.ratio.toFixed(2));
+  fact('rates', `↑ ${amount(torrent.up)}/s ↓ ${amount(torrent.down)}/s`);
+  fact('peers', torrent.connected || about.none);
+  part.append(make('h4', name), facts);
+  part.append(rows(torrent.trackers.map((tracker) => [
+    tracker.announce,
+    `${about.announce} ${ago(tracker.last)}: ${tracker.result || '–'}`,
+    tracker.next > Date.now() / 1000 ? `${about.next} ${span(tracker.next - Date.now() / 1000)}` : '',
+  ])));
+  part.append(rows(torrent.peers.map((peer) => [
+    `${peer.address}:${peer.port}`,
+    `${peer.client} ${peer.flags}`,
+    `${Math.round(100 * peer.progress)} % ↑ ${amount(peer.up)}/s`,
+  ])));
+  if (torrent.pieces) part.append(pieceMap(torrent));
+  part.append(fileList(name, torrent));
+  return part;
+}
+
+function rows(lines) {
+  const list = make('ul', '', { className: 'rows' });
+  for (const line of lines) {
+    const row = list.appendChild(make('li', ''));
+    row.append(...line.map((text) => make('span', text)));
+  }
+  return list;
+}
+
+// One square for a piece, or for several where there are thousands: then as dark as the share of them that is there.
+function pieceMap(torrent) {
+  const bits = atob(torrent.pieces);
+  const has = (piece) => (bits.charCodeAt(piece >> 3) >> (7 - (piece & 7))) & 1;
+  const step = Math.ceil(torrent.piece_count / 2400);
+  const squares = Math.ceil(torrent.piece_count / step);
+  const across = Math.min(80, squares);
+  const canvas = make('canvas', '', { className: 'map', width: across * 8, height: Math.ceil(squares / across) * 8 });
+  const pen = canvas.getContext('2d');
+  const style = getComputedStyle(document.documentElement);
+  let there = 0;
+  for (let square = 0; square < squares; square += 1) {
+    let count = 0;
+    const last = Math.min(torrent.piece_count, (square + 1) * step);
+    for (let piece = square * step; piece < last; piece += 1) count += has(piece);
+    there += count;
+    pen.fillStyle = style.getPropertyValue(count ? '--green' : '--line');
+    pen.globalAlpha = count ? 0.3 + (0.7 * count) / (last - square * step) : 1;
+    pen.fillRect((square % across) * 8, Math.floor(square / across) * 8, 7, 7);
+  }
+  const figure = make('figure', '');
+  canvas.setAttribute('role', 'img');
+  canvas.setAttribute('aria-label', `${about.pieces}: ${there} / ${torrent.piece_count}`);
+  figure.append(canvas, make('figcaption', `${about.pieces}: ${there} / ${torrent.piece_count}`));
+  return figure;
+}
+
+function fileList(name, { files, more_files: more }) {
+  const box = make('details', '', { className: 'contents' });
+  box.dataset.of = name;
+  box.append(make('summary', `${about.files}: ${files.length + more}`));
+  const lines = files.map((file) => [
+    file.name,
+    file.have < file.size ? `${amount(file.have)} / ${amount(file.size)}` : amount(file.size),
+  ]);
+  if (more) lines.push([`${about.more}: ${more}`]);
+  box.append(rows(lines));
+  return box;
+}
+
+// What the doctor has said last, and the peers of a day: seldom new, so seldom asked for.
+async function lookBack() {
+  if (document.visibilityState === 'visible') {
+    const [history, told] = await Promise.allSettled(
+      ['state/history.json', 'verdicts.json'].map(async (path) => (await ask(path)).json()),
+    );
+    if (told.status === 'fulfilled') {
+      verdicts = new Map((told.value.verdicts ?? []).map((one) => [one.info_hash, one]));
+    }
+    if (history.status === 'fulfilled') {
+      for (const item of items) {
+        item.day = history.value.values?.[item.hash];
+        if (item.visible) show(item);
+      }
+    }
+  }
+  setTimeout(lookBack, EVERY * 20);
+}
+
+async function lookInsideAll() {
+  if (document.visibilityState === 'visible') await Promise.allSettled([...panels.keys()].map(lookInside));
+  setTimeout(lookInsideAll, EVERY);
+}
+
 // --- testimony: what the scripted peers saw, as they tell it themselves; the browser's address shows which of it is ours
 
-const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text, ...more });
 const SKEW = 2; // seconds that two looks overlap, so that nothing falls in between
 
 class Seen {
@@ -363,3 +542,7 @@ for (const panel of document.querySelectorAll('.saw')) {
 for (const item of items) observer.observe(item.element);
 look();
 lookAtSeen();
+if (about) {
+  lookBack();
+  lookInsideAll();
+}
