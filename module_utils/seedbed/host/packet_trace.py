@@ -25,6 +25,11 @@ POWER = (
     "PrivateUsers=no",
     "AmbientCapabilities=CAP_NET_ADMIN",
     "CapabilityBoundingSet=CAP_NET_ADMIN",
+    "RestrictAddressFamilies=",
+    "RestrictAddressFamilies=AF_NETLINK",
+    "IPAddressDeny=any",
+    "PrivateMounts=yes",
+    "UMask=0077",
 )
 # A busy port must not fill the disk: this many packets a second are followed.
 RATE = 20
