@@ -125,7 +125,9 @@ def strangers(lab: Any, download: Any) -> Callable[[], dict[str, int]]:
     download(client="aria2", by="torrent", download_trackers=["http"], torrent="one")  # makes the user that is watched
     networks = f"{lab.address('tracker1').rpartition('.')[0]}.0/24, 127.0.0.0/8, 239.192.152.143"
     for leecher in LEECHERS:
-        rules = f"""table inet witness {{
+        rules = f"""table inet witness {{ }}
+        delete table inet witness
+        table inet witness {{
             counter strangers {{ }}
             chain output {{
                 type filter hook output priority filter + 10
