@@ -132,7 +132,7 @@ def strangers(lab: Any, download: Any) -> Callable[[], dict[str, int]]:
             chain output {{
                 type filter hook output priority filter + 10
                 meta skuid seedbed-leecher ip daddr != {{ {networks} }} counter name strangers
-                meta skuid seedbed-leecher ip6 daddr != {{ ::1, ff15::efc0:988f }} counter name strangers
+                meta skuid seedbed-leecher ip6 daddr != {{ ::1, fc00::/7, ff15::efc0:988f }} counter name strangers
             }}
         }}"""
         assert lab[leecher].run(f"nft -f - <<'RULES'\n{rules}\nRULES").rc == 0
