@@ -109,6 +109,13 @@ options:
     description: How long it may take to serve.
     type: float
     default: 30
+  beside:
+    description:
+      - Further units of the same role, which are brought to their states after it, in the same call. Each has these
+        options but I(role) and I(beside).
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode:
     support: full
@@ -131,16 +138,20 @@ EXAMPLES = r"""
     enabled: true
     ports: [{port: 8000}]
     url: http://127.0.0.1:8000/
+    beside:
+      - name: seedbed-collector.service
+        unit: "{{ lookup('ansible.builtin.template', 'seedbed-collector.service.j2') }}"
+        enabled: true
 """
 
 RETURN = r"""
 action:
-  description: What was done to the unit, empty for nothing; C(start), C(restart), C(reload) or C(remove).
+  description: What was done to the unit O(name), empty for nothing; C(start), C(restart), C(reload) or C(remove).
   returned: always
   type: str
   sample: reload
 reasons:
-  description: What was not as it shall be.
+  description: What was not as it shall be, of all units.
   returned: always
   type: list
   elements: str
@@ -155,7 +166,7 @@ status:
 import base64
 import signal
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
@@ -164,6 +175,7 @@ from ansible.module_utils.seedbed.host.service_unit import (
     Port,
     Service,
     ServiceFile,
+    ServicePlan,
     apply_service,
     can_validate,
     difference_texts,
@@ -212,9 +224,18 @@ ARGUMENTS: dict[str, Any] = {
     "trees": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "float", "default": 30},
 }
+BESIDE = {name: option for name, option in ARGUMENTS.items() if name != "role"}
+BESIDE_ARGUMENT: dict[str, Any] = {"type": "list", "elements": "dict", "default": [], "options": BESIDE}
 
 
-def service_of(params: dict[str, Any], unit: Unit) -> Service:
+class Done(NamedTuple):
+    """What was found of a unit, and done to it."""
+
+    plan: ServicePlan
+    status: int
+
+
+def service_of(params: dict[str, Any], unit: Unit, role: str) -> Service:
     """Return the service that the module's parameters describe."""
     gone = params["state"] == "absent"
 
@@ -252,34 +273,44 @@ def service_of(params: dict[str, Any], unit: Unit) -> Service:
         params["journal_faults"],
         params["renews_workers"],
         params["seconds"],
-        params["role"],
+        role,
         params["directories"],
         params["trees"],
     )
 
 
+def bring(params: dict[str, Any], role: str, *, check_mode: bool) -> Done:
+    """Bring a unit to its state; in check mode see what that would take."""
+    unit = Unit(params["name"])
+    service = service_of(params, unit, role)
+    plan = plan_service(service, unit, wait=not check_mode)
+    if check_mode:
+        for item in plan.differences:
+            if can_validate(item.file):
+                validate(item.file)
+    elif plan.changed:
+        apply_service(service, unit, plan)
+    asked = service.url and service.state == "started" and not (check_mode and plan.changed)
+    return Done(plan, http_status(service.url) if asked else 0)
+
+
 def main() -> None:
     """Read the arguments, compare, apply, report."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule({**ARGUMENTS, "beside": BESIDE_ARGUMENT}, supports_check_mode=True)
     # A cut connection ends this process: as an exception, so that nothing is left half done.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _frame: sys.exit(128 + number))
-    unit = Unit(module.params["name"])
+    wanted = [module.params, *module.params["beside"]]
     try:
-        service = service_of(module.params, unit)
-        plan = plan_service(service, unit, wait=not module.check_mode)
-        if module.check_mode:
-            for item in plan.differences:
-                if can_validate(item.file):
-                    validate(item.file)
-        elif plan.changed:
-            apply_service(service, unit, plan)
-        asked = service.url and service.state == "started" and not (module.check_mode and plan.changed)
-        status = http_status(service.url) if asked else 0
+        done = [bring(each, module.params["role"], check_mode=module.check_mode) for each in wanted]
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
-        changed=plan.changed, action=plan.action, reasons=plan.reasons, status=status, diff=difference_texts(plan)
+        changed=any(each.plan.changed for each in done),
+        action=done[0].plan.action,
+        reasons=[reason for each in done for reason in each.plan.reasons],
+        status=done[0].status,
+        diff=[difference for each in done for difference in difference_texts(each.plan)],
     )
 
 

@@ -6,6 +6,7 @@ daemon's would be.
 
 from __future__ import annotations
 
+import base64
 import errno
 import http.server
 import json
@@ -36,6 +37,7 @@ from ansible.module_utils.seedbed.host.service_unit import (
     plan_service,
     read_former,
 )
+from ansible.module_utils.testing import patch_module_args
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -413,7 +415,7 @@ def test_absent_takes_everything_away(unit: FakeUnit, port: int) -> None:
         "state": "absent",
     }
     parameters["files"][0].update({"content_base64": None, "validate": [], "reload": False})
-    gone = module.service_of(parameters, unit)
+    gone = module.service_of(parameters, unit, "")
     converge(gone, unit)
     assert (unit.enabled, unit.server, unit.config.exists(), Path(unit.path).exists()) == (
         "disabled",
@@ -422,6 +424,47 @@ def test_absent_takes_everything_away(unit: FakeUnit, port: int) -> None:
         False,
     )
     assert not plan_service(gone, unit).changed
+
+
+def test_units_beside_the_first_are_brought_in_the_same_call_for_the_same_role(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    record: Callable[[], Owned],
+) -> None:
+    units = {name: FakeUnit(tmp_path / name, tmp_path / name / "fake.conf") for name in ("portal", "collector")}
+    for name, fake in units.items():
+        (tmp_path / name).mkdir()
+        fake.name = name
+
+    def run(*, check_mode: bool = False, **secrets: str) -> dict[str, Any]:
+        wanted = [
+            {
+                "name": name,
+                "unit": f"[Unit]\nDescription={name}\n",
+                "files": [{"path": str(units[name].config), "secret_base64": base64.b64encode(text.encode()).decode()}],
+                "state": "present",
+            }
+            for name, text in secrets.items()
+        ]
+        arguments = {**wanted[0], "role": "portal", "beside": wanted[1:], "_ansible_check_mode": check_mode}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            module.main()
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    monkeypatch.setattr(module, "Unit", units.__getitem__)
+    foreseen = run(portal="nobody knows", collector="hush", check_mode=True)
+    assert (foreseen["changed"], units["collector"].config.exists()) == (True, False)
+    done = run(portal="nobody knows", collector="hush")
+    assert units["collector"].config.read_text(encoding="utf-8") == "hush"
+    assert len(done["diff"]) == len(foreseen["diff"]) == 4
+    shown = json.dumps({key: value for key, value in done.items() if key != "invocation"})
+    assert "hush" not in shown
+    assert not run(portal="nobody knows", collector="hush")["changed"]
+    again = run(portal="nobody knows", collector="another")
+    assert (again["changed"], [reason for reason in again["reasons"] if "portal" in reason]) == (True, [])
+    assert {str(fake.config) for fake in units.values()} <= set(record().of("portal", "files"))
 
 
 def test_present_leaves_alone_what_does_not_run(unit: FakeUnit, port: int) -> None:
