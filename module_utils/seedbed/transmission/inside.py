@@ -9,7 +9,7 @@ from ansible.module_utils.seedbed.transmission.rpc import RpcClient
 from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
 
 INSIDE_FIELDS = (
-    "hashString name status error errorString percentDone haveValid totalSize leftUntilDone rateUpload rateDownload"
+    "hashString name status error errorString haveValid totalSize leftUntilDone rateUpload rateDownload"
     " uploadedEver downloadedEver corruptEver uploadRatio peersConnected peersSendingToUs peersGettingFromUs"
     " pieceCount pieceSize activityDate startDate trackerStats peers"
 )
@@ -101,7 +101,8 @@ def inside(fields: Mapping[str, Any]) -> Inside:
         "name": fields["name"],
         "state": TorrentStatus(fields["status"]).name.lower(),
         "error": without_password(str(fields["errorString"])) if fields["error"] else "",
-        "done": float(fields["percentDone"]),
+        # The daemon's own share is of what it wants, and of a partial seed it wants no more.
+        "done": int(fields["haveValid"]) / int(fields["totalSize"]) if fields["totalSize"] else 1.0,
         "have": int(fields["haveValid"]),
         "size": int(fields["totalSize"]),
         "up": int(fields["rateUpload"]),
