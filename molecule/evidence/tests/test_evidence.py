@@ -150,16 +150,16 @@ def test_what_cannot_be_recorded_is_refused_before_anything_is_done(
 
 
 def test_an_acceptance_that_fails_collects_by_itself(lab: Any, tmp_path: Path) -> None:
-    """The leecher's host keeps itself from the seeder: the tracker answers, and nobody can be reached."""
-    rules = "add table inet in_between; add chain inet in_between out { type filter hook output priority 0; }; "
-    rules += f"add rule inet in_between out ip daddr {lab.address('seeder1')} tcp dport 8082 drop; "
-    rules += f"add rule inet in_between out ip daddr {lab.address('seeder1')} udp dport 8082 drop"
+    """The seeder's host drops what comes from the leecher: the tracker answers, and the seeder cannot be reached."""
+    rules = "add table inet in_between; add chain inet in_between in { type filter hook input priority 0; }; "
+    rules += f"add rule inet in_between in ip saddr {lab.address('hub')} tcp dport 8082 drop; "
+    rules += f"add rule inet in_between in ip saddr {lab.address('hub')} udp dport 8082 drop"
     told = {"lab_acceptance": "always", "evidence_directory": str(tmp_path)}
-    lab["hub"].check_output(f"nft '{rules}'")
+    lab["seeder1"].check_output(f"nft '{rules}'")
     try:
         run = lab.playbook(INVENTORY, "playbooks/site.yml", f"--extra-vars={json.dumps(told)}")
     finally:
-        lab["hub"].check_output("nft delete table inet in_between")
+        lab["seeder1"].check_output("nft delete table inet in_between")
     assert run.returncode != 0
     (path,) = archives(tmp_path)
     with zipfile.ZipFile(path) as members:
