@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
                 result.pop("invocation", None)
             if not result.get("failed"):
                 # What an earlier call began is no change to a later one.
-                diffs += [result["diff"]] if result["changed"] else []
+                diffs += [result["diff"]] if result["changed"] and "diff" in result else []
                 if diffs:
                     result.update(changed=True, diff=diffs if len(diffs) > 1 else diffs[0])
             # A call that failed does not say.

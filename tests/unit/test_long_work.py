@@ -45,6 +45,12 @@ def test_it_asks_until_the_work_is_done(plugin: Any) -> None:
     assert plugin.shown == ["leecher1: half of it\n    a line"] * 2
 
 
+def test_what_has_changed_without_a_difference_to_show_is_told(plugin: Any) -> None:
+    kept = {"changed": True, "finished": True}
+    plugin.answers = [AT_WORK, kept]
+    assert plugin.run(task_vars={"inventory_hostname": "leecher1"}) == kept
+
+
 def test_it_does_not_outlive_a_run_that_was_killed(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     parents = iter([4242, 4242, 1])
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
