@@ -149,7 +149,7 @@ def _send_datagrams(address: str, port: int, name: int) -> None:
             for number in range(DATAGRAMS + LARGE_ONES):
                 length = SMALL if number < DATAGRAMS else LARGE
                 channel.sendto(struct.pack(">QI", name, number).ljust(length, b"\0"), place)
-                time.sleep(PAUSE)
+                time.sleep(PAUSE)  # so that a short queue on the way is not what is measured
 
 
 def _round(connection: socket.socket) -> float:
