@@ -157,6 +157,19 @@ def test_from_hosts_to_the_end(variables: dict[str, Any]) -> None:
     assert end == {"well": True, "message": "Every item can be downloaded."}
 
 
+def test_a_host_that_is_not_reached_has_no_impairment() -> None:
+    slow = {"impairment": "slow", "words": "1 Mbit/s", "until": 1700000000, "lacking": []}
+    hosts: dict[str, Any] = {
+        "seeder1": {"__doctor_impairment": {"current": slow}},
+        "leecher1": {"__doctor_impairment": {"current": None}},
+        "seeder9": {"__doctor_impairment": {"skipped": True}},
+        "tracker9": {},
+    }
+    found = render("{{ __doctor_impairments }}", groups={"all": list(hosts)}, hostvars=hosts)
+    assert found == {"seeder1": slow, "leecher1": None, "seeder9": {}, "tracker9": {}}
+    assert len(render("{{ found | doctor_impairment_lines }}", found=found)) == 1
+
+
 def test_of_a_host_that_is_not_reached_the_address_of_ssh_is_kept() -> None:
     gone = {"unreachable": True}
     state = json.loads(host_json(

@@ -266,3 +266,9 @@ def test_the_roles_of_a_host_come_in_the_order_in_which_they_need_each_other(in_
     box = {"group_names": ["leechers", "portals", "seeders", "trackers"]}
     services = ["opentracker", "transmission", "transmission_web", "flood", "portal", "leecher"]
     assert list(in_role("lab", "{{ __lab_roles_in_order }}", **box)) == ["lab_firewall", *services]
+
+
+def test_a_host_that_is_left_out_of_a_run_has_no_impairment(in_role: Render) -> None:
+    hosts: dict[str, Any] = {"seeder1": {"__lab_host": {"impairment": None}}, "seeder2": {}}
+    found = in_role("catalogue", "{{ __catalogue_impairments }}", groups={"all": list(hosts)}, hostvars=hosts)
+    assert found == {"seeder1": None, "seeder2": {}}
