@@ -344,6 +344,7 @@ def test_what_selinux_has_to_know_follows_the_variables() -> None:
             {"path": "/data/payload", "type": "httpd_sys_content_t"},
             {"path": "/run/seedbed-portal", "type": "httpd_var_run_t"},
             {"path": "/var/log/seedbed-portal", "type": "httpd_log_t"},
+            {"path": "/run/seedbed-collector", "type": "httpd_var_run_t"},
         ],
         "booleans": ["httpd_can_network_connect"],
     }
