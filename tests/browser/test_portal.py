@@ -137,7 +137,7 @@ def test_filter_shows_one_kind(page: Browser, catalogue: list[Item], kind: str) 
 def test_the_qr_code_is_the_magnet(page: Browser, catalogue: list[Item], tmp_path: Path) -> None:
     item = some_public(catalogue)
     assert [url for url in page.requests() if "/qr/" in url] == [], "codes are loaded on demand"
-    (button,) = page.find(of(item, "summary"))
+    (button,) = page.find(of(item, ".get summary"))
     place = button.rect
     button.click()
     page.wait("the code is drawn", lambda: page.find(of(item, "img"))[0].get_property("complete"))
@@ -239,7 +239,7 @@ def test_works_without_javascript(tab: Browser, portal: str, catalogue: list[Ite
     assert magnets == [item["magnet"], item["bare_magnet"]]
     assert not tab.find(".tools")[0].is_displayed(), "what cannot work is not shown"
     assert "Numbers appear with JavaScript on" in tab.page_source
-    tab.click(of(item, "summary"))
+    tab.click(of(item, ".get summary"))
     tab.wait("the code is drawn", tab.find(of(item, "img"))[0].is_displayed)
     tab.click(of(item, ".main"))
     tab.wait("the file is there", lambda: next(tmp_path.glob("*.torrent"), None))

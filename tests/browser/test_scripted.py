@@ -65,6 +65,7 @@ def site(lab: Any, render: Callable[..., Any], tmp_path_factory: pytest.TempPath
         path = directory / file["path"]
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(base64.b64decode(file["content"]))
+    (directory / "impairments.json").write_text('{"impairments": []}', encoding="utf-8")  # beside the catalogue
     settings = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
     service = {"lab_address": "127.0.0.1", "lab_services": {"scripted_peer": {"port": running.port}}}
     hosts = {"groups": {"scripted_peers": ["one"]}, "hostvars": {"one": service}}
