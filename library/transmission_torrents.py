@@ -16,7 +16,7 @@ description:
     for O(timeout) seconds.
   - A torrent that its tracker does not list, as after a restart of the tracker, is announced again at once instead of
     when the daemon's interval is over.
-  - Torrents that lack the label of this module belong to somebody else and are never removed.
+  - Torrents that lack the label of this module belong to somebody else and are only removed with O(alone).
 options:
   torrents:
     description: The wanted torrents.
@@ -84,6 +84,10 @@ options:
         default: false
   exclusive:
     description: Remove torrents that carry our label and are not listed.
+    type: bool
+    default: false
+  alone:
+    description: Remove torrents that lack our label and are not listed, too.
     type: bool
     default: false
   remove_data:
@@ -225,6 +229,7 @@ TORRENT = {
 ARGUMENTS = {
     "torrents": {"type": "list", "elements": "dict", "required": True, "options": TORRENT},
     "exclusive": {"type": "bool", "default": False},
+    "alone": {"type": "bool", "default": False},
     "remove_data": {"type": "bool", "default": False},
     "label": {"type": "str", "default": "seedbed"},
     "host": {"type": "str", "default": "127.0.0.1"},

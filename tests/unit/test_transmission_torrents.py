@@ -268,7 +268,13 @@ def carry_out(rpc: Simulation, *wanted: WantedTorrent, **options: Any) -> Applie
     chosen = TorrentOptions(timeout=30)._replace(**options)
     held = daemon.all_torrents()
     plan = plan_torrents(
-        wanted, held, chosen.label, exclusive=chosen.exclusive, modern=daemon.modern, begun=chosen.begun
+        wanted,
+        held,
+        chosen.label,
+        exclusive=chosen.exclusive,
+        alone=chosen.alone,
+        modern=daemon.modern,
+        begun=chosen.begun,
     )
     rpc.log.clear()
     return apply_plan(daemon, wanted, plan, chosen)
@@ -615,6 +621,17 @@ def test_torrents_of_others_are_never_removed(rpc: Simulation) -> None:
     assert list(rpc.held) == [B]
     assert rpc.content[A] == TOTAL
     assert not carry_out(rpc, exclusive=True).changed
+
+
+def test_torrents_of_others_go_where_the_lab_is_to_be_alone(rpc: Simulation) -> None:
+    carry_out(rpc, want(A), want(B), want(C))
+    rpc.held[B]["labels"] = ["mine"]
+    rpc.held[C]["labels"] = []
+    assert carry_out(rpc, want(C), alone=True).changed
+    assert sorted(rpc.held) == sorted(
+        [A, C]
+    )  # ours that is not listed stays, and so does what others have and is listed
+    assert rpc.content[B] == TOTAL
 
 
 def test_what_is_gone_goes_by_its_name(rpc: Simulation) -> None:

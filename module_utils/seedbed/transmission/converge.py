@@ -24,6 +24,7 @@ class TorrentOptions(NamedTuple):
 
     label: str = "seedbed"
     exclusive: bool = False
+    alone: bool = False
     remove_data: bool = False
     timeout: float = 90
     wait: float = math.inf
@@ -53,7 +54,15 @@ def converge_torrents(
         daemon = None  # installed, or given its new password, by an earlier task of this same run
     held = daemon.all_torrents() if daemon else {}
     modern = bool(daemon and daemon.modern)
-    plan = plan_torrents(wanted, held, options.label, exclusive=options.exclusive, modern=modern, begun=options.begun)
+    plan = plan_torrents(
+        wanted,
+        held,
+        options.label,
+        exclusive=options.exclusive,
+        alone=options.alone,
+        modern=modern,
+        begun=options.begun,
+    )
     owed = OwedRestart(options.unit) if options.unit else None
     if daemon and not check_mode:
         applied = apply_plan(daemon, wanted, plan, options, owed)

@@ -46,9 +46,11 @@ def plan_torrents(
     exclusive: bool,
     modern: bool,
     begun: bool = False,
+    alone: bool = False,
 ) -> TorrentPlan:
     """Compare, and ask the trackers whether they still list what seeds; change nothing.
 
+    alone: what others have added goes, too.
     begun: an earlier call has had read whatever had to be, and was interrupted.
     """
     by_hash = {want.info_hash: want for want in wanted if want.info_hash}
@@ -58,8 +60,11 @@ def plan_torrents(
     plan = TorrentPlan({}, [], {}, [], [], unlisted(list(by_hash.values()), held), [], [])
     for info_hash, torrent in held.items():
         want = by_hash.get(info_hash)
-        # Without our label somebody else added it: not ours to remove.
-        if label in torrent.labels and (want.absent if want else exclusive or torrent.name in unwanted_names):
+        if label in torrent.labels:
+            goes = want.absent if want else exclusive or torrent.name in unwanted_names
+        else:  # somebody else added it: not ours to remove, unless the lab is to be alone
+            goes = alone and not want
+        if goes:
             plan.remove[info_hash] = want.name if want else torrent.name
     for info_hash, want in by_hash.items():
         if not want.absent and info_hash not in held:
