@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         arguments = self._task.args
-        diffs: list[Any] = []
+        changed, diffs = False, list[Any]()
         run = os.getppid()
         while True:
             result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
@@ -28,8 +28,9 @@ class ActionModule(ActionBase):
             if not result.get("failed"):
                 # What an earlier call began is no change to a later one.
                 diffs += [result["diff"]] if result["changed"] and "diff" in result else []
+                result["changed"] = changed = changed or result["changed"]
                 if diffs:
-                    result.update(changed=True, diff=diffs if len(diffs) > 1 else diffs[0])
+                    result["diff"] = diffs if len(diffs) > 1 else diffs[0]
             # A call that failed does not say.
             if result.get("finished", True):
                 return result

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from chromium import PICTURES, Browser
-from scripted_items import published_item, serve
+from scripted_items import published_item, serve, write_portal
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/portal"
 WHOLE, PARTIAL, LONELY = (f"{number:02x}" * 20 for number in (10, 11, 12))
@@ -87,18 +87,8 @@ def directory(render: Callable[..., Any], tmp_path_factory: pytest.TempPathFacto
     """The portal's files, with a thousand more items."""
     items = [published_item(name, info_hash, seed="x", swarm=SWARM) for info_hash, name in NAMES.items()]
     items += [published_item(f"item {number}", f"{number:040x}", seed="x", swarm=SWARM) for number in range(MANY)]
-    texts = yaml.safe_load((ROLE / "vars/texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
-    made = render(
-        "{{ items | portal_files(role=role, lab='a lab', texts=texts, collector=true) }}",
-        items=json.dumps(items),
-        role=str(ROLE),
-        texts=texts,
-    )
     found = tmp_path_factory.mktemp("site")
-    for file in made:
-        path = found / file["path"]
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(base64.b64decode(file["content"]))
+    write_portal(found, render, items, ", collector=true")
     now = int(time.time())
     pieces = base64.b64encode(bytes([0xFF] * 30 + [0xF0] + [0] * 38)).decode()
     partial = inside(PARTIAL, state="downloading", done=0.445, have=4_000_000, pieces=pieces, peers=[], ratio=-1)
@@ -117,7 +107,6 @@ def directory(render: Callable[..., Any], tmp_path_factory: pytest.TempPathFacto
         "cause": "somebody drops the packets",
         "when": now - 7200,
     }
-    write(found / "impairments.json", {"impairments": []})
     write(found / "verdicts.json", {"schema_version": 1, "verdicts": [verdict]})
     return found
 

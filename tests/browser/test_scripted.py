@@ -5,8 +5,6 @@ Page and daemon are made here, on loopback: neither needs a lab. Page and daemon
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from chromium import Browser
-from scripted_items import published, serve
+from scripted_items import published, serve, write_portal
 from scripted_lab import ScriptedLab, fetch_block, make_torrent, peers, shake, wait_until
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/portal"
@@ -53,19 +51,8 @@ def site(lab: Any, render: Callable[..., Any], tmp_path_factory: pytest.TempPath
     ]
     other = published(running, {**torrents["refused.bin"], "peers": peers({"behaviour": "drip"})}, "other", {})
     items += [{**other, "name": f"item {number}", "info_hash": f"{number:040x}"} for number in range(1000)]
-    texts = yaml.safe_load((ROLE / "vars/texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
-    made = render(
-        "{{ items | portal_files(role=role, lab='a lab', texts=texts) }}",
-        items=json.dumps(items),
-        role=str(ROLE),
-        texts=texts,
-    )
     directory = tmp_path_factory.mktemp("site")
-    for file in made:
-        path = directory / file["path"]
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(base64.b64decode(file["content"]))
-    (directory / "impairments.json").write_text('{"impairments": []}', encoding="utf-8")  # beside the catalogue
+    write_portal(directory, render, items)
     settings = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
     service = {"lab_address": "127.0.0.1", "lab_services": {"scripted_peer": {"port": running.port}}}
     hosts = {"groups": {"scripted_peers": ["one"]}, "hostvars": {"one": service}}

@@ -49,6 +49,9 @@ def test_what_has_changed_without_a_difference_to_show_is_told(plugin: Any) -> N
     kept = {"changed": True, "finished": True}
     plugin.answers = [AT_WORK, kept]
     assert plugin.run(task_vars={"inventory_hostname": "leecher1"}) == kept
+    # Also where an earlier call has.
+    plugin.answers = [{**AT_WORK, "changed": True}, {"changed": False, "finished": True}]
+    assert plugin.run(task_vars={"inventory_hostname": "leecher1"}) == kept
 
 
 def test_it_does_not_outlive_a_run_that_was_killed(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:

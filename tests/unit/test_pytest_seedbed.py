@@ -31,11 +31,11 @@ with (pathlib.Path(directory) / "item").open("wb") as file:
     for at in range(0, size, 16384):
         file.write(truth[at : min(size, at + 16384)])
         file.flush()
-        time.sleep(pause)
+        time.sleep(pause)  # a client that takes its time
 if then == "wrong":
     (pathlib.Path(directory) / "item").write_bytes(bytes(len(truth)))
 if then == "stay":
-    time.sleep(600)
+    time.sleep(600)  # one that seeds until it is ended
 print("last words")
 sys.exit(then == "fail")
 """

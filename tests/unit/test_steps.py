@@ -45,7 +45,7 @@ PLAYBOOK = """
         msg: the word of debug
     - name: Do what may fail
       ansible.builtin.command: "{command}"
-      changed_when: false
+      changed_when: false # it only writes to its output
 """
 ROLE = """
 - name: first | Change two of the hosts
