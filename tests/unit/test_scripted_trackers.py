@@ -342,10 +342,17 @@ def test_who_is_in_no_network_sees_nothing(tmp_path: Path) -> None:
 def test_the_memory_of_a_visit_is_bounded() -> None:
     testimony = witness.Testimony()
     visit = testimony.visit(b"torrent", "192.0.2.1")
+    visit.event("pex", peer=1)
     for number in range(10 * EVENTS):
         visit.event("have", piece=number)
+    visit.event("closed", peer=1)
     facts = visit.facts(0.0)
-    assert (len(facts["events"]), facts["events_lost"]) == (EVENTS, 9 * EVENTS)
+    # However many pieces a client gets, what happens once is not displaced by them.
+    assert [event["what"] for event in facts["events"]] == ["pex", *["have"] * EVENTS, "closed"]
+    assert facts["events_lost"] == 9 * EVENTS
+    for _time in range(10 * EVENTS):
+        visit.event("calls", peer=1)
+    assert len(visit.facts(0.0)["events"]) == 2 * EVENTS
     log = PeerLog(time.monotonic(), PeerMemory())
     for number in range(20_000):
         log.asked(number, 0, 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
+from operator import itemgetter
 from typing import Any, Callable, Dict, Iterable
 
 from ansible.module_utils.seedbed.base.text import printable
@@ -16,7 +17,7 @@ WEIGHT = 300_000  # counters of all together, of about 100 bytes each
 SCRIPTS = 60_000  # as many are kept of those that were forgotten, for the scripts alone
 RECORDS = 4096  # clients and torrents; who was not seen for longest is forgotten
 VISITS = 4  # of each that are kept
-EVENTS = 64
+EVENTS = 64  # and as many words of pieces that a client has
 TOLD = 256  # clients of one answer
 PIECES = 4096  # of which requests are counted one by one
 REPEATED = 64
@@ -150,6 +151,8 @@ class Visit:
         self.scrapes = 0
         self.web_requests = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        # One for every piece and peer: among the others they would displace what happens once.
+        self._haves: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self._told = 0
         self._heard = 0.0
         self.tracker_asks: dict[str, int] = {}
@@ -181,7 +184,7 @@ class Visit:
 
     def weight(self) -> int:
         """Return about how many counters it has; an event is as large as some."""
-        return 10 + 5 * len(self._events) + sum(log.weight() for log in self.peers.values())
+        return 10 + 5 * (len(self._events) + len(self._haves)) + sum(log.weight() for log in self.peers.values())
 
     def hear(self) -> None:
         """Note that the client said something, be it no event."""
@@ -191,7 +194,8 @@ class Visit:
         """Note something that happened; of many the last ones stay."""
         self._told += 1
         self.hear()
-        self._events.append({"number": self._told, "at": round(self.age(), 3), "what": what, **details})
+        kept = self._haves if what == "have" else self._events
+        kept.append({"number": self._told, "at": round(self.age(), 3), "what": what, **details})
 
     def heard(self) -> float:
         """Return when something of it was last seen, in seconds since 1970."""
@@ -199,6 +203,7 @@ class Visit:
 
     def facts(self, since: float, words: Words | None = None) -> dict[str, Any]:
         """Return what is told of it, events from a time on; words makes sentences of all its facts."""
+        events = sorted([*self._events, *self._haves], key=itemgetter("number"))
         told = {
             "began": round(self._epoch, 3),
             "heard": round(self.heard(), 3),
@@ -207,12 +212,12 @@ class Visit:
             "announces_by_tracker": dict(self.tracker_asks),
             "web_requests": self.web_requests,
             "peers": {str(number): log.facts() for number, log in sorted(self.peers.items())},
-            "events": list(self._events),
-            "events_lost": self._told - len(self._events),
+            "events": events,
+            "events_lost": self._told - len(events),
         }
         if words:
             told["words"] = words(told)
-        told["events"] = [event for event in self._events if self._epoch + event["at"] >= since]
+        told["events"] = [event for event in events if self._epoch + event["at"] >= since]
         return told
 
 
