@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible.module_utils.seedbed.doctor.findings import finding
+
 Render = Callable[..., Any]
 SUMMARY = "{{ items | lab_summary(hosts=hosts, portal='tracker1', groups=groups, secrets=secrets) }}"
 GROUPS = {
@@ -129,9 +131,22 @@ def test_what_was_proven_is_said_with_its_ways(render: Render) -> None:
 
 
 def test_what_the_doctor_found_is_said_and_a_fault_stands_out(render: Render) -> None:
-    well = {"item": "a", "severity": "ok", "cause": ""}
-    ill = {"item": "b", "severity": "fault", "cause": "paused"}
+    well = {"item": "a", "severity": "ok", "cause": "", "verdict": "healthy"}
+    ill = {"item": "b", "severity": "fault", "cause": "paused", "verdict": "torrent_paused"}
     found = summary(render, leecher={**LEECHER, "__doctor_verdicts": [well, {**well, "item": "b"}]})
     assert {"text": "Doctor     every one of 2 torrents is healthy"} in found
     found = summary(render, leecher={**LEECHER, "__doctor_verdicts": [well, ill]})
     assert {"text": "Doctor     not well: b (paused)", "severity": "fault"} in found
+
+
+def test_who_has_had_all_of_it_from_transmission_3_is_no_fault_of_the_lab(render: Render) -> None:
+    more = finding("address_remembered", where="192.0.2.5:51413", detail="3.00")["cause"]
+    met = {"item": "a", "from": "leecher1", "more": [more], **finding("address_remembered", where="x", detail="3.00")}
+    well = {"item": "b", "from": "leecher1", "more": [], "severity": "ok", "cause": "", "verdict": "healthy"}
+    assert {
+        "text": "Doctor     every one of 2 torrents can be downloaded; "
+        "Transmission 3.00 has served a to leecher1, and does so again once it is restarted"
+    } in summary(render, leecher={**LEECHER, "__doctor_verdicts": [met, well]})
+    late = finding("clock_skew", where="seeder1", detail="90")["cause"]
+    found = summary(render, leecher={**LEECHER, "__doctor_verdicts": [{**met, "more": [more, late]}, well]})
+    assert {"text": f"Doctor     not well: a ({met['cause']})", "severity": "fault"} in found

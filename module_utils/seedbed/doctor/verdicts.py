@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible.module_utils.seedbed.base.sizes import WHOLE
+from ansible.module_utils.seedbed.torrent.model import Verdict
 
 
 class Kind(NamedTuple):
@@ -251,6 +252,13 @@ REMARKS = {
     "part_on_purpose": "{where} holds the part {detail} of it, as the catalogue says: a download needs the others, too",
     "partial_and_growing": "{where} began with {detail} of it, has {now}, and fetches the rest from whoever has it",
 }
+
+
+def remembered_alone(verdict: Verdict) -> bool:
+    """Return whether all that is wrong is that seeders with Transmission 3.00 have served this host before."""
+    code = "address_remembered"
+    words = VERDICTS[code].cause.partition("{where}")[2]
+    return verdict["verdict"] == code and all(cause.endswith(words) for cause in verdict["more"])
 
 
 def count(number: int | None, what: str) -> str:

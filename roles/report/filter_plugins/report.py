@@ -13,6 +13,8 @@ ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 from ansible.module_utils.seedbed.base import ssh
 from ansible.module_utils.seedbed.base.services import endpoint
 from ansible.module_utils.seedbed.base.sizes import format_size
+from ansible.module_utils.seedbed.doctor.report import name_some
+from ansible.module_utils.seedbed.doctor.verdicts import remembered_alone
 
 Variables = Mapping[str, Any]
 """The variables of a host."""
@@ -60,13 +62,8 @@ def lab_summary(
     lines += _from_afar(named[portal], tracker, seeder)
     lines += [("Magnet", item["magnet"]) for item in [item for item in items if item.get("magnet")][:1]]
     lines += [("Proven", _proof(leecher)) for leecher in leechers]
-    verdicts = [verdict for leecher in leechers for verdict in leecher.get("__doctor_verdicts", [])]
-    unwell = [f"{verdict['item']} ({verdict['cause']})" for verdict in verdicts if verdict["severity"] != "ok"]
-    if unwell:
-        lines.append(("Doctor", f"not well: {'; '.join(unwell)}"))
-    elif verdicts:
-        count = len({verdict["item"] for verdict in verdicts})
-        lines.append(("Doctor", f"every one of {count} torrents is healthy"))
+    verdict_line, unwell = _doctors_word(leechers)
+    lines += verdict_line
     lines.append(
         ("Trouble?", "ansible-playbook playbooks/doctor.yml says of every torrent why it does, or does not, download")
     )
@@ -95,6 +92,25 @@ def _from_afar(portal: Variables, tracker: Variables, seeder: Variables) -> list
         forwards.append((here, "127.0.0.1" if same else str(host["lab_address"]), port))
         opened.append(f"http://localhost:{here}/{path}")
     return [("From afar", ssh.tunnel(way, forwards)), ("", f"opens {' '.join(opened)}")]
+
+
+def _doctors_word(leechers: Sequence[Variables]) -> tuple[list[tuple[str, str]], bool]:
+    """What the doctor found, and whether it is a fault; nothing where nobody has asked it."""
+    verdicts = [verdict for leecher in leechers for verdict in leecher.get("__doctor_verdicts", [])]
+    if not verdicts:
+        return [], False
+    # No fault of the lab, as in its proof: by the acceptance itself the seeder remembers who has all of it.
+    served = [verdict for verdict in verdicts if remembered_alone(verdict)]
+    unwell = [verdict for verdict in verdicts if verdict["severity"] != "ok" and verdict not in served]
+    if unwell:
+        return [("Doctor", "not well: " + "; ".join(f"{each['item']} ({each['cause']})" for each in unwell))], True
+    count = len({verdict["item"] for verdict in verdicts})
+    if not served:
+        return [("Doctor", f"every one of {count} torrents is healthy")], False
+    names = name_some(list(dict.fromkeys(verdict["item"] for verdict in served)))
+    whom = name_some(list(dict.fromkeys(verdict["from"] for verdict in served)))
+    why = f"Transmission 3.00 has served {names} to {whom}, and does so again once it is restarted"
+    return [("Doctor", f"every one of {count} torrents can be downloaded; {why}")], False
 
 
 def _aria2(leecher: Variables, secrets: Mapping[str, str]) -> list[tuple[str, str]]:
