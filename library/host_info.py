@@ -57,6 +57,13 @@ options:
     description: Where the host's own facts lie.
     type: path
     default: /etc/ansible/facts.d
+  table:
+    description: Our own nftables table, as M(nft_table) has it.
+    type: dict
+    suboptions:
+      name: {type: str, required: true, description: Family and name of the table.}
+      path: {type: path, required: true, description: Where the rules lie for the next boot.}
+      unit: {type: str, required: true, description: The systemd unit that loads them at boot.}
   tracker:
     description:
       - What M(opentracker_info) has to know of the tracker that the host has or shall have; it is then inspected in the
@@ -146,6 +153,14 @@ firewall:
     tracking: {description: A rule of others that asks the connection tracking., type: list, elements: dict}
     ssh_ports: {description: By which the host is reached over SSH., type: list, elements: int}
     opened: {description: 'In which of firewalld and ufw the lab has opened something.', type: list, elements: str}
+table:
+  description: What of O(table) is in force; empty without it.
+  returned: always
+  type: dict
+  contains:
+    rules: {description: SHA-256 of the rules for the next boot., type: str}
+    unit: {description: The same of the unit that loads them., type: str}
+    intact: {description: 'Whether the kernel filters with these rules, and that unit is enabled.', type: bool}
 tracker:
   description: What M(opentracker_info) returns, empty without O(tracker).
   returned: always
@@ -180,9 +195,11 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.listeners import listening_sockets
 from ansible.module_utils.seedbed.base.ownership import foreign, known
 from ansible.module_utils.seedbed.base.packages import installed_packages, package_lock_holder
+from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.host import impairing, opentracker_state
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.host.host_addresses import occupied
+from ansible.module_utils.seedbed.host.nft_table import TablePaths, loaded_table
 from ansible.module_utils.seedbed.host.ssh_port import arrival
 from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
@@ -228,6 +245,14 @@ def main() -> None:
             "listeners": {"type": "list", "elements": "dict", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "table": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "path": {"type": "path", "required": True},
+                    "unit": {"type": "str", "required": True},
+                },
+            },
             "tracker": {"type": "dict", "options": opentracker_state.ARGUMENTS},
             "gather_subset": {
                 "type": "list",
@@ -261,6 +286,8 @@ def main() -> None:
         taken = occupied(params["addresses"]) if params["addresses"] else {}
         tracker = opentracker_state.state(**params["tracker"]) if params["tracker"] else None
         impairment = impairing.current()
+        table = params["table"] if os.geteuid() == 0 else None  # others may not ask the kernel
+        loaded = loaded_table(table["name"], TablePaths(table["path"]), Unit(table["unit"])) if table else None
         firewall = find_firewalls(params["listeners"], params["networks"], sockets, port_range)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -274,6 +301,7 @@ def main() -> None:
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
+        table=loaded or {},
         tracker=tracker or {},
         resolved=resolved(module.params["name"]),
         firewall=firewall,

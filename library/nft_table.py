@@ -90,7 +90,7 @@ from ansible.module_utils.seedbed.base.commands import run
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import read_file, remove_files
 from ansible.module_utils.seedbed.base.ownership import claim
-from ansible.module_utils.seedbed.base.systemd import UNITS, Unit
+from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.host import nft_table
 from ansible.module_utils.seedbed.host.nft_table import TablePaths
 
@@ -98,8 +98,7 @@ from ansible.module_utils.seedbed.host.nft_table import TablePaths
 def boot_unit(module: AnsibleModule) -> bool:
     """Write and enable the unit; return whether anything differed."""
     unit, text = Unit(module.params["unit"]), module.params["unit_text"]
-    enabled = os.path.lexists(f"{UNITS}/multi-user.target.wants/{unit.name}")
-    if read_file(unit.path) == text.encode() and enabled:
+    if read_file(unit.path) == text.encode() and unit.is_wanted():
         return False
     if not module.check_mode:
         nft_table.write_durably(unit.path, text)
@@ -123,7 +122,7 @@ def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
         timer = module.params["unit"].replace(".service", "-rollback")
         nft_table.load_with_rollback(table, rules, paths, timer, module.params["rollback_seconds"])
     elif not kept and not module.check_mode:
-        nft_table.write_durably(paths.rules, nft_table.replacing(table, rules))
+        nft_table.keep(table, rules, paths)
     return {
         "changed": boot_unit(module) or differs or not kept,
         "waiting": differs and not module.check_mode,
@@ -133,7 +132,7 @@ def present(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
 
 def confirmed(module: AnsibleModule, paths: TablePaths) -> dict[str, Any]:
     """Cancel the rollback and start the unit, which loads the very rules that are live."""
-    nft_table.confirm(paths, module.params["unit"].replace(".service", "-rollback"))
+    nft_table.confirm(module.params["table"], paths, module.params["unit"].replace(".service", "-rollback"))
     Unit(module.params["unit"]).start()
     return {"changed": True}
 

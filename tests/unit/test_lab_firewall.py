@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.seedbed.base import systemd
+from ansible.module_utils.seedbed.base.systemd import Unit
 from ansible.module_utils.seedbed.host import nft_table
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -28,6 +30,51 @@ def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [child.name for child in path.parent.iterdir()] == ["rules"]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[nft_table.TablePaths, Unit, dict[str, str]]:
+    """A table that was loaded and kept, on a host whose kernel lists what the dictionary has."""
+    kernel = {"inet seedbed": "table inet seedbed {\n\tchain lab {\n\t}\n}\n"}
+    monkeypatch.setattr(nft_table, "live_listing", lambda table: kernel.get(table, ""))
+    monkeypatch.setattr(nft_table.shutil, "which", lambda _name: "/usr/sbin/nft")
+    monkeypatch.setattr(systemd, "UNITS", str(tmp_path))
+    paths, unit = nft_table.TablePaths(str(tmp_path / "rules")), Unit("seedbed-firewall.service")
+    nft_table.keep("inet seedbed", "the rules", paths)
+    (tmp_path / unit.name).write_text("the unit")
+    wants = tmp_path / "multi-user.target.wants"
+    wants.mkdir()
+    (wants / unit.name).symlink_to(tmp_path / unit.name)
+    return paths, unit, kernel
+
+
+def in_force(loaded: tuple[nft_table.TablePaths, Unit, dict[str, str]], rules: str = "the rules") -> bool:
+    paths, unit, _kernel = loaded
+    found = nft_table.loaded_table("inet seedbed", paths, unit)
+    variables = {"found": found, "rules": rules}
+    asked = "{{ found | table_in_force(table='inet seedbed', rules=rules, unit_text='the unit') }}"
+    return bool(Templar(DataLoader(), variables).template(trust_as_template(asked)))
+
+
+def test_a_table_in_force_needs_no_second_look(loaded: Any) -> None:
+    assert in_force(loaded)
+    assert not in_force(loaded, rules="other rules")
+
+
+@pytest.mark.parametrize("what", ["kernel", "flushed", "rules", "unreadable", "listing", "unit", "disabled", "no nft"])
+def test_whatever_differs_has_the_table_looked_at(loaded: Any, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    paths, unit, kernel = loaded
+    {
+        "kernel": lambda: kernel.update({"inet seedbed": "table inet seedbed {\n}\n"}),
+        "flushed": kernel.clear,
+        "rules": lambda: Path(paths.rules).unlink(),
+        "unreadable": lambda: Path(paths.rules).chmod(0o600),
+        "listing": lambda: Path(paths.listing).unlink(),
+        "unit": lambda: Path(unit.path).write_text("another"),
+        "disabled": lambda: Path(unit.path).parent.joinpath("multi-user.target.wants", unit.name).unlink(),
+        "no nft": lambda: monkeypatch.setattr(nft_table.shutil, "which", lambda _name: None),
+    }[what]()
+    assert not in_force(loaded)
 
 
 # -- the rules --------------------------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ class Unit:
         self.path = f"{UNITS}/{name}"
         self.drop_in = f"{UNITS}/{name}.d/seedbed.conf"
 
+    def is_wanted(self) -> bool:
+        """Return whether the unit is enabled for the usual target; systemd is not asked."""
+        return os.path.lexists(f"{UNITS}/multi-user.target.wants/{self.name}")
+
     def properties(self, names: Sequence[str] = STATE) -> dict[str, str]:
         """Return properties of the unit, empty where it does not have them, also on a host without systemd."""
         try:

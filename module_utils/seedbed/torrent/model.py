@@ -871,6 +871,17 @@ class Redirection(TypedDict):
     last: int
 
 
+class LoadedTable(TypedDict):
+    """What of our own nftables table a host has in force, as module host_info finds it."""
+
+    rules: str
+    """SHA-256 of the rules for the next boot, empty ones where there are none."""
+    unit: str
+    """The same of the unit that loads them."""
+    intact: bool
+    """Whether the kernel filters with these rules, and that unit is enabled."""
+
+
 class Firewalls(TypedDict):
     """What a host filters with, as module host_info finds it."""
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence, cast
 
 import ansible.module_utils
 
 ROOT = os.path.realpath(__file__).rsplit("/roles/", 1)[0]
 ansible.module_utils.__path__.append(os.path.join(ROOT, "module_utils"))
 
-from ansible.module_utils.seedbed.host import firewall_faults, opening, port_proof
+from ansible.module_utils.seedbed.host import firewall_faults, nft_table, opening, port_proof
 from ansible.module_utils.seedbed.host.port_proof import Closed, Member, Seen
-from ansible.module_utils.seedbed.torrent.model import Knock, KnockAnswer
+from ansible.module_utils.seedbed.torrent.model import Knock, KnockAnswer, LoadedTable
 
 Hosts = Sequence[Mapping[str, Any]]
 """The variables of hosts."""
+
+
+def table_in_force(found: Mapping[str, Any], *, table: str, rules: str, unit_text: str) -> bool:
+    """Return whether module host_info has found a table in force that is the wanted one, down to the last word."""
+    return bool(found) and nft_table.is_in_force(cast(LoadedTable, found), table, rules, unit_text)
 
 
 def knock_members(hosts: Hosts) -> dict[str, dict[str, Any]]:
@@ -90,5 +95,6 @@ class FilterModule:
             "knock_suspects": knock_suspects,
             "knock_unprobed": knock_unprobed,
             "open_listeners": opening.reachable,
+            "table_in_force": table_in_force,
             "unprobed_lines": unprobed_lines,
         }
