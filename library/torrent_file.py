@@ -60,6 +60,11 @@ options:
     description: Mode of the files, in octal.
     type: str
     default: "0644"
+  beside:
+    description: More such sets, published in this call after the first, in their order. Each has the options of one.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -86,47 +91,56 @@ removed:
 """
 
 import re
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.host.published_files import publish_files
 
+SET: dict[str, dict[str, Any]] = {
+    "directory": {"type": "path", "required": True},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
+    },
+    "links": {"type": "dict", "default": {}},
+    "owned": {"type": "list", "elements": "str", "default": []},
+    "absent": {"type": "list", "elements": "str", "default": []},
+    "role": {"type": "str", "default": ""},
+    "mode": {"type": "str", "default": "0644"},
+}
+
+
+def publish(params: dict[str, Any], *, check: bool) -> tuple[list[str], list[str]]:
+    """Publish one set; return the paths that were written and those that were removed."""
+    return publish_files(
+        params["directory"],
+        {file["path"]: file["content"] for file in params["files"]},
+        links=params["links"],
+        owned=params["owned"],
+        absent=params["absent"],
+        mode=int(params["mode"], 8),
+        role=params["role"],
+        check=check,
+    )
+
 
 def main() -> None:
     """Read the parameters, publish, return what changed."""
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path", "required": True},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
-            },
-            "links": {"type": "dict", "default": {}},
-            "owned": {"type": "list", "elements": "str", "default": []},
-            "absent": {"type": "list", "elements": "str", "default": []},
-            "role": {"type": "str", "default": ""},
-            "mode": {"type": "str", "default": "0644"},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    if not re.fullmatch("0*[0-7]{1,4}", params["mode"]):
-        module.fail_json(msg=f"mode: expected octal digits such as 0644, got {params['mode']!r}")
+    beside = {"type": "list", "elements": "dict", "default": [], "options": SET}
+    module = AnsibleModule(argument_spec={**SET, "beside": beside}, supports_check_mode=True)
+    sets = [module.params, *module.params["beside"]]
+    for mode in (each["mode"] for each in sets):
+        if not re.fullmatch("0*[0-7]{1,4}", mode):
+            module.fail_json(msg=f"mode: expected octal digits such as 0644, got {mode!r}")
     try:
-        written, removed = publish_files(
-            params["directory"],
-            {file["path"]: file["content"] for file in params["files"]},
-            links=params["links"],
-            owned=params["owned"],
-            absent=params["absent"],
-            mode=int(params["mode"], 8),
-            role=params["role"],
-            check=module.check_mode,
-        )
+        published = [publish(each, check=module.check_mode) for each in sets]
     except SeedbedError as error:
         module.fail_json(msg=str(error))
+    written = [path for paths, _removed in published for path in paths]
+    removed = [path for _written, paths in published for path in paths]
     module.exit_json(
         changed=bool(written or removed),
         written=written,

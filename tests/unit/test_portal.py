@@ -24,7 +24,7 @@ from ansible.template import Templar, trust_as_template
 from qr_svg import qr_svg
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "portal"
-TEXTS = yaml.safe_load((ROLE / "vars" / "texts.yml").read_text(encoding="utf-8"))["__portal_texts"]
+TEXTS = yaml.safe_load((ROLE / "templates" / "texts.yml").read_text(encoding="utf-8"))
 
 
 ALONE = {
@@ -62,11 +62,11 @@ def item(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-TEMPLATE = "{{ items | portal_files(role=role, lab='a lab', texts=texts, **more) }}"
+TEMPLATE = "{{ items | portal_files(lab='a lab', **more) }}"
 
 
 def files(*items: dict[str, Any], **more: Any) -> dict[str, str]:
-    variables = {"items": json.dumps(items), "role": str(ROLE), "texts": TEXTS, "more": more}
+    variables = {"items": json.dumps(items), "more": more}
     made = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(TEMPLATE))
     return {file["path"]: base64.b64decode(file["content"]).decode() for file in made}
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import ansible.module_utils
 import jinja2
+import yaml
 
 ansible.module_utils.__path__.append(os.path.realpath(f"{__file__}/../../../../module_utils"))
 
@@ -21,15 +22,15 @@ from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
 from ansible.module_utils.seedbed.torrent.odd import odd_list
 
+ROLE = Path(__file__).resolve().parents[1]
+
 
 @jinja2.pass_environment
 def portal_files(
     ansible_environment: jinja2.Environment,
     items_json: str,
     *,
-    role: str,
     lab: str,
-    texts: Mapping[str, Mapping[str, str]],
     trackers: Sequence[str] = (),
     seeders: Sequence[str] = (),
     aria2_ui: bool = False,
@@ -42,8 +43,9 @@ def portal_files(
     Every text is escaped by the template engine itself; no text is trusted.
     """
     items: list[Item] = from_json(items_json)
+    texts: Mapping[str, Mapping[str, str]] = yaml.safe_load((ROLE / "templates" / "texts.yml").read_text("utf-8"))
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.join(role, "templates")),
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -68,7 +70,7 @@ def portal_files(
     }
     draw: Callable[[str], str] = ansible_environment.filters["qr_svg"]
     files.update({f"qr/{item['info_hash']}.svg": draw(item["magnet"]).encode() for item in items if item["magnet"]})
-    files.update({file.name: file.read_bytes() for file in sorted(Path(role, "files").iterdir())})
+    files.update({file.name: file.read_bytes() for file in sorted((ROLE / "files").iterdir())})
     return [{"path": path, "content": base64.b64encode(content).decode()} for path, content in files.items()]
 
 
