@@ -195,7 +195,8 @@ def shown(root: Path) -> dict[str, bytes | None]:
 
 @given(
     st.dictionaries(PATHS, st.booleans()),
-    st.lists(st.tuples(st.sampled_from(["files", "trees", "directories"]), PATHS), max_size=8),
+    # Not all that is written down comes to be made: a full disk may come between.
+    st.lists(st.tuples(st.sampled_from(["files", "trees", "directories"]), PATHS, st.booleans()), max_size=8),
 )
 def test_whatever_was_there_and_whatever_is_made_in_the_end_it_is_what_it_was(existing: dict, wanted: list) -> None:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
@@ -209,13 +210,15 @@ def test_whatever_was_there_and_whatever_is_made_in_the_end_it_is_what_it_was(ex
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.mkdir() if is_directory else path.write_bytes(b"theirs")
         before = shown(root)
-        for kind, name in wanted:
+        for kind, name, made in wanted:
             path = Path(f"{root}{name}")
             unfit = path.is_dir() if kind == "files" else path.is_file()
             if unfit or any(parent.is_file() for parent in path.parents):
                 continue  # what is there stands in the way, and the run would fail
             ours = not path.exists()
             ownership.claim("role", {kind: [str(path)]})
+            if not made:
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "files":
                 path.write_bytes(b"ours")
@@ -227,6 +230,19 @@ def test_whatever_was_there_and_whatever_is_made_in_the_end_it_is_what_it_was(ex
             assert take_back(owned, owned.roles).left == []
         assert shown(root) == before
         assert not Path(directory, "lib").exists()
+
+
+def test_what_was_written_down_and_never_made_is_struck_out(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_back, "user_exists", lambda name: False)
+    paths = {kind: [f"{tmp_path}/{kind}/never/made"] for kind in ("files", "trees", "directories", "content", "used")}
+    notes = {"kept": {f"{tmp_path}/kept": f"{tmp_path}/copy"}, "modes": {f"{tmp_path}/modes": "755"}}
+    units = {"units": ["never.service"], "states": {"gone.service": "active enabled"}, "tables": ["inet never"]}
+    owned = Owned({"role": {**paths, **notes, **units, "users": ["never"], "packages": ["never"]}})
+    assert take_back(owned, ["role"]) == ([], [])
+    assert owned.roles == []
+    assert [command for command in host.commands if not {"show", "is-active", "list"} & set(command)] == []
 
 
 # --- packages

@@ -152,7 +152,8 @@ def _remove_files(goes: dict[str, dict[str, str]], removed: list[str]) -> None:
     """Delete what was written, and put back what was replaced."""
     touched = []
     for path in goes.get("files", {}):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        # A full disk may have kept it from being made; a directory in its place is somebody else's.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             os.unlink(path)
             touched.append(path)
     for path, copy in goes.get("kept", {}).items():
