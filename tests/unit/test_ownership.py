@@ -7,6 +7,7 @@ import os
 import pwd
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from ansible.module_utils.seedbed.base import earlier_versions, ownership
@@ -148,17 +149,19 @@ def test_a_copy_has_the_mode_and_times_of_what_was_there(record: Callable, tmp_p
     assert Path(kept[str(link)]).readlink() == Path("elsewhere")
 
 
-def test_a_copy_is_made_before_it_is_written_down(
+def test_a_copy_is_made_before_it_is_written_down_and_no_part_of_one_stays(
     record: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: str, copy: str) -> None:
+    def full(source: IO[bytes], target: IO[bytes]) -> None:
+        target.write(source.read()[:3])
         raise OSError(28, "No space left on device")
 
     (tmp_path / "page").write_bytes(b"theirs")
-    monkeypatch.setattr(ownership, "copy_beside", full)
+    monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(SeedbedError, match="No space left"):
         ownership.claim("portal", {"files": [f"{tmp_path}/page"]})
     assert record() == {}
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["page"]
 
 
 def test_nothing_is_written_down_without_a_role_or_a_thing(record: Callable, tmp_path: Path) -> None:

@@ -149,15 +149,21 @@ def copy_beside(path: str, copy: str) -> None:
         os.symlink(os.readlink(path), copy)
         return
     part = copy + ".part"
-    with open(path, "rb") as source, open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-        shutil.copyfileobj(source, target)
-        found = os.fstat(source.fileno())
-        os.fchown(target.fileno(), found.st_uid, found.st_gid)
-        os.fchmod(target.fileno(), found.st_mode & 0o7777)
-        target.flush()
-        os.fsync(target.fileno())
-    os.utime(part, ns=(found.st_atime_ns, found.st_mtime_ns))
-    os.replace(part, copy)
+    try:
+        with open(path, "rb") as source, open(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as target:
+            shutil.copyfileobj(source, target)
+            found = os.fstat(source.fileno())
+            os.fchown(target.fileno(), found.st_uid, found.st_gid)
+            os.fchmod(target.fileno(), found.st_mode & 0o7777)
+            target.flush()
+            os.fsync(target.fileno())
+        os.utime(part, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.replace(part, copy)
+    except BaseException:  # as where there is no space: nobody has it written down
+        remove_files([part])
+        raise
 
 
 # --- what the lab would use
