@@ -38,7 +38,7 @@ OWED_SECONDS = 420
 QUEUED = 2
 """``announceState`` of a tracker whose turn it is."""
 FIELDS = ["hashString", "status", "trackerStats"]
-PATIENCE = 30.0  # seconds in which a start is announced
+PATIENCE = 5.0  # seconds in which a start is announced; a daemon with little to do takes one or two
 PACE = 10  # torrents a second that a daemon announces at least, each with a stop and a start
 
 
@@ -92,16 +92,18 @@ def forgotten(torrents: Sequence[Mapping[str, Any]], place: str, since: float) -
     ]
 
 
-def silent(torrents: Sequence[Mapping[str, Any]], now: float) -> list[str]:
+def silent(torrents: Sequence[Mapping[str, Any]], restarted: Mapping[str, float], now: float) -> list[str]:
     """Return the hashes of running torrents, of those that were restarted, that wait in vain to be announced.
 
-    torrents: as Transmission's ``torrent-get`` shows ``hashString``, ``status`` and ``trackerStats``.
+    torrents: as Transmission's ``torrent-get`` shows ``hashString``, ``status`` and ``trackerStats``. restarted: when
+    each was.
     """
     since = now - max(PATIENCE, len(torrents) / PACE)
     return [
         torrent["hashString"]
         for torrent in torrents
         if torrent["status"] != TorrentStatus.STOPPED.value
+        and restarted[torrent["hashString"]] < since
         and any(
             tracker["announceState"] == QUEUED and tracker["lastAnnounceStartTime"] < since
             for tracker in torrent["trackerStats"]
@@ -127,9 +129,9 @@ class OwedStarts:
         known = {**self._known(now), **dict.fromkeys(hashes, now + OWED_SECONDS)}
         write_atomically(self._path, json.dumps(known).encode(), mode=0o600, durable=True)
 
-    def hashes(self, now: float) -> list[str]:
-        """Return those that may still be found stopped."""
-        return sorted(self._known(now))
+    def restarted(self, now: float) -> dict[str, float]:
+        """Return those that may still be found stopped, with the time at which each was noted last."""
+        return {info_hash: until - OWED_SECONDS for info_hash, until in self._known(now).items()}
 
     def _known(self, now: float) -> dict[str, float]:
         try:
@@ -189,18 +191,18 @@ class Announcer:
         TorrentRpc(rpc).restart(hashes)
 
     def _start_owed(self) -> None:
-        hashes = self._owed.hashes(time.time())
-        if not hashes:
+        restarted = self._owed.restarted(time.time())
+        if not restarted:
             return
         rpc = RpcClient(*self._config["rpc"], self._config["login"])
         try:
-            shown = rpc.call("torrent-get", {"ids": hashes, "fields": FIELDS})["torrents"]
+            shown = rpc.call("torrent-get", {"ids": list(restarted), "fields": FIELDS})["torrents"]
             stopped = [each["hashString"] for each in shown if each["status"] == TorrentStatus.STOPPED.value]
             if stopped:
                 rpc.call("torrent-start-now", {"ids": stopped})
                 self._owed.note(stopped, time.time())
                 self._say(f"the daemon had {len(stopped)} torrents stopped that shall run: started")
-            unheard = silent(shown, time.time())
+            unheard = silent(shown, restarted, time.time())
             if unheard:
                 self._restart(rpc, unheard)
                 self._say(f"the daemon had not announced {len(unheard)} torrents that it had started: restarted")

@@ -74,7 +74,6 @@ def test_after_a_boot_the_lab_is_well_without_a_hand(
     lab: Any, hosts: list[str], wait_until: Any, tmp_path: Path
 ) -> None:
     before = torrents(lab)
-    start = time.monotonic()
     boot_again(lab, hosts, wait_until, orderly=True)
     back = time.monotonic()
     tracker = f"http://{lab.address('hub')}:8888/announce"
@@ -85,12 +84,15 @@ def test_after_a_boot_the_lab_is_well_without_a_hand(
 
     # The doctor is a peer for a moment, whom a seeder with 3.00 takes for another one should it announce just then.
     wait_until(is_announced, what="the seeder's announce")
-    print(f"down for {back - start:.0f} s, announced after {time.monotonic() - back:.0f} s")
+    announced = time.monotonic() - back
     seen = verdicts(lab, tmp_path)
-    print(f"the doctor's word after {time.monotonic() - back:.0f} s: {seen}")
+    said = time.monotonic() - back
     # 3.00 serves a torrent once to an address, and hub's has had it.
     assert "healthy" in seen
     assert seen <= {"healthy", "address_remembered"}
+    # As docs/operating.md promises, however busy this machine is: the doctor itself takes some twenty seconds.
+    assert said < 60, f"announced after {announced:.0f} s, the doctor's word after {said:.0f} s"
+    print(f"announced after {announced:.0f} s, the doctor's word after {said:.0f} s: {seen}")
     for host in hosts:
         assert lab[host].check_output("systemctl --failed --no-legend") == ""
         assert "table inet seedbed" in lab[host].check_output("nft list tables")
