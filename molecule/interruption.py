@@ -50,9 +50,14 @@ def in_one_line(said: str) -> str:
     return " ".join(re.sub(r"\x1b\[[\d;]*m", "", said).split())
 
 
+def seeders_rpc(lab: Any) -> contextlib.closing[RpcClient]:
+    """The way to the seeder's daemon."""
+    return contextlib.closing(RpcClient(lab.address("seeder1"), 8081, ("seedbed", PASSWORD), timeout=120))
+
+
 def torrents(lab: Any) -> set[tuple[str, int, int]]:
     """Return what the seeder has: hash, status and missing bytes of each torrent."""
-    with contextlib.closing(RpcClient(lab.address("seeder1"), 8081, ("seedbed", PASSWORD), timeout=120)) as client:
+    with seeders_rpc(lab) as client:
         fields = {"fields": ["hashString", "status", "leftUntilDone"]}
         found = client.call("torrent-get", fields)["torrents"]
     return {(torrent["hashString"], torrent["status"], torrent["leftUntilDone"]) for torrent in found}
