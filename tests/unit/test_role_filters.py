@@ -201,7 +201,7 @@ def test_the_announcer_knows_the_trackers_by_their_contracts(in_role: Render) ->
         "rpc": ["::1", 8081],
         "login": ["seedbed", "secret"],
         "trackers": [{"place": "192.0.2.1:8889", "statistics": "http://192.0.2.1:8889/stats?mode=everything"}],
-        "seconds": 15,
+        "seconds": 10,
     }
     assert in_role("transmission", "{{ hosts | watched_trackers }}", hosts=[]) == []
     watched = in_role(
