@@ -8,8 +8,8 @@ module: evidence
 short_description: Record what a torrent's swarm does on this host
 description:
   - With O(state=started) the packets of a torrent are recorded from now on, by a unit of its own that ends after
-    O(seconds) whatever becomes of the run. The daemon's log level is raised for that time with O(raise_log), for which
-    it is restarted at the beginning and at the end.
+    O(seconds) whatever becomes of the run. The log levels of Transmission and aria2 are raised for that time with
+    O(raise_log), for which Transmission is restarted at the beginning and at the end.
   - With O(state=collected) the call waits for the end, and leaves what the host tells in files. With O(state=absent)
     they are deleted, and a recording that goes on is ended.
 options:
@@ -25,7 +25,8 @@ options:
   seconds: {type: int, default: 30, description: How long.}
   mebibytes: {type: int, default: 16, description: How much of packets is kept at most.}
   units: {type: list, elements: str, default: [], description: Whose journals are collected.}
-  raise_log: {type: bool, default: false, description: Whether Transmission is restarted to tell all that it does.}
+  raise_log: {type: bool, default: false, description: 'Whether aria2 and Transmission tell more, see above.'}
+  aria2: {type: path, default: "", description: 'The aria2.conf of the service; empty where there is none.'}
   unit: {type: str, default: "", description: Transmission's unit; empty where there is none.}
   rpc_port: {type: int, default: 8081, description: Port of its RPC.}
   rpc_user: {type: str, default: "", description: User name for RPC.}
@@ -47,11 +48,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-raised:
-  description: The unit whose log level is raised.
-  type: str
-  returned: state is started
-  sample: transmission-daemon.service
+raised: {description: Services that tell more., type: list, elements: str, returned: state is started,
+  sample: [transmission-daemon.service, aria2]}
 files: {description: What is to be fetched., type: list, elements: str, returned: state is collected,
   sample: [/run/seedbed-evidence/host.json, /run/seedbed-evidence/packets.pcap]}
 """
@@ -73,6 +71,7 @@ def main() -> None:
             "mebibytes": {"type": "int", "default": 16},
             "units": {"type": "list", "elements": "str", "default": []},
             "raise_log": {"type": "bool", "default": False},
+            "aria2": {"type": "path", "default": ""},
             "unit": {"type": "str", "default": ""},
             "rpc_port": {"type": "int", "default": 8081},
             "rpc_user": {"type": "str", "default": ""},
@@ -82,7 +81,7 @@ def main() -> None:
     )
     params = module.params
     if module.check_mode:
-        module.exit_json(changed=False, raised="", files=[])
+        module.exit_json(changed=False, raised=[], files=[])
     daemon = on_host.Daemon(params["unit"], params["rpc_port"], (params["rpc_user"], params["rpc_password"]))
     # What is recorded is no state of the host: it is gone when it was fetched.
     try:
@@ -102,6 +101,7 @@ def main() -> None:
             },
             on_host.decoded(params["program"]),
             daemon,
+            aria2=params["aria2"],
             raise_log=params["raise_log"],
         )
         module.exit_json(changed=bool(raised), raised=raised)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.base.net import loopback
-from ansible.module_utils.seedbed.clients import aria2, transmission, unit
+from ansible.module_utils.seedbed.clients import aria2_rpc, transmission, unit
 from ansible.module_utils.seedbed.clients.aria2 import Aria2
 from ansible.module_utils.seedbed.clients.commands import CommandClient
 from ansible.module_utils.seedbed.clients.contract import (
@@ -361,7 +361,7 @@ def test_without_another_ipv4_address_clients_listen_at_ipv6(
 
 
 def test_aria2_is_asked_where_it_listens(settings: ClientSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aria2, "loopback", lambda: "::1")
+    monkeypatch.setattr(aria2_rpc, "loopback", lambda: "::1")
     with AnsweringInIPv6(("::1", 0), Yes) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

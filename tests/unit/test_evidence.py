@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import threading
 import time
 import zipfile
@@ -16,10 +17,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.seedbed.base.packets import Packet, Place, pcap, read_packet, read_pcap
-from ansible.module_utils.seedbed.evidence import on_host
+from ansible.module_utils.seedbed.evidence import aria2_log, on_host
 from ansible.module_utils.seedbed.evidence.belonging import HANDSHAKE, of_torrent, redacted
 from ansible.module_utils.seedbed.evidence.timeline import timeline
 from ansible.module_utils.seedbed.host.capture import WHOLE, Keeper, capture
+from ansible.module_utils.seedbed.programs import recorder
 from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
@@ -328,6 +330,41 @@ def test_only_a_daemon_that_runs_is_made_to_tell_more(
     assert on_host.raised_start("transmission-daemon.service") == expected
 
 
+def test_aria2_tells_more_without_a_restart_and_then_as_little_as_before(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "aria2.conf"
+    options = {
+        "enable-rpc": "true",
+        "rpc-listen-port": port,
+        "rpc-secret": SECRET,
+        "disable-ipv6": "true",
+        "show-console-readout": "false",
+        "log-level": "warn",
+        "dir": tmp_path,
+    }
+    config.write_text("".join(f"{key}={value}\n" for key, value in options.items()), encoding="utf-8")
+    with subprocess.Popen(
+        ["aria2c", f"--conf-path={config}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as daemon:
+        try:
+            assert daemon.stdout
+            heard = next(line for line in daemon.stdout if "listening on TCP port" in line)
+            assert str(port) in heard
+            before = aria2_log.options_now(str(config))
+            assert before == {"log": "", "log-level": "warn"}
+            aria2_log.change(str(config), aria2_log.LOUD)
+            assert "[INFO]" in next(line for line in daemon.stdout if "[INFO]" in line)
+            assert recorder.main(["quiet", str(config), json.dumps(before)]) == 0
+            assert aria2_log.options_now(str(config)) == before
+        finally:
+            daemon.terminate()
+            rest = daemon.communicate(timeout=120)[0]
+    assert rest.count("getGlobalOption") == 0  # at the end it told of no more questions
+    assert on_host._aria2_now(str(config)) == {}
+    assert on_host._aria2_now(str(tmp_path / "none")) == {}
+
+
 def test_what_was_not_begun_is_not_collected(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -390,9 +427,11 @@ def fetched(tmp_path: Path) -> Path:
         "before": [torrent],
         "seeder": [],
         "seeder_error": "",
-        "logs": {"x.service": f"a line with {SECRET}\nAuthorization: Basic abcdefgh"},
+        "logs": {
+            "x.service": f"a line with {SECRET}\nAuthorization: Basic abcdefgh\nGET /jsonrpc?params=abcdefgh HTTP/1.1"
+        },
         "facts": {"uname -a": "<script>"},
-        "raised": "",
+        "raised": ["aria2"],
     }
     wire = Wire()
     wire.talk(LEECHER, TRACKER, announce(HASH) + SECRET.encode(), b"HTTP/1.1 200 OK\r\n\r\nde")
@@ -441,7 +480,14 @@ def test_the_archive_tells_all_and_no_secret(fetched: Path, capsys: pytest.Captu
     page = Path(done["page"]).read_text(encoding="utf-8")
     assert page == members["index.html"].decode()
     assert "<script" not in page and "<b>" not in page.replace('<b class="fault">', "") and "&lt;script&gt;" in page
-    for text in ("no_way", "refused: m", "announce: Transmission", "pieces: 5 of 12", "7 of other torrents left out"):
+    for text in (
+        "no_way",
+        "refused: m",
+        "announce: Transmission",
+        "pieces: 5 of 12",
+        "7 of other torrents left out",
+        "aria2 of seeder1 had the",
+    ):
         assert text in page, text
     assert len(list(read_pcap(members["seeder1.pcap"]))) == 4
     assert Path(done["archive"]).stat().st_mode & 0o77 == 0

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
-import json
 import os
 import re
 import secrets
 import urllib.parse
 from typing import Any, Sequence, TypedDict
 
-from ansible.module_utils.seedbed.base.net import loopback
+from ansible.module_utils.seedbed.clients.aria2_rpc import call, silent
 from ansible.module_utils.seedbed.clients.contract import (
     Client,
     ClientError,
@@ -44,11 +42,6 @@ STATUS_KEYS = list(Aria2Status.__annotations__)
 
 
 _STATES = {"active": "downloading", "waiting": "waiting", "paused": "waiting", "complete": "complete"}
-
-
-def silent(port: int, why: object) -> ClientSilent:
-    """Return the error of an aria2 that does not answer."""
-    return ClientSilent(f"aria2 does not answer on port {port}: {why}")
 
 
 def configuration(settings: ClientSettings, secret: str) -> str:
@@ -126,20 +119,7 @@ class Aria2(Client):
 
     def call(self, method: str, *params: Any) -> Any:
         """Make one call and return its result."""
-        request = {"jsonrpc": "2.0", "id": "1", "method": method, "params": ["token:" + self.secret, *params]}
-        connection = http.client.HTTPConnection(loopback(), self.settings.control_port, timeout=30)
-        try:
-            connection.request("POST", "/jsonrpc", json.dumps(request), {"Content-Type": "application/json"})
-            answer = json.loads(connection.getresponse().read())
-        except OSError as error:
-            raise silent(self.settings.control_port, error) from error
-        except (http.client.HTTPException, ValueError) as error:
-            raise ClientError(f"port {self.settings.control_port} does not speak aria2's RPC: {error}") from error
-        finally:
-            connection.close()
-        if "error" in answer:
-            raise ClientError("{}: {}".format(method, answer["error"].get("message")))
-        return answer["result"]
+        return call(self.settings.control_port, self.secret, method, *params)
 
     def add(self, order: Order) -> str:
         """Begin a download; a magnet's handle is the id of its metadata, and stays the download's."""

@@ -17,6 +17,8 @@ from ansible.module_utils.seedbed.torrent.credentials import HIDDEN, without_pas
 
 SHORTEST_SECRET = 4
 """What is shorter would be found where it is none."""
+_RPC_QUESTION = re.compile(r"(/jsonrpc\?)\S+")
+"""What aria2 logs of a page that asks so has its secret in it, as base64."""
 _HEADER = re.compile(r"(?i)((?:authorization|x-transmission-session-id|cookie)\"?[:=]\s*)[^\r\n\"]+")
 
 
@@ -39,7 +41,8 @@ def redacted_text(text: str, secrets: Sequence[str]) -> str:
         text = text.replace(secret, HIDDEN)
         # As it stands inside of a JSON text.
         text = text.replace(json.dumps(secret)[1:-1], HIDDEN)
-    return _HEADER.sub(rf"\1{HIDDEN}", "\n".join(map(without_password, text.split("\n"))))
+    text = "\n".join(map(without_password, text.split("\n")))
+    return _RPC_QUESTION.sub(rf"\1{HIDDEN}", _HEADER.sub(rf"\1{HIDDEN}", text))
 
 
 def redacted_bytes(data: bytes, secrets: Sequence[str]) -> bytes:

@@ -20,6 +20,8 @@ from ansible.module_utils.seedbed.base.commands import CommandError, run
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file, write_atomically
 from ansible.module_utils.seedbed.base.systemd import Unit, run_transient
+from ansible.module_utils.seedbed.clients.contract import ClientError
+from ansible.module_utils.seedbed.evidence import aria2_log
 from ansible.module_utils.seedbed.evidence.belonging import Recording
 from ansible.module_utils.seedbed.transmission.inside import Inside, look_inside
 from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcError
@@ -106,36 +108,48 @@ class HostEvidence(TypedDict):
     seeder_error: str
     logs: dict[str, str]
     facts: dict[str, str]
-    raised: str
-    """The unit whose log level was raised, if any."""
+    raised: list[str]
+    """The services that told more for that time."""
 
 
 # -- begin ------------------------------------------------------------------------------------------------------------
 
 
-def begin(config: Recording, program: bytes, daemon: Daemon, *, raise_log: bool) -> str:
-    """Start to record, in place of a recording that goes on; return the unit whose log level is raised."""
+def begin(config: Recording, program: bytes, daemon: Daemon, *, aria2: str = "", raise_log: bool) -> list[str]:
+    """Start to record, in place of a recording that goes on; return the services that tell more meanwhile.
+
+    aria2: the configuration of the service, where there is one.
+    """
     clear()
     os.makedirs(DIRECTORY, mode=0o700)
     raised = raised_start(daemon.unit) if raise_log and daemon.unit else ""
-    state = {"began": time.time(), "before": [], "raised": daemon.unit if raised else "", "seeder_error": ""}
+    quiet = _aria2_now(aria2) if raise_log and aria2 else {}
+    services = [daemon.unit] * bool(raised) + ["aria2"] * bool(quiet)
+    state = {"began": time.time(), "before": [], "raised": services, "seeder_error": ""}
     with _asked(daemon, state) as client:
         if client:
             state["before"] = look_inside(client, [config["info_hash"]] if config["info_hash"] else [])
     _write("state.json", state)
     path = os.path.join(DIRECTORY, "recorder.pyz")
     write_atomically(path, program, mode=0o600)
-    put_back = f"+/bin/sh -c {shlex.quote(_put_back(daemon.unit))}" if raised else ""
     longest = config["seconds"] + PATIENCE
     properties = [*_GUARDS, f"RuntimeMaxSec={longest:.0f}", f"MemoryMax={64 + 4 * (config['most'] >> 20)}M"]
-    properties += [f"ExecStopPost={put_back}"] if put_back else []
+    put_back = [f"+/bin/sh -c {shlex.quote(_put_back(daemon.unit))}"] if raised else []
+    if quiet:
+        # "-": a service that is down meanwhile has nothing to be put back.
+        words = ["/usr/bin/python3", "-I", path, "quiet", aria2, json.dumps(quiet)]
+        put_back.append("-+" + " ".join(map(shlex.quote, words)))
+        properties.append("IPAddressAllow=localhost")  # the guard is the whole unit's; the recorder has no such sockets
+    properties += [f"ExecStopPost={each}" for each in put_back]
     run_transient(
         UNIT.name,
         [f"--property={each}" for each in properties],
         ["/usr/bin/python3", "-I", path, json.dumps(config)],
     )
+    # Only now, as from here on the unit's end puts it back.
+    if quiet:
+        aria2_log.change(aria2, aria2_log.LOUD)
     if raised:
-        # Only now, as from here on the unit's end puts it back.
         os.makedirs(_drop_in_directory(daemon.unit), exist_ok=True)
         write_atomically(os.path.join(_drop_in_directory(daemon.unit), _DROP_IN), raised.encode())
         Unit(daemon.unit).reload_files()
@@ -144,7 +158,15 @@ def begin(config: Recording, program: bytes, daemon: Daemon, *, raise_log: bool)
         with _asked(daemon, state) as client:
             if client:  # so that there is an announce to be seen
                 client.call("torrent-reannounce", {"ids": [config["info_hash"]]})
-    return str(state["raised"])
+    return services
+
+
+def _aria2_now(config: str) -> dict[str, str]:
+    """Return how much aria2 tells; nothing where it is down, or not as it was set up."""
+    try:
+        return aria2_log.options_now(config)
+    except (ClientError, OSError, ValueError):
+        return {}
 
 
 def raised_start(unit: str) -> str:

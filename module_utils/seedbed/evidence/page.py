@@ -55,6 +55,7 @@ def page(told: Told) -> str:
         "<p>From the packets of each host, by its own clock. The packets lie beside this page, for Wireshark.</p>",
         *(_happened(name, told.hosts[name], told.lines.get(name, ())) for name in names),
         _answers(told.answers),
+        f"<p>{_e(_levels(told.hosts))}</p>",
         *(_host(name, evidence) for name, evidence in told.hosts.items()),
     ]
     return (
@@ -138,6 +139,16 @@ def _answers(answers: Mapping[str, Mapping[str, Any]]) -> str:
     return "<h2>What the trackers answered the doctor</h2>" + _table(head, rows)
 
 
+def _levels(hosts: Mapping[str, HostEvidence]) -> str:
+    """Return a sentence on which logs tell more than they do otherwise."""
+    raised = [f"{service} of {name}" for name, evidence in hosts.items() for service in evidence["raised"]]
+    return (
+        f"Of the logs below, {' and '.join(raised) or 'none'} had the level raised for that time, Transmission by two "
+        "restarts; all others tell what they always do, opentracker because it has no log levels, and clients that the "
+        "lab runs for one download because their reports have their errors."
+    )
+
+
 # -- one host ----------------------------------------------------------------------------------------------------------
 
 
@@ -147,10 +158,6 @@ def _host(name: str, evidence: HostEvidence) -> str:
         parts.append(f'<p class="fault">{_e(evidence["seeder_error"])}</p>')
     for about, torrents in (("before", evidence["before"]), ("while it was recorded", evidence["seeder"])):
         parts += [_inside(torrent, about) for torrent in torrents]
-    if evidence["raised"]:
-        parts.append(
-            f"<p>{_e(evidence['raised'])} was restarted to tell all that it does, and again to be as it was.</p>"
-        )
     parts += [_folded(f"log of {unit}", text) for unit, text in evidence["logs"].items() if text.strip()]
     parts += [_folded(command, text) for command, text in evidence["facts"].items()]
     return "".join(parts)

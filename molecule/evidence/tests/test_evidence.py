@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import zipfile
 from pathlib import Path
@@ -26,6 +27,20 @@ DROP_IN = "/run/systemd/system/transmission-daemon.service.d/zz-seedbed-evidence
 
 def started_with(lab: Any) -> str:
     return str(lab["seeder1"].check_output("systemctl show --property=ExecStart --value transmission-daemon"))
+
+
+ARIA2 = """
+import json, urllib.request
+options = dict(line.strip().split("=", 1) for line in open("/etc/seedbed/aria2.conf"))
+asked = {"jsonrpc": "2.0", "id": "1", "method": "aria2.getGlobalOption", "params": ["token:" + options["rpc-secret"]]}
+place = "http://127.0.0.1:" + options["rpc-listen-port"] + "/jsonrpc"
+told = json.load(urllib.request.urlopen(place, json.dumps(asked).encode(), timeout=60))["result"]
+print(json.dumps([told.get("log", ""), told["log-level"]]))
+"""
+
+
+def aria2_tells(lab: Any) -> Any:
+    return json.loads(lab["hub"].check_output(f"python3 -c {shlex.quote(ARIA2)}"))
 
 
 def portal(lab: Any, path: str) -> Any:
@@ -92,15 +107,28 @@ def test_the_seeder_tells_more_meanwhile_and_its_view_is_kept(archive: dict[str,
     assert before["state"] == meanwhile["state"] == "seeding"
     assert before["files"] == [{"name": "film.bin", "size": 4 << 20, "have": 4 << 20}]
     assert any(tracker["succeeded"] for tracker in before["trackers"])
-    assert told["raised"] == "transmission-daemon.service"
+    assert told["raised"] == ["transmission-daemon.service"]
     assert re.search(
         r"transmission-daemon\[\d+\]: .*(DBG|dbg|TRC|announce)", told["logs"]["transmission-daemon.service"]
     )
     assert "8082" in told["facts"]["ss --tcp --udp --listening --numeric --processes"]
 
 
-def test_no_password_is_in_it(archive: dict[str, bytes]) -> None:
-    assert not [name for name, content in archive.items() if PASSWORD.encode() in content]
+def test_aria2_tells_more_meanwhile_and_the_page_says_whose_log_does(lab: Any, archive: dict[str, bytes]) -> None:
+    told = json.loads(archive["hub.json"])
+    assert told["raised"] == ["aria2"]
+    assert re.search(r"aria2c\[\d+\]: .*\[INFO\]", told["logs"]["seedbed-*"])
+    assert (
+        "aria2 of hub and transmission-daemon.service of seeder1 had the level raised" in archive["index.html"].decode()
+    )
+    assert aria2_tells(lab) == ["", "debug"]  # the level is that of a log that there is not
+
+
+def test_no_password_is_in_it(lab: Any, archive: dict[str, bytes]) -> None:
+    secret = lab["hub"].check_output("sed -n s/^rpc-secret=//p /etc/seedbed/aria2.conf")
+    assert len(secret) >= 8
+    for word in (PASSWORD, secret):
+        assert not [name for name, content in archive.items() if word.encode() in content]
 
 
 def test_nothing_of_it_is_left_on_the_hosts(lab: Any, archive: dict[str, bytes]) -> None:
@@ -122,10 +150,13 @@ def test_the_seeder_tells_as_little_as_before_also_when_the_run_is_killed(lab: A
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         try:
             wait_until(lambda: "--log-debug" in started_with(lab), what="the daemon to tell more")
+            wait_until(lambda: aria2_tells(lab) == ["-", "info"], what="aria2 to tell more")
         finally:
             run.kill()
     if how == "kill":
-        lab["seeder1"].check_output("systemctl kill --signal=KILL seedbed-evidence")
+        for host in ("seeder1", "hub"):
+            lab[host].check_output("systemctl kill --signal=KILL seedbed-evidence")
+    wait_until(lambda: aria2_tells(lab) == ["", "debug"], what="aria2 to tell as little as before")
     wait_until(lambda: "--log-debug" not in started_with(lab), what="the daemon to tell as little as before")
     wait_until(
         lambda: lab["seeder1"].run("pgrep --full -- 'transmission-daemon -f --log-error'").rc == 0, what="its restart"
