@@ -22,6 +22,11 @@ class ActionModule(ActionBase):
         run = os.getppid()
         while True:
             result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=variables)
+            # A worker outlives a run that was killed. Nobody waits for what it would go on to ask for, and nobody reads
+            # its result: one that does not fit into the pipe to the run, with its arguments, would block it for ever.
+            if os.getppid() != run:
+                self._task.args = {}
+                return {"failed": True, "msg": "the run was killed"}
             # The arguments once more, the whole catalogue: kept for those who ask for it alone.
             if self._display.verbosity < SHOWS_ARGUMENTS:
                 result.pop("invocation", None)
@@ -34,8 +39,5 @@ class ActionModule(ActionBase):
             # A call that failed does not say.
             if result.get("finished", True):
                 return result
-            # A worker outlives a run that was killed, and nobody waits for what it would go on to ask for.
-            if os.getppid() != run:
-                return {**result, "failed": True, "msg": "the run was killed"}
             arguments = {**arguments, **result.get("again", {})}
             Display().display(f"{variables['inventory_hostname']}: {result['progress']}")

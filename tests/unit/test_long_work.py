@@ -15,7 +15,7 @@ AT_WORK = {"changed": False, "finished": False, "again": {"job": "1"}, "progress
 DONE = {"changed": True, "finished": True, "diff": "of it", "invocation": {}}
 
 
-@pytest.fixture(params=["catalogue_payload", "transmission_torrents", "client_download", "_aria2_download"])
+@pytest.fixture(params=["catalogue_payload", "transmission_torrents", "client_download", "_aria2_download", "evidence"])
 def plugin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An action plugin whose module answers with `plugin.answers`; what was asked and shown are lists of it."""
     spec = importlib.util.spec_from_file_location("long_work", PLUGINS / f"{request.param}.py")
@@ -59,5 +59,14 @@ def test_it_does_not_outlive_a_run_that_was_killed(plugin: Any, monkeypatch: pyt
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
     plugin.answers = [AT_WORK] * 3
     result = plugin.run(task_vars={"inventory_hostname": "leecher1"})
-    assert (result["failed"], result["msg"]) == (True, "the run was killed")
     assert len(plugin.asked) == 2
+    # What it hands back goes into a pipe that nobody empties.
+    assert (result, plugin._task.args) == ({"failed": True, "msg": "the run was killed"}, {})
+
+
+def test_it_hands_a_killed_run_nothing_of_what_was_done(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = iter([4242, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    plugin.answers = [DONE]
+    assert plugin.run(task_vars={"inventory_hostname": "leecher1"}) == {"failed": True, "msg": "the run was killed"}
+    assert plugin._task.args == {}

@@ -152,7 +152,11 @@ def test_the_seeder_tells_as_little_as_before_also_when_the_run_is_killed(lab: A
             wait_until(lambda: "--log-debug" in started_with(lab), what="the daemon to tell more")
             wait_until(lambda: aria2_tells(lab) == ["-", "info"], what="aria2 to tell more")
         finally:
+            asked = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=False)
+            workers = asked.stdout.split()
             run.kill()
+    # With their results they once filled the pipe to the run, and waited for it for ever.
+    wait_until(lambda: not any(Path("/proc", pid).exists() for pid in workers), what="the end of its workers")
     if how == "kill":
         for host in ("seeder1", "hub"):
             lab[host].check_output("systemctl kill --signal=KILL seedbed-evidence")
