@@ -7,7 +7,9 @@ Boots two Debian 13 container hosts as `make lab` does (needs root and podman) a
 tracker, portal and seeder, and a leecher. Content and downloads lie in memory. A client fetches an item of the seeder
 (Transmission 4), and one that is played by a scripted peer, which computes what it serves: the better of the two is the
 client's own best. The stream is a process of Python's on the hub that writes the same megabyte again and again to one
-on the leecher, before each download. Each rate is the best of the rounds, from the first byte to the last.
+on the leecher, before each download. Each rate is the best of the rounds, from the first byte to the last. What comes
+within a second is no rate: that cell says so, and the stream alone is the measure then. The load of the machine stands
+in each row, since others may be at work on it.
 
 What limits a client is read from the processes' times during the seeder's best download: who has kept a core busy, or
 the machine all of them, or else nobody, and the client paces itself.
@@ -137,33 +139,42 @@ def stream(hosts: Hosts, size: int) -> float:
     return float(done.stdout)
 
 
-def downloaded(hosts: Hosts, work: Path, client: str, item: str) -> float:
-    """Return the bytes a second of a download."""
+def downloaded(hosts: Hosts, work: Path, client: str, item: str) -> float | None:
+    """Return the bytes a second of a download, or nothing where it came too fast to be measured."""
     told = work / "downloads.json"
     asked = {"client": client, "by": "torrent", "torrent": item, "download_trackers": ["http"]}
     hosts.play("playbooks/download.yml", f"--extra-vars={json.dumps({**asked, 'download_json': str(told)})}")
     (found,) = json.loads(told.read_text(encoding="utf-8"))["downloads"]
-    if not found["ok"] or not found["rate"]:
-        sys.exit(f"{client}: {item}: {found['fault'] or found['skipped'] or 'came too fast to be measured; --size'}")
-    return float(found["rate"])
+    if not found["ok"]:
+        sys.exit(f"{client}: {item}: {found['fault'] or found['skipped']}")
+    return float(found["rate"]) if found["rate"] else None
+
+
+def shown(rate: float | None) -> str:
+    """Return a rate as a cell of the table."""
+    return "too fast" if rate is None else f"{rate / 1e6:.0f}"
 
 
 def measure(hosts: Hosts, work: Path, client: str, size: int, rounds: int) -> list[str]:
     """Return the row of a client."""
     streams: list[float] = []
-    best, limit = dict.fromkeys(ITEMS, 0.0), ""
+    rates: dict[str, list[float]] = {item: [] for item in ITEMS}
+    limit, load = "?", os.getloadavg()[0]
     for _round in range(rounds):
         for item in ITEMS:
             streams.append(stream(hosts, size))
             with Watch() as watch:
                 rate = downloaded(hosts, work, client, item)
-            if item == "seeded" and rate > best[item]:
+            if rate is None:
+                continue
+            rates[item].append(rate)
+            if item == "seeded" and rate == max(rates[item]):
                 limit = watch.limit()
-            best[item] = max(best[item], rate)
-    plain, own = max(streams), max(best.values())
-    share = best["seeded"] / min(plain, own)
-    shown = [f"{rate / 1e6:.0f}" for rate in (plain, best["seeded"], best["played"])]
-    return [client, *shown, f"{share:.2f}", limit]
+    plain, seeded, played = max(streams), *(max(rates[item], default=None) for item in ITEMS)
+    # What was too fast to be measured is faster than all that was.
+    own = plain if played is None else max(played, seeded or 0)
+    share = "" if seeded is None else f"{seeded / min(plain, own):.2f}"
+    return [client, f"{load:.1f}", shown(plain), shown(seeded), shown(played), share, limit]
 
 
 def inventory(hosts: Hosts, size: int) -> dict[str, object]:
@@ -197,9 +208,9 @@ def main() -> None:
                 hosts.on(host, MEMORY)
             hosts.write(inventory(hosts, options.size * MIB))
             hosts.play("playbooks/site.yml")
-            print(f"load {os.getloadavg()[0]:.1f}; MB/s, from the first byte to the last of {options.size} MiB")
-            print("| client | stream | lab's seeder | scripted peer | of the slower of stream and best | limited by |")
-            print("|---|---|---|---|---|---|", flush=True)
+            print(f"MB/s, from the first byte to the last of {options.size} MiB, beside the load before")
+            print("| client | load | stream | seeder | scripted peer | of the slower of stream and best | limited by |")
+            print("|---|---|---|---|---|---|---|", flush=True)
             for client in options.client.split(","):
                 row = measure(hosts, work, client, options.size * MIB, options.rounds)
                 print("| " + " | ".join(row) + " |", flush=True)
