@@ -8,8 +8,9 @@ tracker, portal and seeder, and a leecher. Content and downloads lie in memory. 
 (Transmission 4), and one that is played by a scripted peer, which computes what it serves: the better of the two is the
 client's own best. The stream is a process of Python's on the hub that writes the same megabyte again and again to one
 on the leecher, before each download. Each rate is the best of the rounds, from the first byte to the last. What comes
-within a second is no rate: that cell says so, and the stream alone is the measure then. The load of the machine stands
-in each row, since others may be at work on it.
+within a second is no rate: that cell says so, and the stream alone is the measure then. Where a download fails the
+other clients are measured all the same, and the failure is told at the end. The load of the machine stands in each row,
+since others may be at work on it.
 
 What limits a client is read from the processes' times during the seeder's best download: who has kept a core busy, or
 the machine all of them, or else nobody, and the client paces itself.
@@ -203,6 +204,7 @@ def main() -> None:
         hosts = Hosts(work, "seedbed-bench")
         hosts.write(inventory(hosts, options.size * MIB))
         hosts.play("playbooks/local_hosts.yml")
+        failed: list[str] = []
         try:
             for host in (HUB, LEECHER):
                 hosts.on(host, MEMORY)
@@ -212,11 +214,17 @@ def main() -> None:
             print("| client | load | stream | seeder | scripted peer | of the slower of stream and best | limited by |")
             print("|---|---|---|---|---|---|---|", flush=True)
             for client in options.client.split(","):
-                row = measure(hosts, work, client, options.size * MIB, options.rounds)
+                try:
+                    row = measure(hosts, work, client, options.size * MIB, options.rounds)
+                except SystemExit as fault:  # the others are measured all the same
+                    failed.append(f"{client}: {fault}")
+                    row = [client, "a download failed"]
                 print("| " + " | ".join(row) + " |", flush=True)
             print(f"\nAim: {AIM} of the slower of stream and the client's own best.")
         finally:
             hosts.remove()
+        if failed:
+            sys.exit("\n".join(failed))
 
 
 if __name__ == "__main__":
