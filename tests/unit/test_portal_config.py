@@ -31,6 +31,11 @@ def test_good_settings_have_no_faults() -> None:
             {"users": ["alice:$6$x y"]},
             "portal_users has an entry for alice that is not NAME:HASH; make the hash with openssl passwd -6",
         ),
+        (
+            {"reset_token": "too short"},
+            "portal_reset_token is shorter than 16 characters, or has other ones than HTTP takes in a header; make one "
+            "with openssl rand -hex 24",
+        ),
         ({"networks": ["lan"]}, "portal_networks has lan, which is no network; write it as in 192.168.10.0/24"),
         (
             {"networks": ["999.0.0.0/8"]},

@@ -17,11 +17,17 @@ def portal_faults(
     inventory: Sequence[str],
     aria2_rpc: Sequence[str],
     collector_seconds: Any = 10,
+    reset_token: str = "",
 ) -> list[str]:
     """Return one sentence for each fault; networks without those of the whole lab, which are reported there."""
     found = []
     if not re.fullmatch("[0-9]{1,4}", str(collector_seconds)) or int(collector_seconds) < 1:
         found.append(f"portal_collector_seconds is {collector_seconds}; expected a number of seconds, 1 or more")
+    if reset_token and not re.fullmatch(r"[!-~]{16,}", str(reset_token)):
+        found.append(
+            "portal_reset_token is shorter than 16 characters, or has other ones than HTTP takes in a header; make one "
+            "with openssl rand -hex 24"
+        )
     for line in users:
         if not re.fullmatch(r"[^:]+:[$]\S+", str(line)):
             name = str(line).partition(":")[0]

@@ -144,6 +144,7 @@ class Questions:
                 "turned_away": self._stage.turned_away,
                 "rests": Pace.rests,
                 "up": round(time.time() - self._stage.began),
+                "since": round(self._stage.began, 3),
                 "fault": self._stage.reload_fault,
                 **({"info_hashes": sorted(map(bytes.hex, played))} if b"info_hashes" in question.query else {}),
             }

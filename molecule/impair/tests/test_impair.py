@@ -13,6 +13,8 @@ import re
 import shlex
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from typing import Any
 
 import pytest
@@ -189,40 +191,103 @@ REMOTE = "transmission-remote 8081 --auth 'seedbed:only for this test'"
 FOREIGN = "f" * 40
 
 
-def test_between_two_runs_of_tests_one_playbook_has_the_lab_as_it_was_ordered(lab: Any, impair: Any) -> None:
-    place = f"http://{lab.address('hub')}:8000/catalogue.json"
-    items = {item["name"]: item for item in json.loads(lab.get(place).body)["items"]}
-    ours, played = items["content"]["info_hash"], items["peer-honest"]["promise"]["testimony"]
-    seeder, leecher, tracker = lab["seeder1"], lab["leecher1"], f"{lab.address('hub')}:8888"
+TOKEN = "only-for-this-test-0123"
 
-    def seeders() -> int:
-        [answer] = ask([Question(f"http://{tracker}/announce", "scrape", ours)], AnnounceOptions(timeout=60))
+
+class Leftovers:
+    """What tests leave in the lab, and whether it is there."""
+
+    def __init__(self, lab: Any) -> None:
+        self._lab = lab
+        items = {item["name"]: item for item in json.loads(self._portal("catalogue.json"))["items"]}
+        self.ours, self._played = items["content"]["info_hash"], items["peer-honest"]["promise"]["testimony"]
+        self._tracker = f"{lab.address('hub')}:8888"
+
+    def _portal(self, path: str) -> Any:
+        return self._lab.get(f"http://{self._lab.address('hub')}:8000/{path}").body
+
+    def leave(self) -> None:
+        words = "--extra-vars=torrent=peer-honest download_keep=true"
+        done = self._lab.playbook(INVENTORY, "playbooks/download.yml", words)
+        assert done.returncode == 0, done.stdout
+        self._lab["leecher1"].check_output(f"python3 -c {shlex.quote(GHOSTS)} {self.ours} {self._tracker}")
+        self._lab["seeder1"].check_output(f"{REMOTE} --add 'magnet:?xt=urn:btih:{FOREIGN}'")
+        self._lab["seeder1"].check_output(f"{REMOTE} -t {self.ours} --stop")
+
+    def seeders(self) -> int:
+        [answer] = ask([Question(f"http://{self._tracker}/announce", "scrape", self.ours)], AnnounceOptions(timeout=60))
         return int(answer["seeders"])
 
-    def left_by_tests() -> list[bool]:
-        torrents = seeder.check_output(f"{REMOTE} -t all -i")
-        return [
-            traces(seeder) != [],
-            seeders() > 1,
-            FOREIGN in torrents,
-            "State: Stopped" in torrents,
-            leecher.file("/srv/seedbed/leecher").listdir() != [],
-            json.loads(lab.get(played).body)["clients"] != [],
-        ]
+    def there(self) -> list[str]:
+        torrents = self._lab["seeder1"].check_output(f"{REMOTE} -t all -i")
+        found = {
+            "impairment": traces(self._lab["seeder1"]) != [],
+            "ghosts": self.seeders() > 1,
+            "foreign torrent": FOREIGN in torrents,
+            "paused torrent": "State: Stopped" in torrents,
+            "files": self._lab["leecher1"].file("/srv/seedbed/leecher").listdir() != [],
+            "visits": json.loads(self._lab.get(self._played).body)["clients"] != [],
+        }
+        return [name for name, is_there in found.items() if is_there]
 
-    done = lab.playbook(INVENTORY, "playbooks/download.yml", "--extra-vars=torrent=peer-honest download_keep=true")
-    assert done.returncode == 0, done.stdout
-    leecher.check_output(f"python3 -c {shlex.quote(GHOSTS)} {ours} {tracker}")
-    seeder.check_output(f"{REMOTE} --add 'magnet:?xt=urn:btih:{FOREIGN}'")
-    seeder.check_output(f"{REMOTE} -t {ours} --stop")
+
+def test_between_two_runs_of_tests_one_playbook_has_the_lab_as_it_was_ordered(lab: Any, impair: Any) -> None:
+    left = Leftovers(lab)
+    left.leave()
     impair("lossy")
-    assert left_by_tests() == [True] * 6
+    assert left.there() == ["impairment", "ghosts", "foreign torrent", "paused torrent", "files", "visits"]
     done = lab.playbook(INVENTORY, "playbooks/reset.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every item can be downloaded." in done.stdout, done.stdout
-    assert left_by_tests() == [False] * 6
-    assert seeders() == 1
+    assert left.there() == []
+    assert left.seeders() == 1
     assert told(lab) == []
+
+
+def test_testers_reset_it_by_a_word_of_the_operators_where_they_let_them(lab: Any, shut_in: Any) -> None:
+    place = f"http://{lab.address('hub')}:8000/reset"
+
+    def order(token: str, method: str = "POST") -> tuple[int, Any]:
+        request = urllib.request.Request(place, method=method, headers={"Authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            error.read()
+            return error.code, None
+
+    assert order(TOKEN)[0] == order(TOKEN, "GET")[0] == 404  # off, unless the operator says so
+    hub = lab["hub"]
+    assert hub.run("systemctl cat seedbed-reset.service seedbed-forget.path").rc != 0
+    switched_on = [INVENTORY, "playbooks/site.yml", f"--extra-vars=portal_reset_token={TOKEN}"]
+    done = lab.playbook(*switched_on, "--diff")
+    assert done.returncode == 0, done.stdout
+    assert TOKEN not in done.stdout + done.stderr
+    done = lab.playbook(*switched_on, "--check")
+    assert re.findall(r"changed=(\d+)", done.stdout) == ["0", "0", "0"], done.stdout
+    places = "/etc/seedbed /etc/nginx /etc/systemd/system /opt/seedbed /run/seedbed-reset /var/log"
+    assert hub.run(f"grep --recursive --devices=skip --fixed-strings --quiet {TOKEN} {places}").rc == 1
+    assert hub.check_output("stat -c '%U %a' /etc/seedbed/reset.json") == "root 600"
+    shut_in(hub, "seedbed-reset.service")
+    exposure = hub.check_output("systemd-analyze security --no-pager seedbed-forget.service | tail -n 1")
+    assert float(re.findall(r"\d+\.\d+", exposure)[0]) <= 1.3, exposure  # root's, so not one of those above
+
+    left = Leftovers(lab)
+    left.leave()
+    before = ["ghosts", "foreign torrent", "paused torrent", "files", "visits"]
+    assert left.there() == before
+    assert order(TOKEN, "GET")[0] == 405
+    assert order("another-word-of-nobody")[0] == 401
+    assert left.there() == before
+    status, answer = order(TOKEN)
+    assert status == 200
+    assert order(TOKEN)[0] == 429  # no more than one after the other
+    undone = [(step["step"], step["host"]) for step in answer["steps"] if not step["done"]]
+    assert undone == [("leechers", "")], answer
+    assert answer["green"] is True, answer
+    assert left.there() == ["files"]
+    assert left.seeders() == 1
+    assert TOKEN not in hub.check_output("journalctl --no-pager -u seedbed-reset -u seedbed-portal -t seedbed_portal")
 
 
 @pytest.mark.parametrize(

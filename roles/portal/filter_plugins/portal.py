@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,7 @@ from ansible.module_utils.seedbed.base.services import endpoint, host_address, s
 from ansible.module_utils.seedbed.catalogue import page
 from ansible.module_utils.seedbed.host import portal_config
 from ansible.module_utils.seedbed.programs.collector import CollectorConfig
+from ansible.module_utils.seedbed.programs.resetter import ResetterConfig
 from ansible.module_utils.seedbed.torrent.malformed import malformed_list
 from ansible.module_utils.seedbed.torrent.model import Item, WebFile, from_json
 from ansible.module_utils.seedbed.torrent.odd import odd_list
@@ -129,6 +131,16 @@ def collector_settings(
     }
 
 
+def reset_settings(
+    hosts: Mapping[str, Mapping[str, Any]], *, lab: CollectorConfig, here: str, token: str
+) -> ResetterConfig:
+    """Return the configuration of program `resetter`; hosts: the variables of all."""
+    said = {seeder["name"]: hosts[seeder["name"]].get("transmission_adopt", False) for seeder in lab["seeders"]}
+    adopted = [name for name, value in said.items() if str(value).lower() in ("true", "yes", "on", "y", "t", "1")]
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return {"lab": lab, "here": here, "adopted": adopted, "token_sha256": digest}
+
+
 class FilterModule:
     """The role's own."""
 
@@ -140,4 +152,5 @@ class FilterModule:
             "portal_files": portal_files,
             "portal_open_rpcs": portal_config.open_rpcs,
             "portal_testimony_places": portal_config.testimony_places,
+            "reset_settings": reset_settings,
         }
