@@ -297,6 +297,7 @@ def test_peers_come_from_trackers_alone(settings: ClientSettings) -> None:
     told = daemon_settings(settings, "s3cret")
     assert {name for name, value in told.items() if value is False} >= {"dht-enabled", "pex-enabled", "lpd-enabled"}
     assert (told["rpc-bind-address"], told["rpc-password"]) == ("127.0.0.1", "s3cret")
+    assert told["cache-size-mb"] == 0  # what is not on the disk could not be compared
 
 
 # -- the roster -------------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ def daemon_settings(settings: ClientSettings, secret: str) -> dict[str, Any]:
         "download-dir": settings.directory,
         "encryption": 1,
         "umask": 0o022,
+        # What it held back in memory could not be compared where a download stalls.
+        "cache-size-mb": 0,
     }
     off = ("port-forwarding", "dht", "utp", "download-queue", "seed-queue", "incomplete-dir")
     switches = {**dict.fromkeys(off, False), **{name: name in settings.finds for name in ("pex", "lpd")}}
