@@ -118,6 +118,12 @@ options:
     description: Password for RPC.
     type: str
     required: true
+  as_found:
+    description:
+      - Whether the daemon's own settings on this host say where it is to be asked and by whom, not the other options.
+        A daemon that cannot be asked then, as it has another password, keeps its torrents, and RV(unasked) says why.
+    type: bool
+    default: false
   timeout:
     description: Seconds without progress (bytes checked, torrents started, trackers answering) before giving up.
     type: int
@@ -185,6 +191,11 @@ failures:
     - name: other.bin
       reason: missing_content
       error: "/srv/seedbed/payload holds 0 B of 1 MiB: the content is not there, or other content is"
+unasked:
+  description: Why the daemon could not be asked and nothing was changed.
+  type: str
+  returned: with as_found, when it could not
+  sample: Transmission's RPC at 127.0.0.1:9091 refuses the user name or the password (401)
 finished:
   description: Whether there is nothing left to wait for; the action plugin ends with that alone.
   returned: always
@@ -206,10 +217,17 @@ seconds:
   sample: {adding: 0.4, waiting: 25.2}
 """
 
+import contextlib
+import os
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.transmission.converge import TorrentOptions, converge_torrents
-from ansible.module_utils.seedbed.transmission.rpc import RpcClient
+from ansible.module_utils.seedbed.transmission.daemon import rpc_client
+from ansible.module_utils.seedbed.transmission.existing import PLACES
+from ansible.module_utils.seedbed.transmission.rpc import RpcClient, RpcDenied, RpcUnreachable
+from ansible.module_utils.seedbed.transmission.settings import BrokenSettings, load_settings
 from ansible.module_utils.seedbed.transmission.torrents import wanted_torrent
 
 TORRENT = {
@@ -237,6 +255,7 @@ ARGUMENTS = {
     "path": {"type": "str", "default": "/transmission/"},
     "username": {"type": "str", "default": "seedbed"},
     "password": {"type": "str", "required": True, "no_log": True},
+    "as_found": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 90},
     "wait": {"type": "int", "default": 60},
     "begun": {"type": "bool", "default": False},
@@ -248,17 +267,26 @@ def main() -> None:
     """Read the arguments, converge, report."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
-    login = (params["username"], params["password"])
-    rpc = RpcClient(params["host"], params["port"], login, path=params["path"])
     options = TorrentOptions(**{name: params[name] for name in TorrentOptions._fields})
     try:
         wanted = [wanted_torrent(spec) for spec in params["torrents"]]
-        result = converge_torrents(rpc, wanted, options, check_mode=module.check_mode)
+        with contextlib.closing(_client(params)) as rpc:
+            result = converge_torrents(rpc, wanted, options, check_mode=module.check_mode)
     except SeedbedError as error:
-        module.fail_json(msg=str(error))
-    finally:
-        rpc.close()
+        if not params["as_found"] or not isinstance(error, (RpcUnreachable, RpcDenied, BrokenSettings)):
+            module.fail_json(msg=str(error))
+        module.exit_json(
+            changed=False, seeding=0, restarted=False, failures=[], unasked=str(error), again={}, finished=True
+        )
     module.exit_json(**result)
+
+
+def _client(params: dict[str, Any]) -> RpcClient:
+    if params["as_found"]:
+        found = [place.settings for place in PLACES if os.path.lexists(place.settings)]
+        return rpc_client(load_settings(found[0]) if found else {}, params["password"])
+    login = (params["username"], params["password"])
+    return RpcClient(params["host"], params["port"], login, path=params["path"])
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ from ansible.module_utils.seedbed.transmission.converge import (
     converge_torrents,
     plan_torrents,
 )
-from ansible.module_utils.seedbed.transmission.rpc import RpcFailed, RpcUnreachable
+from ansible.module_utils.seedbed.transmission.existing import Place
+from ansible.module_utils.seedbed.transmission.rpc import RpcDenied, RpcFailed, RpcUnreachable
 from ansible.module_utils.seedbed.transmission.torrent_rpc import TorrentRpc, grouped_calls
 from ansible.module_utils.seedbed.transmission.torrent_status import TorrentStatus
 from ansible.module_utils.seedbed.transmission.torrents import (
@@ -948,6 +949,38 @@ def test_the_module_tells_what_it_cannot_do(capsys: pytest.CaptureFixture[str]) 
             transmission_torrents.main()
         found = json.loads(capsys.readouterr().out)[key]
         assert found == expected or (isinstance(found, str) and found.startswith(str(expected)))
+
+
+def test_a_daemon_as_found_is_asked_where_its_settings_say_or_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_file = tmp_path / "settings.json"
+    monkeypatch.setattr(transmission_torrents, "PLACES", [Place(f"{tmp_path}/none", ""), Place(str(settings_file), "")])
+    asked: list[Any] = []
+    answer = RpcDenied("127.0.0.1:9000", 401)
+
+    def refuse(rpc: Any, *_arguments: Any, **_options: Any) -> TorrentsResult:
+        asked.append((rpc.where, rpc.path))
+        raise answer
+
+    monkeypatch.setattr(transmission_torrents, "converge_torrents", refuse)
+    found = []
+    for content, error in (
+        ('{"rpc-port": 9000, "rpc-bind-address": "::", "rpc-url": "/t/"}', answer),
+        ("{", answer),
+        ("{}", RpcFailed("127.0.0.1:9091", "torrent-get", "no")),
+    ):
+        settings_file.write_text(content, encoding="utf-8")
+        answer = error
+        arguments = {"password": "secret", "port": 1, "torrents": [], "as_found": True}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            transmission_torrents.main()
+        found.append(json.loads(capsys.readouterr().out))
+    assert asked == [("[::1]:9000", "/t/"), ("127.0.0.1:9091", "/transmission/")]
+    assert [result["changed"] for result in found[:2]] == [False, False]
+    assert found[0]["unasked"] == str(RpcDenied("127.0.0.1:9000", 401))
+    assert "settings.json" in found[1]["unasked"]
+    assert found[2]["failed"] and "answers torrent-get with: no" in found[2]["msg"]
 
 
 def test_the_controller_goes_on_until_all_is_done_and_keeps_every_change(monkeypatch: pytest.MonkeyPatch) -> None:

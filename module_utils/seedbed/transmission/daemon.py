@@ -86,13 +86,13 @@ def start_if(unit: Unit, active: bool) -> None:
             raise DaemonError(f"{unit.name} does not start. Last words of {unit.name}: {unit.journal()}") from error
 
 
-def rpc_client(spec: DaemonSpec, settings: Mapping[str, Any]) -> RpcClient:
+def rpc_client(settings: Mapping[str, Any], password: str) -> RpcClient:
     """Return a client for a daemon that runs with these settings, from the host itself."""
     address = str(settings.get("rpc-bind-address", "0.0.0.0"))
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     port, user = int(settings.get("rpc-port", 9091)), str(settings.get("rpc-username", ""))
     path = str(settings.get("rpc-url", "/transmission/"))
-    return RpcClient(host, port, (user, spec.password), path=path, timeout=10)
+    return RpcClient(host, port, (user, password), path=path, timeout=10)
 
 
 class DaemonReport(NamedTuple):
@@ -122,7 +122,7 @@ def plan_daemon(spec: DaemonSpec, unit: Unit, version: Version) -> DaemonPlan:
     reasons = _unit_faults(unit) + [fault for fault in (access, cut_off) if fault]
     if changes or drop_in or reasons:
         return DaemonPlan(changes, drop_in, reasons, None)
-    rpc = rpc_client(spec, settings)
+    rpc = rpc_client(settings, spec.password)
     try:
         session, report = _query(rpc, unit, settings)
     except (RpcError, DaemonError) as error:
@@ -154,7 +154,7 @@ def wait_for_daemon(spec: DaemonSpec, unit: Unit, settings: Mapping[str, Any]) -
     systemd calls it started even when it got none of its ports.
     """
     start = time.monotonic()
-    rpc = rpc_client(spec, settings)
+    rpc = rpc_client(settings, spec.password)
     try:
         while True:
             try:
