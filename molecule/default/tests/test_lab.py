@@ -268,7 +268,7 @@ def test_the_leechers_client_is_shut_in(lab: Any, shut_in: Any) -> None:
     """Its unit is there while it downloads; another program stands in for it."""
     settings = ClientSettings("/srv", "seedbed-leecher", 8084, 8085, "", 1, 600)
     words = " ".join(map(shlex.quote, guards(settings)))
-    lab["leecher1"].check_output(f"systemd-run --quiet --collect --unit stand-in {words} sleep 600")
+    lab["leecher1"].check_output(f"systemd-run --quiet --collect --service-type=exec --unit stand-in {words} sleep 600")
     try:
         shut_in(lab["leecher1"], "stand-in.service")
     finally:
