@@ -16,6 +16,7 @@ from typing import Any
 import libtorrent as lt
 import pytest
 from ansible.module_utils.seedbed.base.net import Deadline, NetError
+from ansible.module_utils.seedbed.probe import peers
 from ansible.module_utils.seedbed.probe.peer_encryption import Rc4, call
 from ansible.module_utils.seedbed.probe.peer_handshake import PROTOCOL, RESERVED, PeerOptions, Target, client_name
 from ansible.module_utils.seedbed.probe.peer_wire import Wire
@@ -95,6 +96,28 @@ def test_a_seeder_that_insists_on_encryption_is_recognised(tmp_path: Path) -> No
     with seeder(tmp_path, encryption=0) as target:
         result = meet(target, PATIENT)
     assert (result["ok"], result["encryption"], result["metadata"]) == (True, "encrypted", "ok"), result
+
+
+@pytest.mark.parametrize(
+    ("answers", "refuses"),
+    [
+        (["closed", "closed", "closed", ""], True),
+        (["closed", "reset", "not_encrypted", ""], True),
+        ([""], False),
+        (["closed", ""], False),  # it was shaking hands with whom we had been
+        (["closed", "closed", ""], False),
+        (["timeout"], None),
+        (["closed", "closed", "closed", "closed"], None),
+    ],
+)
+def test_only_who_closes_each_time_refuses_encryption(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], refuses: bool | None
+) -> None:
+    left = list(answers)
+    monkeypatch.setattr(peers, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(peers, "_greeting", lambda *_arguments: left.pop(0))
+    assert peers.refuses_encryption(Target("192.0.2.1", 1, "0" * 40), PeerOptions()) is refuses
+    assert left == []
 
 
 @pytest.mark.parametrize(("encryption", "plain_only"), [(2, True), (1, False), (0, None)])

@@ -80,11 +80,16 @@ def _meet_again(
 
 
 def refuses_encryption(target: Target, options: PeerOptions) -> bool | None:
-    """Return whether a peer that takes plain connections takes no encrypted ones; None where it cannot be told."""
-    reason = _greeting(target, options, RC4_ONLY)
-    if reason not in ("closed", "reset", "malformed", "not_encrypted"):
-        return None if reason else False
-    # A client may also close on one who comes again so soon: then it closes on a plain connection, too.
+    """Return whether a peer that takes plain connections takes no encrypted ones; None where it cannot be told.
+
+    A client may also close on one who comes again so soon, while it still shakes hands with his last connection: only
+    one that closes each time refuses, and takes a plain connection then.
+    """
+    for pause in PAUSES:
+        time.sleep(pause)  # as above
+        reason = _greeting(target, options, RC4_ONLY)
+        if reason not in ("closed", "reset", "malformed", "not_encrypted"):
+            return None if reason else False
     return True if _greeting(target, options, 0) == "" else None
 
 
