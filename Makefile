@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 INVENTORY ?= inventories/local
 # Scenarios that take long: not in make test, but in make long.
-LONG := aria2 bad_swarms_all clients closed evidence families impair outages survive upgrade
+LONG := aria2 bad_swarms_all clients closed evidence families impair outages survive tls upgrade
 SCENARIOS ?= $(filter-out $(LONG),$(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml)))))
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.ansible

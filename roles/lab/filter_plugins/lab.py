@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.lab_record import read_record
 from ansible.module_utils.seedbed.base.systems import DEBIAN, enforces_selinux, system_of
 from ansible.module_utils.seedbed.host.program_archive import program_archive
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 
 def host_faults(
@@ -120,6 +123,50 @@ def without_absent(pattern: str, absent: Any) -> str:
     return ":".join([pattern, *(f"!{host}" for host in preflight.absent_hosts(absent))])
 
 
+def tls_names(host: Mapping[str, Any], more: Sequence[str]) -> list[str]:
+    """Return what a host's certificate has to be for, from its variables: all that the lab calls it."""
+    facts = host.get("ansible_facts") or {}
+    routed = [(facts.get(family) or {}).get("address") for family in ("default_ipv4", "default_ipv6")]
+    found = [host.get("lab_address"), host.get("lab_ip"), host["inventory_hostname"], *routed, *more]
+    return list(dict.fromkeys(str(name) for name in found if name and str(name).isascii()))
+
+
+def tls_faults(files: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the files of an operator's certificate, by the variables that name them."""
+    named = {variable: path for variable, path in files.items() if path}
+    if not named:
+        return []
+    missing = [
+        f"{name} is {path}, which is no file on the controller"
+        for name, path in named.items()
+        if not os.path.isfile(path)
+    ]
+    lacking = [name for name in ("lab_tls_certificate", "lab_tls_key") if name not in named]
+    if missing or lacking:
+        return missing + [f"{name} is empty, but {' and '.join(named)} is set; give the file" for name in lacking]
+    return _unfit_certificate(files["lab_tls_certificate"], files["lab_tls_key"])
+
+
+def _unfit_certificate(certificate: str, key: str) -> list[str]:
+    """Return why a certificate and its key are not to be had together."""
+    try:
+        with open(certificate, "rb") as file:
+            signed = x509.load_pem_x509_certificate(file.read())
+        if signed.not_valid_after_utc < datetime.datetime.now(datetime.timezone.utc):
+            return [
+                f"lab_tls_certificate is {certificate}, which ended on {signed.not_valid_after_utc:%Y-%m-%d}; renew it"
+            ]
+        with open(key, "rb") as file:
+            content = file.read()
+        if content.startswith(b"$ANSIBLE_VAULT"):
+            # Its passwords are the run's, and module service_unit's task has them.
+            return []
+        fits = serialization.load_pem_private_key(content, password=None).public_key() == signed.public_key()
+    except (ValueError, TypeError) as error:
+        return [f"lab_tls_certificate ({certificate}) or lab_tls_key ({key}) cannot be read as PEM: {error}"]
+    return [] if fits else [f"lab_tls_key is {key}, which is not the key of lab_tls_certificate ({certificate})"]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -139,5 +186,7 @@ class FilterModule:
             "source_faults": _asked_of_known(preflight.source_faults),
             "system": system,
             "system_notes": lambda facts: [] if preflight.system_faults(facts) else preflight.system_notes(facts),
+            "tls_faults": tls_faults,
+            "tls_names": tls_names,
             "without_absent": without_absent,
         }

@@ -42,6 +42,7 @@ def lab_summary(
     total = format_size(sum(int(item["size"]) for item in items))
     lines = [
         ("Portal", f"http://{endpoint(named[portal], 'portal')}/  ({len(items)} torrents, {total})"),
+        *_over_tls(named[portal]),
         ("Tracker", " and ".join(f"{scheme}://{endpoint(tracker, 'tracker')}/announce" for scheme in ("http", "udp"))),
         ("Statistics", f"http://{endpoint(tracker, 'tracker')}/{tracker['lab_services']['tracker']['statistics']}"),
         ("Web UI", f"http://{endpoint(seeder, 'seeder', 'rpc_port')}/transmission/web/  user {_user(seeder)}"),
@@ -71,6 +72,14 @@ def lab_summary(
         {"text": f"{head:10} {text}", **({"severity": "fault"} if head == "Doctor" and unwell else {})}
         for head, text in lines
     ]
+
+
+def _over_tls(portal: Variables) -> list[tuple[str, str]]:
+    """Where the portal is for those who trust the lab's authority, and where that is."""
+    if not portal["lab_services"]["portal"].get("tls_port"):
+        return []
+    ca = f"http://{endpoint(portal, 'portal')}/ca.crt"
+    return [("", f"https://{endpoint(portal, 'portal', 'tls_port')}/  for those who trust {ca}")]
 
 
 def _from_afar(portal: Variables, tracker: Variables, seeder: Variables) -> list[tuple[str, str]]:
