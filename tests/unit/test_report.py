@@ -34,6 +34,13 @@ def summary(render: Render, *, seeder: Any = SEEDER, leecher: Any = LEECHER, **s
     return found
 
 
+def test_a_portal_over_tls_is_told_with_its_authority(render: Render) -> None:
+    services = {**TRACKER["lab_services"], "portal": {"port": 8000, "tls_port": 8443}}
+    hosts = [{**TRACKER, "lab_services": services}, SEEDER, LEECHER]
+    lines = render(SUMMARY, items=ITEMS, hosts=hosts, groups=GROUPS, secrets={})
+    assert lines[2]["text"] == ("           https://192.0.2.1:8443/  for those who trust http://192.0.2.1:8000/ca.crt")
+
+
 def test_everything_is_where_the_contracts_say(render: Render) -> None:
     assert [line["text"] for line in summary(render)] == [
         "",
