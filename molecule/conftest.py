@@ -28,6 +28,7 @@ UNITS = (
     "opentracker",
     "transmission-daemon",
     "seedbed-portal",
+    "seedbed-tracker-tls",
     "seedbed-collector",
     "seedbed-flood",
     "seedbed-firewall",

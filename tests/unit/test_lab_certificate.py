@@ -139,6 +139,11 @@ def test_a_host_is_certified_for_all_that_the_lab_calls_it(render: Callable[...,
     assert render(NAMES, host=host) == ["one.example", "192.0.2.1", "one", "2001:db8::1", "lab.example"]
 
 
+@pytest.mark.parametrize(("address", "shown"), [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")])
+def test_an_address_stands_in_a_url_as_it_has_to(render: Callable[..., Any], address: str, shown: str) -> None:
+    assert render("{{ address | in_url }}", address=address) == shown
+
+
 def test_files_of_the_operators_have_to_fit(tmp_path: Path, provide: Provide, render: Callable[..., Any]) -> None:
     provide("192.0.2.1")
     own, other = f"{tmp_path}/tls/tracker1.pem", f"{tmp_path}/tls/ca.key"

@@ -34,11 +34,17 @@ def summary(render: Render, *, seeder: Any = SEEDER, leecher: Any = LEECHER, **s
     return found
 
 
-def test_a_portal_over_tls_is_told_with_its_authority(render: Render) -> None:
-    services = {**TRACKER["lab_services"], "portal": {"port": 8000, "tls_port": 8443}}
+def test_what_speaks_tls_is_told_with_its_authority(render: Render) -> None:
+    services = {
+        "tracker": {"port": 8888, "tls_port": 8444, "statistics": "stats"},
+        "portal": {"port": 8000, "tls_port": 8443},
+    }
     hosts = [{**TRACKER, "lab_services": services}, SEEDER, LEECHER]
     lines = render(SUMMARY, items=ITEMS, hosts=hosts, groups=GROUPS, secrets={})
-    assert lines[2]["text"] == ("           https://192.0.2.1:8443/  for those who trust http://192.0.2.1:8000/ca.crt")
+    assert [line["text"] for line in lines if "https" in line["text"]] == [
+        "           https://192.0.2.1:8443/  for those who trust http://192.0.2.1:8000/ca.crt",
+        "           https://192.0.2.1:8444/announce  likewise, in no torrent of the lab",
+    ]
 
 
 def test_everything_is_where_the_contracts_say(render: Render) -> None:

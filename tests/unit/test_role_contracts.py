@@ -61,7 +61,7 @@ def test_defaults_have_no_faults() -> None:
     found = contracts()
     assert found["faults"] == []
     assert found["services"]["tracker"]["port"] == 8888
-    assert found["services"]["portal"] == {"port": 8000, "directory": "/srv/seedbed/portal"}
+    assert found["services"]["portal"] == {"port": 8000, "tls_port": None, "directory": "/srv/seedbed/portal"}
     assert {listener["variable"] for listener in found["listeners"]} == {
         "opentracker_port", "portal_port", "transmission_rpc_port", "transmission_peer_port", "leecher_rpc_port",
         "leecher_peer_port", "scripted_peer_port", *(f"scripted_peer_port + {above}" for above in range(1, 9)),

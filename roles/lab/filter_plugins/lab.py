@@ -179,6 +179,7 @@ class FilterModule:
             "host_faults": host_faults,
             "host_ip": services.host_ip,
             "host_program": host_program,
+            "in_url": services.bracketed,
             "lab_record": read_record,
             "node_faults": _asked_of_known(preflight.node_faults),
             "own_ip": services.own_ip,

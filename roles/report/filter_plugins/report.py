@@ -42,8 +42,9 @@ def lab_summary(
     total = format_size(sum(int(item["size"]) for item in items))
     lines = [
         ("Portal", f"http://{endpoint(named[portal], 'portal')}/  ({len(items)} torrents, {total})"),
-        *_over_tls(named[portal]),
+        *_portal_over_tls(named[portal]),
         ("Tracker", " and ".join(f"{scheme}://{endpoint(tracker, 'tracker')}/announce" for scheme in ("http", "udp"))),
+        *_tracker_over_tls(tracker),
         ("Statistics", f"http://{endpoint(tracker, 'tracker')}/{tracker['lab_services']['tracker']['statistics']}"),
         ("Web UI", f"http://{endpoint(seeder, 'seeder', 'rpc_port')}/transmission/web/  user {_user(seeder)}"),
     ]
@@ -74,12 +75,18 @@ def lab_summary(
     ]
 
 
-def _over_tls(portal: Variables) -> list[tuple[str, str]]:
+def _portal_over_tls(portal: Variables) -> list[tuple[str, str]]:
     """Where the portal is for those who trust the lab's authority, and where that is."""
     if not portal["lab_services"]["portal"].get("tls_port"):
         return []
     ca = f"http://{endpoint(portal, 'portal')}/ca.crt"
     return [("", f"https://{endpoint(portal, 'portal', 'tls_port')}/  for those who trust {ca}")]
+
+
+def _tracker_over_tls(tracker: Variables) -> list[tuple[str, str]]:
+    if not tracker["lab_services"]["tracker"].get("tls_port"):
+        return []
+    return [("", f"https://{endpoint(tracker, 'tracker', 'tls_port')}/announce  likewise, in no torrent of the lab")]
 
 
 def _from_afar(portal: Variables, tracker: Variables, seeder: Variables) -> list[tuple[str, str]]:
