@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from cryptography import x509
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +140,24 @@ def test_a_host_is_certified_for_all_that_the_lab_calls_it(render: Callable[...,
     facts = {"default_ipv4": {"address": "192.0.2.1"}, "default_ipv6": {"address": "2001:db8::1"}}
     host = {"inventory_hostname": "one", "lab_address": "one.example", "lab_ip": "192.0.2.1", "ansible_facts": facts}
     assert render(NAMES, host=host) == ["one.example", "192.0.2.1", "one", "2001:db8::1", "lab.example"]
+
+
+def test_certificate_and_key_come_to_the_host_as_one_text(tmp_path: Path) -> None:
+    internals = yaml.safe_load((ROOT / "roles/lab/vars/main.yml").read_text(encoding="utf-8"))
+    given = {name: trust_as_template(text) for name, text in internals.items() if name.startswith("__lab_tls_")}
+    given |= {"lab_directory": str(tmp_path), "inventory_hostname": "one", "lab_tls_certificate": "", "lab_tls_key": ""}
+
+    def text(**more: str) -> Any:
+        return Templar(DataLoader(), {**given, **more}).template(trust_as_template("{{ __lab_tls_pem }}"))
+
+    assert text() == ""
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls/one.pem").write_text("own\nkey\n", encoding="utf-8")
+    assert text() == "own\nkey\n"
+    for name in ("certificate", "key"):
+        (tmp_path / name).write_text(f"their {name}", encoding="utf-8")
+    theirs = {f"lab_tls_{name}": str(tmp_path / name) for name in ("certificate", "key")}
+    assert text(**theirs) == "their certificate\ntheir key\n"
 
 
 @pytest.mark.parametrize(("address", "shown"), [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")])
