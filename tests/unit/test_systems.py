@@ -348,9 +348,20 @@ def test_what_selinux_has_to_know_follows_the_variables() -> None:
         ],
         "booleans": ["httpd_can_network_connect"],
     }
+    program = {"path": "/opt/tracker/releases", "type": "bin_t"}
     tracker = Role("opentracker", ROCKY, opentracker_prefix="/opt/tracker")
-    assert tracker.value("{{ __opentracker_selinux }}") == {
-        "contexts": [{"path": "/opt/tracker/releases", "type": "bin_t"}]
+    assert tracker.value("{{ __opentracker_selinux }}") == {"contexts": [program], "ports": [], "booleans": []}
+    front = Role(
+        "opentracker", ROCKY, opentracker_prefix="/opt/tracker", opentracker_tls=True, opentracker_tls_port=8501
+    )
+    assert front.value("{{ __opentracker_selinux }}") == {
+        "contexts": [
+            program,
+            {"path": "/run/seedbed-tracker-tls", "type": "httpd_var_run_t"},
+            {"path": "/var/log/seedbed-tracker-tls", "type": "httpd_log_t"},
+        ],
+        "ports": [{"port": 8501, "type": "http_port_t"}],
+        "booleans": ["httpd_can_network_connect"],
     }
 
 
