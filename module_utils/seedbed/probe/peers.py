@@ -86,7 +86,7 @@ def refuses_encryption(target: Target, options: PeerOptions) -> bool | None:
     one that closes each time refuses, and takes a plain connection then.
     """
     for pause in PAUSES:
-        time.sleep(pause)  # as above
+        time.sleep(pause)  # a client tells nobody when its last handshake is over; there are few pauses
         reason = _greeting(target, options, RC4_ONLY)
         if reason not in ("closed", "reset", "malformed", "not_encrypted"):
             return None if reason else False

@@ -326,7 +326,7 @@ class Hall(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, path: str, resetter: Resetter) -> None:
         super().__init__(path, type("OurDoor", (Door,), {"resetter": resetter}))
-        os.chmod(path, 0o666)  # noqa: S103  # nginx has a user of its own; the token decides
+        os.chmod(path, 0o666)  # noqa: S103 - nginx has a user of its own; the token decides
 
     def get_request(self) -> Any:
         """Return a connection, with what stands for an address where there is none."""
