@@ -153,6 +153,11 @@ firewall:
     tracking: {description: A rule of others that asks the connection tracking., type: list, elements: dict}
     ssh_ports: {description: By which the host is reached over SSH., type: list, elements: int}
     opened: {description: 'In which of firewalld and ufw the lab has opened something.', type: list, elements: str}
+services:
+  description: By unit, what M(service_unit) has brought to its state and is in it, so that nobody has to look again.
+  returned: always
+  type: dict
+  sample: {opentracker.service: {fingerprint: 1c5a1a6a, status: 0}}
 table:
   description: What of O(table) is in force; empty without it.
   returned: always
@@ -200,6 +205,7 @@ from ansible.module_utils.seedbed.host import impairing, opentracker_state
 from ansible.module_utils.seedbed.host.firewalls import find_firewalls
 from ansible.module_utils.seedbed.host.host_addresses import occupied
 from ansible.module_utils.seedbed.host.nft_table import TablePaths, loaded_table
+from ansible.module_utils.seedbed.host.services_in_force import services_in_force
 from ansible.module_utils.seedbed.host.ssh_port import arrival
 from ansible.module_utils.seedbed.transmission.existing import foreign_daemon
 
@@ -301,6 +307,7 @@ def main() -> None:
         foreign=others + [{**claim, "name": daemon.settings, "what": daemon.what} for claim in daemons if daemon],
         folders=daemon.folders if daemon else sorted(owned.of("transmission", "folders")),
         made_for={role: sorted(kinds) for role, kinds in owned.plain().items()},
+        services=services_in_force() if os.geteuid() == 0 else {},
         table=loaded or {},
         tracker=tracker or {},
         resolved=resolved(module.params["name"]),

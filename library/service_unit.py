@@ -109,6 +109,12 @@ options:
     description: How long it may take to serve.
     type: float
     default: 30
+  fingerprint:
+    description:
+      - Stands for all these options; the controller gives it. It is remembered on the host until the next boot, and
+        M(host_info) returns it as long as files, units and processes are what they became. Then no call is made.
+    type: str
+    default: ""
   beside:
     description:
       - Further units of the same role, which are brought to their states after it, in the same call. Each has these
@@ -171,6 +177,7 @@ from typing import Any, NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host import services_in_force
 from ansible.module_utils.seedbed.host.service_unit import (
     Port,
     Service,
@@ -224,6 +231,7 @@ ARGUMENTS: dict[str, Any] = {
     "trees": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "float", "default": 30},
 }
+FINGERPRINT: dict[str, Any] = {"type": "str", "default": ""}
 BESIDE = {name: option for name, option in ARGUMENTS.items() if name != "role"}
 BESIDE_ARGUMENT: dict[str, Any] = {"type": "list", "elements": "dict", "default": [], "options": BESIDE}
 
@@ -231,6 +239,7 @@ BESIDE_ARGUMENT: dict[str, Any] = {"type": "list", "elements": "dict", "default"
 class Done(NamedTuple):
     """What was found of a unit, and done to it."""
 
+    service: Service
     plan: ServicePlan
     status: int
 
@@ -291,18 +300,22 @@ def bring(params: dict[str, Any], role: str, *, check_mode: bool) -> Done:
     elif plan.changed:
         apply_service(service, unit, plan)
     asked = service.url and service.state == "started" and not (check_mode and plan.changed)
-    return Done(plan, http_status(service.url) if asked else 0)
+    return Done(service, plan, http_status(service.url) if asked else 0)
 
 
 def main() -> None:
     """Read the arguments, compare, apply, report."""
-    module = AnsibleModule({**ARGUMENTS, "beside": BESIDE_ARGUMENT}, supports_check_mode=True)
+    module = AnsibleModule(
+        {**ARGUMENTS, "fingerprint": FINGERPRINT, "beside": BESIDE_ARGUMENT}, supports_check_mode=True
+    )
     # A cut connection ends this process: as an exception, so that nothing is left half done.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _frame: sys.exit(128 + number))
     wanted = [module.params, *module.params["beside"]]
     try:
         done = [bring(each, module.params["role"], check_mode=module.check_mode) for each in wanted]
+        if module.params["fingerprint"] and not module.check_mode:
+            services_in_force.remember(module.params["fingerprint"], [each.service for each in done])
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

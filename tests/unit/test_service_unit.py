@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import errno
 import http.server
+import importlib.util
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from ansible.module_utils.seedbed.base import ownership
 from ansible.module_utils.seedbed.base.commands import CommandError
 from ansible.module_utils.seedbed.base.owned_record import Owned
 from ansible.module_utils.seedbed.base.systemd import STATE, Unit
-from ansible.module_utils.seedbed.host import service_unit
+from ansible.module_utils.seedbed.host import service_unit, services_in_force
 from ansible.module_utils.seedbed.host.service_unit import (
     Former,
     Port,
@@ -38,6 +40,8 @@ from ansible.module_utils.seedbed.host.service_unit import (
     read_former,
 )
 from ansible.module_utils.testing import patch_module_args
+
+ACTION = Path(__file__).resolve().parents[2] / "action_plugins" / "service_unit.py"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -556,3 +560,141 @@ def test_what_is_not_noted_is_not_removed_for_a_role(
     ours = gone._replace(files=[ServiceFile(str(theirs)), ServiceFile(f"{tmp_path}/new")])
     apply_service(ours, unit, plan_service(ours, unit))
     assert (theirs.exists(), (tmp_path / "new").exists(), unit.enabled) == (True, False, "disabled")
+
+
+@pytest.fixture
+def remembered(unit: FakeUnit, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """A service in force, and a look at what of it still is."""
+    monkeypatch.setattr(services_in_force, "Unit", lambda _name: unit)
+    converge(service(unit, port), unit)
+    services_in_force.remember("abc", [service(unit, port)], str(tmp_path / "notes"))
+    return lambda: services_in_force.services_in_force(str(tmp_path / "notes"))
+
+
+def test_what_is_as_it_was_remembered_is_in_force(remembered: Any, tmp_path: Path) -> None:
+    assert remembered() == {"fake.service": {"fingerprint": "abc", "status": 200}}
+    note = tmp_path / "notes" / "fake.service.json"
+    assert note.stat().st_mode & 0o777 == 0o600
+
+
+def stop(unit: FakeUnit) -> None:
+    unit.stop()
+
+
+def disable(unit: FakeUnit) -> None:
+    unit.disable(stop=False)
+
+
+def change_a_file(unit: FakeUnit) -> None:
+    was = unit.config.stat()
+    unit.config.write_text(unit.config.read_text().replace("{", "{ "))
+    os.utime(unit.config, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def change_a_mode(unit: FakeUnit) -> None:
+    unit.config.chmod(0o600)
+
+
+def delete_a_file(unit: FakeUnit) -> None:
+    Path(unit.path).unlink()
+
+
+def have_it_answer_with_faults(unit: FakeUnit) -> None:
+    assert unit.server
+    unit.server.status = 500
+
+
+def write_a_file_anew(unit: FakeUnit) -> None:
+    """The process has not read it since, whatever it says."""
+    unit.started = unit.changed = time.monotonic() - 60
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [stop, disable, change_a_file, change_a_mode, delete_a_file, have_it_answer_with_faults, write_a_file_anew],
+)
+def test_what_is_not_as_it_was_remembered_is_not_in_force(
+    remembered: Any, unit: FakeUnit, harm: Callable[[FakeUnit], None]
+) -> None:
+    assert remembered()
+    harm(unit)
+    assert remembered() == {}
+
+
+def test_a_port_that_another_took_is_not_in_force(
+    remembered: Any, unit: FakeUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"port": 1, "protocol": "tcp", "unit": "other.service", "process": ""}
+    monkeypatch.setattr(service_unit, "listening_sockets", lambda _first, _last: [other])
+    assert remembered() == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"services": [{"files": []}]}', '{"services": []}'])
+def test_a_note_that_cannot_be_read_is_none(remembered: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "notes" / "fake.service.json").write_text(text)
+    assert remembered() == {}
+
+
+def test_of_what_shall_be_gone_nothing_is_remembered(remembered: Any, unit: FakeUnit, tmp_path: Path) -> None:
+    gone = Service(unit.name, [ServiceFile(unit.path)], "absent")
+    services_in_force.remember("def", [gone], str(tmp_path / "notes"))
+    assert (remembered(), list((tmp_path / "notes").iterdir())) == ({}, [])
+
+
+def test_the_module_remembers_but_not_in_check_mode(
+    unit: FakeUnit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "Unit", lambda _name: unit)
+    asked: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(
+        services_in_force, "remember", lambda mark, services: asked.append((mark, [each.unit for each in services]))
+    )
+    absent = {"name": "fake.service", "state": "absent", "fingerprint": "abc"}
+    for check_mode in (True, False):
+        with patch_module_args({**absent, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
+            module.main()
+    assert asked == [("abc", ["fake.service"])]
+
+
+@pytest.fixture
+def action(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The action plugin, with the calls of the module in `action.calls`."""
+    spec = importlib.util.spec_from_file_location("service_unit_action", ACTION)
+    plugin = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(plugin)  # type: ignore[union-attr]
+    made = plugin.ActionModule.__new__(plugin.ActionModule)
+    made._connection = made._shared_loader_obj = None
+    made._templar = SimpleNamespace(template=lambda value: value)
+    made._task = SimpleNamespace(args={"name": "fake.service", "unit": "[Service]"}, check_mode=False)
+    made.calls = []
+    monkeypatch.setattr(plugin.ActionBase, "run", lambda *_: {})
+
+    def execute(module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        made.calls.append(module_args["fingerprint"])
+        return {"changed": True}
+
+    made._execute_module = execute
+    return made
+
+
+def test_no_call_is_made_for_what_is_in_force(action: Any, tmp_path: Path) -> None:
+    lab = {"lab_directory": str(tmp_path / "lab")}
+    assert action.run(task_vars=lab)["changed"]
+    (fingerprint,) = action.calls
+    key = tmp_path / "lab" / "fingerprint.key"
+    assert (len(key.read_bytes()), key.stat().st_mode & 0o777, [*key.parent.iterdir()]) == (32, 0o600, [key])
+    found = {**lab, "__lab_host": {"services": {"fake.service": {"fingerprint": fingerprint, "status": 404}}}}
+    result = action.run(task_vars=found)
+    assert (result["changed"], result["status"], len(action.calls)) == (False, 404, 1)
+    # Whatever else is asked for takes a call, as does the same for another lab.
+    action._task.args["unit"] = "[Service]\n"
+    assert action.run(task_vars=found)["changed"]
+    action._task.args["unit"] = "[Service]"
+    assert action.run(task_vars={**found, "lab_directory": str(tmp_path / "other")})["changed"]
+    assert len(set(action.calls)) == 3
+
+
+def test_check_mode_makes_no_key(action: Any, tmp_path: Path) -> None:
+    action._task.check_mode = True
+    action.run(task_vars={"lab_directory": str(tmp_path / "lab")})
+    assert (action.calls, (tmp_path / "lab").exists()) == ([""], False)

@@ -882,6 +882,15 @@ class LoadedTable(TypedDict):
     """Whether the kernel filters with these rules, and that unit is enabled."""
 
 
+class ServiceInForce(TypedDict):
+    """A unit that is, with its files, what a run has made of it, as module host_info finds it."""
+
+    fingerprint: str
+    """Of what module service_unit was asked for."""
+    status: int
+    """The HTTP status of its address, 0 without one."""
+
+
 class Firewalls(TypedDict):
     """What a host filters with, as module host_info finds it."""
 

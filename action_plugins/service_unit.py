@@ -1,0 +1,56 @@
+"""The controller's side of module service_unit: no call for what a look at the host has just seen in force."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self._task.args
+        # What the host's first answer of this run says, see role lab.
+        found = variables.get("__lab_host", {}).get("services", {}).get(arguments.get("name"))
+        fingerprint = ""
+        if "lab_directory" in variables and (found or not self._task.check_mode):
+            fingerprint = fingerprint_of(arguments, self._templar.template(variables["lab_directory"]))
+        if found and found["fingerprint"] == fingerprint:
+            return {**result, "changed": False, "action": "", "reasons": [], "status": found["status"], "diff": []}
+        given = {**arguments, "fingerprint": fingerprint}
+        return {**result, **self._execute_module(module_args=given, task_vars=variables)}
+
+
+def fingerprint_of(arguments: dict[str, Any], directory: str) -> str:
+    """Return what stands for the arguments. Who sees it learns nothing of the secrets in them: it has a key."""
+    text = json.dumps(arguments, sort_keys=True, default=str)
+    return hmac.new(key_of(directory), text.encode(), hashlib.sha256).hexdigest()
+
+
+def key_of(directory: str) -> bytes:
+    """Return the lab's key for fingerprints, made by whoever is first."""
+    path = os.path.join(directory, "fingerprint.key")
+    while True:
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".part-") as place:
+            part = os.path.join(place, "key")
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+            try:
+                os.link(part, path)
+            except FileExistsError:
+                continue
