@@ -116,11 +116,20 @@ def order(client: Rtorrent, **more: Any) -> Order:
     return Order(os.path.join(client.settings.directory, "1"), **more)
 
 
-def test_peers_come_from_trackers_alone(client: Rtorrent) -> None:
+def settings_of(client: Rtorrent) -> dict[str, str]:
     with open(os.path.join(client.settings.directory, "rtorrent.rc"), encoding="utf-8") as file:
-        told = file.read().splitlines()
-    assert {"dht.mode.set = disable", "protocol.pex.set = no", "network.port_range.set = 8085-8085"} <= set(told)
-    assert "network.bind_address.set = 192.0.2.7" in told
+        return dict(line.split(" = ") for line in file.read().splitlines())
+
+
+def test_peers_come_from_trackers_alone(client: Rtorrent) -> None:
+    told = settings_of(client)
+    assert (told["dht.mode.set"], told["protocol.pex.set"]) == ("disable", "no")
+    assert (told["network.port_range.set"], told["network.bind_address.set"]) == ("8085-8085", "192.0.2.7")
+
+
+def test_peers_are_called_unencrypted_first(client: Rtorrent) -> None:
+    """One encrypted handshake in 256 of its own cannot succeed."""
+    assert settings_of(client)["protocol.encryption.set"].split(",") == ["allow_incoming", "enable_retry"]
 
 
 def test_a_torrent_is_loaded_as_it_is_and_found_again_by_its_mark(client: Rtorrent, played: Played) -> None:
