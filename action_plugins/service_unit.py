@@ -1,4 +1,4 @@
-"""The controller's side of module service_unit: no call for what a look at the host has just seen in force."""
+"""The controller's side of modules that run a service: no call for what a look at the host has just seen in force."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+SCRIPTED = "seedbed-scripted.service"  # the unit of module scripted_peers, which is a link to this file
+
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
@@ -21,14 +23,15 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         arguments = self._task.args
         # What the host's first answer of this run says, see role lab.
-        found = variables.get("__lab_host", {}).get("services", {}).get(arguments.get("name"))
-        fingerprint = ""
-        if "lab_directory" in variables and (found or not self._task.check_mode):
+        found = variables.get("__lab_host", {}).get("services", {}).get(arguments.get("name", SCRIPTED))
+        # Torrents to play are compared one by one.
+        lasting = "lab_directory" in variables and "torrents_json" not in arguments
+        if lasting and (found or not self._task.check_mode):
             fingerprint = fingerprint_of(arguments, self._templar.template(variables["lab_directory"]))
-        if found and found["fingerprint"] == fingerprint:
-            return {**result, "changed": False, "action": "", "reasons": [], "status": found["status"], "diff": []}
-        given = {**arguments, "fingerprint": fingerprint}
-        return {**result, **self._execute_module(module_args=given, task_vars=variables)}
+            if found and found["fingerprint"] == fingerprint:
+                return {**result, "changed": False, "diff": [], **found["result"]}
+            arguments = {**arguments, "fingerprint": fingerprint}
+        return {**result, **self._execute_module(module_args=arguments, task_vars=variables)}
 
 
 def fingerprint_of(arguments: dict[str, Any], directory: str) -> str:

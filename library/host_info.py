@@ -154,10 +154,12 @@ firewall:
     ssh_ports: {description: By which the host is reached over SSH., type: list, elements: int}
     opened: {description: 'In which of firewalld and ufw the lab has opened something.', type: list, elements: str}
 services:
-  description: By unit, what M(service_unit) has brought to its state and is in it, so that nobody has to look again.
+  description:
+    - By unit, what M(service_unit) and M(scripted_peers) have brought to its state and is in it, with what they would
+      return, so that nobody has to look again.
   returned: always
   type: dict
-  sample: {opentracker.service: {fingerprint: 1c5a1a6a, status: 0}}
+  sample: {seedbed-portal.service: {fingerprint: 1c5a1a6a, result: {action: "", reasons: [], status: 200}}}
 table:
   description: What of O(table) is in force; empty without it.
   returned: always

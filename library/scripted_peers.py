@@ -54,6 +54,10 @@ options:
     description: For which role all of it is noted as ours, see M(owned).
     type: str
     required: true
+  fingerprint:
+    description: As that of M(service_unit); the controller gives it where O(torrents_json) is absent.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -115,7 +119,8 @@ from ansible.module_utils.seedbed.base.errors import SeedbedError
 from ansible.module_utils.seedbed.base.files import read_file
 from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.systemd import Unit
-from ansible.module_utils.seedbed.host.host_addresses import bring_addresses
+from ansible.module_utils.seedbed.host import services_in_force
+from ansible.module_utils.seedbed.host.host_addresses import as_services, bring_addresses
 from ansible.module_utils.seedbed.host.published_files import publish_files
 from ansible.module_utils.seedbed.host.service_unit import (
     Port,
@@ -178,6 +183,7 @@ def main() -> None:
             "unit": {"type": "str", "required": True},
             "program": {"type": "str", "required": True},
             "role": {"type": "str", "required": True},
+            "fingerprint": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -208,6 +214,10 @@ def main() -> None:
         gone: list[str] = []
         if wanted is not None:  # when nobody reads them any more
             _, gone = publish_files(TORRENTS, files, owned=["*.torrent"], check=check)
+        if params["fingerprint"] and not check:
+            same = {"action": "", "reasons": [], "added": [], "removed": [], "torrents": len(config["torrents"])}
+            services = [service, *as_services()]
+            services_in_force.remember(params["fingerprint"], services, same, params["addresses"])
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

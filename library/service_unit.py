@@ -315,7 +315,8 @@ def main() -> None:
     try:
         done = [bring(each, module.params["role"], check_mode=module.check_mode) for each in wanted]
         if module.params["fingerprint"] and not module.check_mode:
-            services_in_force.remember(module.params["fingerprint"], [each.service for each in done])
+            same = {"action": "", "reasons": [], "status": done[0].status}
+            services_in_force.remember(module.params["fingerprint"], [each.service for each in done], same)
     except (SeedbedError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

@@ -567,12 +567,12 @@ def remembered(unit: FakeUnit, port: int, tmp_path: Path, monkeypatch: pytest.Mo
     """A service in force, and a look at what of it still is."""
     monkeypatch.setattr(services_in_force, "Unit", lambda _name: unit)
     converge(service(unit, port), unit)
-    services_in_force.remember("abc", [service(unit, port)], str(tmp_path / "notes"))
+    services_in_force.remember("abc", [service(unit, port)], {"status": 404}, directory=str(tmp_path / "notes"))
     return lambda: services_in_force.services_in_force(str(tmp_path / "notes"))
 
 
 def test_what_is_as_it_was_remembered_is_in_force(remembered: Any, tmp_path: Path) -> None:
-    assert remembered() == {"fake.service": {"fingerprint": "abc", "status": 200}}
+    assert remembered() == {"fake.service": {"fingerprint": "abc", "result": {"status": 200}}}
     note = tmp_path / "notes" / "fake.service.json"
     assert note.stat().st_mode & 0o777 == 0o600
 
@@ -621,6 +621,20 @@ def test_what_is_not_as_it_was_remembered_is_not_in_force(
     assert remembered() == {}
 
 
+def test_an_address_that_has_gone_is_not_in_force(
+    remembered: Any, unit: FakeUnit, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have = {"192.0.2.41": "eth0"}
+    monkeypatch.setattr(services_in_force, "devices", lambda: have)
+    wanted = [service(unit, port)]
+    services_in_force.remember("abc", wanted, {}, ["192.0.2.41"], directory=str(tmp_path / "notes"))
+    assert remembered()
+    have["192.0.2.41"] = "eth1"
+    assert remembered() == {}
+    have.clear()
+    assert remembered() == {}
+
+
 def test_a_port_that_another_took_is_not_in_force(
     remembered: Any, unit: FakeUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -637,7 +651,7 @@ def test_a_note_that_cannot_be_read_is_none(remembered: Any, tmp_path: Path, tex
 
 def test_of_what_shall_be_gone_nothing_is_remembered(remembered: Any, unit: FakeUnit, tmp_path: Path) -> None:
     gone = Service(unit.name, [ServiceFile(unit.path)], "absent")
-    services_in_force.remember("def", [gone], str(tmp_path / "notes"))
+    services_in_force.remember("def", [gone], {}, directory=str(tmp_path / "notes"))
     assert (remembered(), list((tmp_path / "notes").iterdir())) == ({}, [])
 
 
@@ -647,7 +661,7 @@ def test_the_module_remembers_but_not_in_check_mode(
     monkeypatch.setattr(module, "Unit", lambda _name: unit)
     asked: list[tuple[str, list[str]]] = []
     monkeypatch.setattr(
-        services_in_force, "remember", lambda mark, services: asked.append((mark, [each.unit for each in services]))
+        services_in_force, "remember", lambda mark, services, _: asked.append((mark, [each.unit for each in services]))
     )
     absent = {"name": "fake.service", "state": "absent", "fingerprint": "abc"}
     for check_mode in (True, False):
@@ -670,7 +684,7 @@ def action(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(plugin.ActionBase, "run", lambda *_: {})
 
     def execute(module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        made.calls.append(module_args["fingerprint"])
+        made.calls.append(module_args.get("fingerprint"))
         return {"changed": True}
 
     made._execute_module = execute
@@ -683,7 +697,10 @@ def test_no_call_is_made_for_what_is_in_force(action: Any, tmp_path: Path) -> No
     (fingerprint,) = action.calls
     key = tmp_path / "lab" / "fingerprint.key"
     assert (len(key.read_bytes()), key.stat().st_mode & 0o777, [*key.parent.iterdir()]) == (32, 0o600, [key])
-    found = {**lab, "__lab_host": {"services": {"fake.service": {"fingerprint": fingerprint, "status": 404}}}}
+    found = {
+        **lab,
+        "__lab_host": {"services": {"fake.service": {"fingerprint": fingerprint, "result": {"status": 404}}}},
+    }
     result = action.run(task_vars=found)
     assert (result["changed"], result["status"], len(action.calls)) == (False, 404, 1)
     # Whatever else is asked for takes a call, as does the same for another lab.
@@ -697,4 +714,15 @@ def test_no_call_is_made_for_what_is_in_force(action: Any, tmp_path: Path) -> No
 def test_check_mode_makes_no_key(action: Any, tmp_path: Path) -> None:
     action._task.check_mode = True
     action.run(task_vars={"lab_directory": str(tmp_path / "lab")})
-    assert (action.calls, (tmp_path / "lab").exists()) == ([""], False)
+    assert (action.calls, (tmp_path / "lab").exists()) == ([None], False)
+
+
+def test_torrents_to_play_are_always_compared(action: Any, tmp_path: Path) -> None:
+    lab = {"lab_directory": str(tmp_path / "lab")}
+    action._task.args = {"port": 8086}
+    action.run(task_vars=lab)
+    services = {"seedbed-scripted.service": {"fingerprint": action.calls[0], "result": {"torrents": 0}}}
+    found = {**lab, "__lab_host": {"services": services}}
+    assert action.run(task_vars=found) == {"changed": False, "diff": [], "torrents": 0}
+    action._task.args["torrents_json"] = "[]"
+    assert action.run(task_vars=found)["changed"]

@@ -20,6 +20,7 @@ from ansible.module_utils.seedbed.base.files import make_directory, read_file, r
 from ansible.module_utils.seedbed.base.ownership import claim, known
 from ansible.module_utils.seedbed.base.services import is_ip
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host.service_unit import Service, ServiceFile
 
 UNIT = "seedbed-addresses.service"
 UP = "/etc/seedbed/addresses.up"
@@ -164,6 +165,13 @@ def bring_addresses(wanted: Sequence[str], *, beside: str, unit: str, role: str,
     after = [address for address in dict.fromkeys([*before, *changes.added]) if address not in changes.removed]
     texts = ["".join(f"{one}\n" for one in each) for each in (before, after)]
     return Brought(changes.changed, changes.added, changes.removed, *texts)
+
+
+def as_services() -> list[Service]:
+    """Return our unit with its files, as a service that shall be as it is; none where the host has no such unit."""
+    unit = Unit(UNIT)
+    paths = [path for path in (UP, DOWN, unit.path) if os.path.exists(path)]
+    return [Service(UNIT, [ServiceFile(path) for path in paths], enabled=True)] if paths else []
 
 
 def occupied(addresses: Sequence[str]) -> dict[str, str]:

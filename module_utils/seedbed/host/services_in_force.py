@@ -1,6 +1,6 @@
 """Which services are still what a run has made of them: written down on the host, and looked at anew by the next run.
 
-To compare a service with what it shall be takes a call of its own, with all its files in it. So module service_unit
+To compare a service with what it shall be takes a call of its own, with all its files in it. So the module that did it
 leaves a fingerprint of what it was asked for, and digests of the files that follow from it; whether they, the unit and
 the running process are still right is seen beside everything else that a run asks a host first. The notes end with the
 next boot, and where there is none, the module is called as ever.
@@ -12,12 +12,13 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Any, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible.module_utils.seedbed.base.errors import SeedbedError, os_errors_reported
 from ansible.module_utils.seedbed.base.files import make_directory, read_file, remove_files, write_atomically
 from ansible.module_utils.seedbed.base.ownership import claim
 from ansible.module_utils.seedbed.base.systemd import Unit
+from ansible.module_utils.seedbed.host.host_addresses import devices
 from ansible.module_utils.seedbed.host.service_unit import (
     Former,
     Port,
@@ -34,16 +35,28 @@ DIRECTORY = "/run/seedbed-services"
 
 
 @os_errors_reported()
-def remember(fingerprint: str, services: Sequence[Service], directory: str = DIRECTORY) -> None:
+def remember(
+    fingerprint: str,
+    services: Sequence[Service],
+    result: Mapping[str, Any],
+    addresses: Sequence[str] = (),
+    directory: str = DIRECTORY,
+) -> None:
     """Write down what was asked for and is in force; the first of the services gives the note its name.
 
-    Where nothing shall be left of them, there is nothing to remember either.
+    result: what the module returns where nothing differs; addresses: those of the host that belong to it. Where nothing
+    shall be left of the services, there is nothing to remember either.
     """
     path = os.path.join(directory, f"{services[0].unit}.json")
     if not any(file.content is not None or file.link for service in services for file in service.files):
         remove_files([path])
         return
-    note = {"fingerprint": fingerprint, "services": [_to_json(service) for service in services]}
+    note = {
+        "fingerprint": fingerprint,
+        "services": [_to_json(service) for service in services],
+        "result": result,
+        "addresses": _set(addresses),
+    }
     data = json.dumps(note, sort_keys=True).encode()
     if read_file(path) != data:
         claim(services[0].role, {"files": [path]})
@@ -52,18 +65,34 @@ def remember(fingerprint: str, services: Sequence[Service], directory: str = DIR
 
 
 def services_in_force(directory: str = DIRECTORY) -> dict[str, ServiceInForce]:
-    """Return by unit what is as it was remembered: files, unit, process, ports, and what it answers."""
+    """Return by unit what is as it was remembered: files, unit, process, ports, addresses, and what it answers."""
     found: dict[str, ServiceInForce] = {}
     for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
         # What is wrong with it, or with the note, the module finds out, which then looks itself.
-        with contextlib.suppress(SeedbedError, OSError, ValueError, LookupError, TypeError):
+        with contextlib.suppress(SeedbedError, OSError, ValueError, LookupError, TypeError, AttributeError):
             note = json.loads(read_file(os.path.join(directory, name)) or b"{}")
-            services = [_from_json(each) for each in note["services"]]
-            if not any(plan_service(service, Unit(service.unit), wait=False).changed for service in services):
-                first = services[0]
-                status = http_status(first.url) if first.url and first.state == "started" else 0
-                found[first.unit] = {"fingerprint": note["fingerprint"], "status": status}
+            first, result = _in_force(note), note["result"]
+            if first.url and "status" in result:
+                result["status"] = http_status(first.url)
+            found[first.unit] = {"fingerprint": note["fingerprint"], "result": result}
     return found
+
+
+def _in_force(note: Mapping[str, Any]) -> Service:
+    """Return the first of the services that were remembered; ServiceError if one of them is not as it was."""
+    services = [_from_json(each) for each in note["services"]]
+    for service in services:
+        if plan_service(service, Unit(service.unit), wait=False).changed:
+            raise ServiceError(f"{service.unit} is not what it was")
+    if _set(note["addresses"]) != note["addresses"]:
+        raise ServiceError("an address is not where it was")
+    return services[0]
+
+
+def _set(addresses: Iterable[str]) -> dict[str, str]:
+    """Return the device of each address that the host has."""
+    have = devices() if addresses else {}
+    return {address: have.get(address, "") for address in addresses}
 
 
 def _to_json(service: Service) -> dict[str, Any]:

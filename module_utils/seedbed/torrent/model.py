@@ -886,9 +886,9 @@ class ServiceInForce(TypedDict):
     """A unit that is, with its files, what a run has made of it, as module host_info finds it."""
 
     fingerprint: str
-    """Of what module service_unit was asked for."""
-    status: int
-    """The HTTP status of its address, 0 without one."""
+    """Of what the module that brings it to its state was asked for."""
+    result: dict[str, Any]
+    """What that module returns where nothing differs."""
 
 
 class Firewalls(TypedDict):
