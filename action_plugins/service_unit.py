@@ -25,29 +25,31 @@ class ActionModule(ActionBase):
         # What the host's first answer of this run says, see role lab.
         found = variables.get("__lab_host", {}).get("services", {}).get(arguments.get("name", SCRIPTED))
         # Torrents to play are compared one by one.
-        lasting = "lab_directory" in variables and "torrents_json" not in arguments
-        if lasting and (found or not self._task.check_mode):
-            fingerprint = fingerprint_of(arguments, self._templar.template(variables["lab_directory"]))
+        if "lab_directory" in variables and "torrents_json" not in arguments:
+            key = key_of(self._templar.template(variables["lab_directory"]), make=not self._task.check_mode)
+            fingerprint = fingerprint_of(arguments, key) if key else ""
             if found and found["fingerprint"] == fingerprint:
                 return {**result, "changed": False, "diff": [], **found["result"]}
             arguments = {**arguments, "fingerprint": fingerprint}
         return {**result, **self._execute_module(module_args=arguments, task_vars=variables)}
 
 
-def fingerprint_of(arguments: dict[str, Any], directory: str) -> str:
-    """Return what stands for the arguments. Who sees it learns nothing of the secrets in them: it has a key."""
+def fingerprint_of(arguments: dict[str, Any], key: bytes) -> str:
+    """Return what stands for the arguments. Who sees it learns nothing of the secrets in them, for want of the key."""
     text = json.dumps(arguments, sort_keys=True, default=str)
-    return hmac.new(key_of(directory), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def key_of(directory: str) -> bytes:
-    """Return the lab's key for fingerprints, made by whoever is first."""
+def key_of(directory: str, *, make: bool) -> bytes:
+    """Return the lab's key for fingerprints, made by whoever is first; nothing where there is none and none is made."""
     path = os.path.join(directory, "fingerprint.key")
     while True:
         try:
             with open(path, "rb") as file:
                 return file.read()
         except FileNotFoundError:
+            if not make:
+                return b""
             os.makedirs(directory, mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory, prefix=".part-") as place:
             part = os.path.join(place, "key")

@@ -712,9 +712,13 @@ def test_no_call_is_made_for_what_is_in_force(action: Any, tmp_path: Path) -> No
 
 
 def test_check_mode_makes_no_key(action: Any, tmp_path: Path) -> None:
+    """Not even where the host remembers what another controller has asked for."""
     action._task.check_mode = True
-    action.run(task_vars={"lab_directory": str(tmp_path / "lab")})
-    assert (action.calls, (tmp_path / "lab").exists()) == ([None], False)
+    services = {"fake.service": {"fingerprint": "abc", "result": {}}}
+    assert action.run(task_vars={"lab_directory": str(tmp_path / "lab"), "__lab_host": {"services": services}})[
+        "changed"
+    ]
+    assert (action.calls, (tmp_path / "lab").exists()) == ([""], False)
 
 
 def test_torrents_to_play_are_always_compared(action: Any, tmp_path: Path) -> None:
