@@ -21,14 +21,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments = self._task.args
+        arguments = {**self._task.args}
+        touched = arguments.pop("touched", False)
         # What the host's first answer of this run says, see role lab.
         found = variables.get("__lab_host", {}).get("services", {}).get(arguments.get("name", SCRIPTED))
         # Torrents to play are compared one by one.
         if "lab_directory" in variables and "torrents_json" not in arguments:
             key = key_of(self._templar.template(variables["lab_directory"]), make=not self._task.check_mode)
             fingerprint = fingerprint_of(arguments, key) if key else ""
-            if found and found["fingerprint"] == fingerprint:
+            if found and found["fingerprint"] == fingerprint and not touched:
                 return {**result, "changed": False, "diff": [], **found["result"]}
             arguments = {**arguments, "fingerprint": fingerprint}
         return {**result, **self._execute_module(module_args=arguments, task_vars=variables)}

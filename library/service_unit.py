@@ -109,16 +109,21 @@ options:
     description: How long it may take to serve.
     type: float
     default: 30
+  touched:
+    description:
+      - Whether the play has touched the unit otherwise since M(host_info) has looked at it. Then it is looked at anew.
+    type: bool
+    default: false
   fingerprint:
     description:
-      - Stands for all these options; the controller gives it. It is remembered on the host until the next boot, and
+      - Stands for the options above; the controller gives it. It is remembered on the host until the next boot, and
         M(host_info) returns it as long as files, units and processes are what they became. Then no call is made.
     type: str
     default: ""
   beside:
     description:
       - Further units of the same role, which are brought to their states after it, in the same call. Each has these
-        options but I(role) and I(beside).
+        options but I(role), I(touched), I(fingerprint) and I(beside).
     type: list
     elements: dict
     default: []
@@ -231,7 +236,11 @@ ARGUMENTS: dict[str, Any] = {
     "trees": {"type": "list", "elements": "path", "default": []},
     "seconds": {"type": "float", "default": 30},
 }
-FINGERPRINT: dict[str, Any] = {"type": "str", "default": ""}
+# For the controller, which decides by them whether to call the module at all.
+DECIDING: dict[str, Any] = {
+    "touched": {"type": "bool", "default": False},
+    "fingerprint": {"type": "str", "default": ""},
+}
 BESIDE = {name: option for name, option in ARGUMENTS.items() if name != "role"}
 BESIDE_ARGUMENT: dict[str, Any] = {"type": "list", "elements": "dict", "default": [], "options": BESIDE}
 
@@ -305,9 +314,7 @@ def bring(params: dict[str, Any], role: str, *, check_mode: bool) -> Done:
 
 def main() -> None:
     """Read the arguments, compare, apply, report."""
-    module = AnsibleModule(
-        {**ARGUMENTS, "fingerprint": FINGERPRINT, "beside": BESIDE_ARGUMENT}, supports_check_mode=True
-    )
+    module = AnsibleModule({**ARGUMENTS, **DECIDING, "beside": BESIDE_ARGUMENT}, supports_check_mode=True)
     # A cut connection ends this process: as an exception, so that nothing is left half done.
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _frame: sys.exit(128 + number))

@@ -703,6 +703,11 @@ def test_no_call_is_made_for_what_is_in_force(action: Any, tmp_path: Path) -> No
     }
     result = action.run(task_vars=found)
     assert (result["changed"], result["status"], len(action.calls)) == (False, 404, 1)
+    # So does one that this run has touched.
+    action._task.args["touched"] = True
+    assert action.run(task_vars=found)["changed"]
+    assert action.calls.pop() == fingerprint
+    action._task.args["touched"] = False
     # Whatever else is asked for takes a call, as does the same for another lab.
     action._task.args["unit"] = "[Service]\n"
     assert action.run(task_vars=found)["changed"]
