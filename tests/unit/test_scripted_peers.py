@@ -418,6 +418,31 @@ def test_requests_beyond_the_queue_are_rejected(tmp_path: Path, monkeypatch: pyt
     assert answered[7] >= 3 and answered[16] > 0, answered
 
 
+def test_who_cannot_be_told_of_a_rejection_gets_all_that_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rtorrent knows no BEP 6, asks for thousands of blocks at once, and never twice."""
+    monkeypatch.setattr(peer_session, "QUEUE", 3)
+    torrent = {**make_torrent(tmp_path), "peers": peers({"fast": False, "upload_limit": "100MiB/s"})}
+    with ScriptedLab(tmp_path, torrent) as lab:
+        wire = shake(lab, torrent)
+        with wire.sock:
+            wire.send_message(2)
+            asked = [index % (len(TRUTH) // PIECE) for index in range(300)]
+            for half in (asked[:150], asked[150:]):
+                wire.send(b"".join(b"\0\0\0\x0d\x06" + struct.pack(">III", index, 0, BLOCK) for index in half))
+            got = []
+            while len(got) < len(asked):
+                kind, payload = wire.message()
+                if kind == 7:
+                    got.append(struct.unpack(">I", payload[:4])[0])
+            # It is still listened to.
+            wire.send_message(REQUEST, struct.pack(">III", 1, 0, BLOCK))
+            while wire.message()[0] != 7:
+                pass
+    assert got == asked
+
+
 @pytest.mark.parametrize("request_", [(99, 0, BLOCK), (0, 0, 0), (0, PIECE, 1), (0, 0, 2**30), (2**32 - 1, 0, 1)])
 def test_a_block_that_is_not_there_is_rejected(tmp_path: Path, request_: tuple[int, int, int]) -> None:
     torrent = {**make_torrent(tmp_path), "peers": peers({})}

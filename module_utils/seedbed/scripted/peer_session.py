@@ -42,7 +42,7 @@ from ansible.module_utils.seedbed.scripted.served import ServedTorrent
 from ansible.module_utils.seedbed.scripted.testimony import PeerLog, Visit
 from ansible.module_utils.seedbed.torrent.model import Peer
 
-QUEUE = 500  # requests that wait; more are rejected, or forgotten
+QUEUE = 500  # requests that wait; more are rejected, or of who cannot be told so, not listened to yet
 ASIDE = 64  # parts of metadata and hashes that wait
 BUSY = 20_000  # messages a second that no block answers, above which a client is not listened to for a while
 IDLE = 240.0  # seconds without a word after which a client is gone
@@ -82,6 +82,7 @@ class PeerSession:
         self._metadata_due = 0.0
         self._pace = Pace(BUSY)
         self._waits = False  # for the time at which the next block may go
+        self._full = False  # with requests of a client that is not listened to until there is room
         self._promised = 0  # parts of metadata that are sent later
         self._heard = time.monotonic()
         self._handlers: dict[int, Callable[[bytes], None]] = {
@@ -137,6 +138,10 @@ class PeerSession:
                 handler(payload)
         if self._waiting:
             self.link.wake()
+        # Without BEP 6 it would wait for ever: rtorrent asks for as much as it hopes to get within seconds.
+        if len(self._waiting) >= QUEUE and not self.fast:
+            self._full = True
+            self.link.listen(False)
 
     def _count_idle(self, weight: int = 1) -> None:
         """Who talks without end and gets nothing by it is not listened to for a moment."""
@@ -154,7 +159,8 @@ class PeerSession:
             self.link.send(*self.answerer.reject(request))
             return
         self.log.asked(request.piece, request.begin, self.answerer.blocks_of(request.piece))
-        if self.choked or self.dead or len(self._waiting) >= QUEUE or not self.shown.holds(request.piece):
+        full = self.fast and len(self._waiting) >= QUEUE
+        if self.choked or self.dead or full or not self.shown.holds(request.piece):
             self._count_idle()
             self.link.send(*self.answerer.reject(request))
             return
@@ -256,6 +262,7 @@ class PeerSession:
             most = min(most, self.script.close_blocks - self._blocks)
         number = self.answerer.run_length(self._waiting, most)
         run, self._waiting = self._waiting[:number], self._waiting[number:]
+        self._listen_again()
         before = self.log.bytes
         answer = self.answerer.answer(run)
         self.link.send(*answer)
@@ -270,6 +277,13 @@ class PeerSession:
         if self.script.close_blocks and self._blocks >= self.script.close_blocks:
             self._close(f"the script's {self._blocks} blocks are sent")
         return True
+
+    def _listen_again(self) -> None:
+        """Listen to who had asked for too much, once there is room."""
+        if self._full and len(self._waiting) < QUEUE:
+            self._full = False
+            self._heard = time.monotonic()
+            self.link.listen(True)
 
     def _wait(self, seconds: float) -> None:
         """Go on in a while; once, however often the client says something meanwhile."""
@@ -303,12 +317,13 @@ class PeerSession:
         for request in self._waiting:
             self.link.send(*self.answerer.reject(request))
         self._waiting = []
+        self._listen_again()
         self.link.later(self.script.cycle, self._unchoke)
 
     # Its end
 
     def _watch(self) -> None:
-        silent = time.monotonic() - self._heard
+        silent = 0.0 if self._full else time.monotonic() - self._heard
         if silent >= IDLE:
             self._close(f"no word for {IDLE:.0f} s")
             return
