@@ -55,7 +55,7 @@ def remember(
         "fingerprint": fingerprint,
         "services": [_to_json(service) for service in services],
         "result": result,
-        "addresses": _set(addresses),
+        "addresses": _devices_of(addresses),
     }
     data = json.dumps(note, sort_keys=True).encode()
     if read_file(path) != data:
@@ -84,12 +84,12 @@ def _in_force(note: Mapping[str, Any]) -> Service:
     for service in services:
         if plan_service(service, Unit(service.unit), wait=False).changed:
             raise ServiceError(f"{service.unit} is not what it was")
-    if _set(note["addresses"]) != note["addresses"]:
+    if _devices_of(note["addresses"]) != note["addresses"]:
         raise ServiceError("an address is not where it was")
     return services[0]
 
 
-def _set(addresses: Iterable[str]) -> dict[str, str]:
+def _devices_of(addresses: Iterable[str]) -> dict[str, str]:
     """Return the device of each address that the host has."""
     have = devices() if addresses else {}
     return {address: have.get(address, "") for address in addresses}
