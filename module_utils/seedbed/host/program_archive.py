@@ -63,7 +63,7 @@ def _file_of(root: str, module: str) -> str | None:
 def _imported(source: bytes) -> Iterator[str]:
     """Yield the names that a module imports from; what follows ``import`` may be a module, too.
 
-    Read off its lines, as formatted: to parse them takes ten times as long, and a name too many is no file.
+    Read off its lines, as formatted: to parse them takes five times as long, and a name too many is no file.
     """
     for module, names in _IMPORT.findall(source.decode()):
         yield module

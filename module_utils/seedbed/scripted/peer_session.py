@@ -280,10 +280,11 @@ class PeerSession:
 
     def _listen_again(self) -> None:
         """Listen to who had asked for too much, once there is room."""
-        if self._full and len(self._waiting) < QUEUE:
-            self._full = False
-            self._heard = time.monotonic()
-            self.link.listen(True)
+        if self._full:
+            self._heard = time.monotonic()  # it takes what it asked for, and has no other way to be heard
+            if len(self._waiting) < QUEUE:
+                self._full = False
+                self.link.listen(True)
 
     def _wait(self, seconds: float) -> None:
         """Go on in a while; once, however often the client says something meanwhile."""
@@ -323,7 +324,7 @@ class PeerSession:
     # Its end
 
     def _watch(self) -> None:
-        silent = 0.0 if self._full else time.monotonic() - self._heard
+        silent = time.monotonic() - self._heard
         if silent >= IDLE:
             self._close(f"no word for {IDLE:.0f} s")
             return
